@@ -1,0 +1,1 @@
+"""What the ticket functions share: models, lifecycle, permissions, repository, identity and the handler's frame."""

@@ -1,0 +1,20 @@
+"""Cross-origin requests: which pages of other origins a browser lets read the answers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+EXPOSED = "ETag, Link, Location, Retry-After"
+
+
+def headers(event: Mapping[str, Any], allowed: str) -> dict[str, str]:
+    """Return the CORS headers for an event of API Gateway; `allowed` is origins separated by commas, or `*`.
+
+    Callers carry a token, never a cookie, so credentials are not allowed and `*` gives nothing away.
+    """
+    if allowed.strip() == "*":
+        return {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": EXPOSED}
+    sent: Mapping[str, str] = event.get("headers") or {}
+    origin = next((value for name, value in sent.items() if name.lower() == "origin"), None)
+    if origin not in {entry.strip() for entry in allowed.split(",")} - {""}:
+        return {"Vary": "Origin"}
+    return {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": EXPOSED, "Vary": "Origin"}

@@ -1,0 +1,43 @@
+"""Opaque cursors: where the next page of a list starts, bound to the tenant and the query that they came from.
+
+A cursor carries a position and a digest over that position, the tenant and the query. It holds no secret and grants
+nothing: the repository builds every key from the verified tenant, so the worst that a forged cursor could do is to
+start its maker's own list elsewhere. See docs/decisions/0004-cursors-without-a-secret.md.
+"""
+
+import base64
+import binascii
+import hashlib
+
+from ticketing.errors import BadRequestError
+
+_DIGEST_BYTES = 12
+
+
+def _digest(position: bytes, scope: str) -> bytes:
+    return hashlib.sha256(scope.encode() + b"\n" + position).digest()[:_DIGEST_BYTES]
+
+
+def encode(position: str, *, scope: str) -> str:
+    """Return the cursor for a position in the list that `scope` (tenant and query, as text) names."""
+    raw = position.encode()
+    return base64.urlsafe_b64encode(_digest(raw, scope) + raw).decode().rstrip("=")
+
+
+def decode(cursor: str, *, scope: str) -> str:
+    """Return the position that a cursor stands for.
+
+    Raises
+    ------
+    BadRequestError
+        The cursor was altered, or belongs to another tenant or query.
+    """
+    try:
+        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        digest, position = raw[:_DIGEST_BYTES], raw[_DIGEST_BYTES:]
+        if digest == _digest(position, scope) and encode(position.decode(), scope=scope) == cursor:
+            return position.decode()
+    except (binascii.Error, ValueError):
+        pass
+    message = "The cursor is not one that this list gave out."
+    raise BadRequestError(message, ["cursor: take it from the Link header of the page before, with the same filters"])

@@ -1,0 +1,83 @@
+"""What happened to a ticket: one event per change, written in the same transaction as the change.
+
+The event is the history that a person reads, the audit trail, and the outbox that the table's stream publishes.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from ticketing.identity import Caller
+from ticketing.ids import new_id
+from ticketing.lifecycle import Role
+from ticketing.models import Ticket
+
+SCHEMA_VERSION = 1
+
+
+class EventType(StrEnum):
+    """The kinds of change."""
+
+    TICKET_CREATED = "TicketCreated"
+    TICKET_UPDATED = "TicketUpdated"
+    TICKET_TRANSITIONED = "TicketTransitioned"
+    TICKET_DELETED = "TicketDeleted"
+    TICKET_RESTORED = "TicketRestored"
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, frozen=True, populate_by_name=True)
+
+
+class Actor(_Model):
+    """Who made the change: a user, or the backend itself (`system`)."""
+
+    id: str
+    role: Role
+
+
+class Change(_Model):
+    """The two values of a changed field; None where it had, or has, none."""
+
+    before: Any = Field(default=None, alias="from")
+    after: Any = Field(default=None, alias="to")
+
+
+class TicketEvent(_Model):
+    """One change of one ticket. `changes` is keyed by the fields' outside names."""
+
+    id: str
+    type: EventType
+    schema_version: int = SCHEMA_VERSION
+    tenant_id: str
+    ticket_id: str
+    version: int
+    """The ticket's version after the change; an event is the only one of its ticket with this version."""
+    occurred_at: str
+    actor: Actor
+    changes: dict[str, Change]
+    comment: str | None = None
+
+    @classmethod
+    def of(cls, kind: EventType, ticket: Ticket, caller: Caller, changes: dict[str, Change]) -> Self:
+        """Return the event of a change that left the ticket as it is given."""
+        return cls(
+            id=new_id(),
+            type=kind,
+            tenant_id=ticket.tenant_id,
+            ticket_id=ticket.id,
+            version=ticket.version,
+            occurred_at=ticket.updated_at,
+            actor=Actor(id=caller.user_id, role=caller.role),
+            changes=changes,
+        )
+
+
+def changes_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Change]:
+    """Return the fields of `after` whose values differ from those in `before`, each with both of its values."""
+    return {
+        name: Change(before=before.get(name), after=value) for name, value in after.items() if before.get(name) != value
+    }

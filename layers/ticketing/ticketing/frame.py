@@ -1,0 +1,129 @@
+"""The frame around every operation: from API Gateway's event to a typed request, from result or error to an answer.
+
+    @endpoint(Operation.GET_TICKET)
+    def handler(request: Request) -> Response: ...
+
+What is left for a handler is its operation. The frame identifies the caller, turns errors into the contract's answers,
+logs one line per request, counts it as a metric, and adds the CORS headers of the deployment.
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any
+
+from aws_lambda_powertools.logging import Logger
+from aws_lambda_powertools.metrics import Metrics, MetricUnit
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ticketing import cors
+from ticketing.errors import ApiError, InternalServerError, ServiceUnavailableError
+from ticketing.identity import caller_of
+from ticketing.permissions import Operation
+from ticketing.request import Request
+
+# What AWS answers when it is the one that is busy or ill: worth another try, by botocore first and then by the caller.
+_TRANSIENT = frozenset(
+    {
+        "InternalServerError",
+        "LimitExceededException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "ServiceUnavailable",
+        "ThrottlingException",
+        "TransactionCanceledException",
+        "TransactionInProgressException",
+    }
+)
+
+logger = Logger(service="tickets")
+metrics = Metrics(namespace="TicketSystem", service="tickets")
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What an operation answers. `etag` is the version that the body shows; a body of None is an empty answer."""
+
+    status: int
+    body: Any = None
+    etag: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+type LambdaHandler = Callable[[dict[str, Any], Any], dict[str, Any]]
+
+
+def endpoint(operation: Operation) -> Callable[[Callable[[Request], Response]], LambdaHandler]:
+    """Make a Lambda handler for API Gateway of a function from request to response."""
+
+    def decorate(handle: Callable[[Request], Response]) -> LambdaHandler:
+        @wraps(handle)
+        def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's own type
+            started = time.perf_counter()
+            request_id = event["requestContext"]["requestId"]
+            log = {"operation": operation.value, "requestId": request_id, "functionRequestId": context.aws_request_id}
+            code = None
+            try:
+                caller = caller_of(event)
+                log |= {"tenantId": caller.tenant_id, "userId": caller.user_id, "role": caller.role.value}
+                response = handle(Request(event, caller))
+            except Exception as error:
+                known = _known(error)
+                response, code = _refusal(known, request_id), known.code
+                if known.status >= InternalServerError.status:
+                    logger.exception(operation.value, extra=log)
+            milliseconds = round((time.perf_counter() - started) * 1000, 2)
+            logger.info(operation.value, extra=log | {"status": response.status, "code": code, "ms": milliseconds})
+            _count(operation, code)
+            return _answer(response, event)
+
+        return handler
+
+    return decorate
+
+
+def _known(error: Exception) -> ApiError:
+    """Return the error of the contract that an exception stands for."""
+    if isinstance(error, ApiError):
+        return error
+    transient = isinstance(error, BotoCoreError)  # no answer: could not connect, timed out, connection closed
+    if isinstance(error, ClientError):
+        transient = error.response["Error"]["Code"] in _TRANSIENT
+    if transient:
+        message = "A service that this depends on is busy. Nothing is half done: a write landed whole or not at all."
+        return ServiceUnavailableError(message)
+    return InternalServerError()
+
+
+def _refusal(error: ApiError, request_id: str) -> Response:
+    body: dict[str, Any] = {"code": error.code, "message": error.message, "requestId": request_id}
+    if error.details:
+        body["details"] = error.details
+    headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
+    return Response(error.status, body, headers=headers)
+
+
+def _count(operation: Operation, code: str | None) -> None:
+    """Count the request by operation and outcome, as a metric in the log (EMF)."""
+    metrics.add_dimension("operation", operation.value)
+    metrics.add_dimension("outcome", code or "ok")
+    metrics.add_metric("Requests", MetricUnit.Count, 1)
+    metrics.flush_metrics()
+
+
+def _answer(response: Response, event: Mapping[str, Any]) -> dict[str, Any]:
+    headers = {
+        "Cache-Control": "no-store",
+        **cors.headers(event, os.environ.get("CORS_ORIGINS", "")),
+        **response.headers,
+    }
+    if response.etag is not None:
+        headers |= {"ETag": f'"{response.etag}"', "Cache-Control": "private, no-cache"}
+    text = ""
+    if response.body is not None:
+        headers["Content-Type"] = "application/json"
+        text = json.dumps(response.body, ensure_ascii=False, separators=(",", ":"))
+    return {"statusCode": response.status, "headers": headers, "body": text}

@@ -1,0 +1,160 @@
+"""The ticket and the bodies that callers send, as pydantic models.
+
+Field names are camelCase outside and snake_case inside. Unknown fields are refused everywhere. Texts are trimmed at
+both ends and otherwise kept as they came; NUL is the one character refused: no log, terminal or database keeps it well.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic.alias_generators import to_camel
+
+from ticketing.lifecycle import Status
+
+_NO_NUL = r"^[^\x00]*$"
+_UUID = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
+
+Id = Annotated[str, StringConstraints(pattern=_UUID, to_lower=True)]
+Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=_NO_NUL)]
+LongText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000, pattern=_NO_NUL)]
+Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50, pattern=_NO_NUL)]
+Tags = Annotated[list[Tag], Field(max_length=20)]
+
+
+class Priority(StrEnum):
+    """How urgent a ticket is."""
+
+    LOW = "LOW"
+    MEDIUM = "MEDIUM"
+    HIGH = "HIGH"
+    CRITICAL = "CRITICAL"
+
+
+class TicketType(StrEnum):
+    """What kind of work a ticket asks for."""
+
+    INCIDENT = "INCIDENT"
+    SERVICE_REQUEST = "SERVICE_REQUEST"
+    QUESTION = "QUESTION"
+
+
+def _absent() -> Any:  # noqa: ANN401 - stands in for every type of field
+    """Return the default of a field that may be left out but not be null; look at `model_fields_set`, never at it."""
+    return Field(default=None)
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, frozen=True)
+
+
+class _Body(_Model):
+    model_config = ConfigDict(extra="forbid")
+
+
+class TicketCreate(_Body):
+    """The body of createTicket."""
+
+    title: Title
+    description: LongText
+    status: Literal[Status.NEW, Status.OPEN] = Status.NEW
+    priority: Priority = Priority.MEDIUM
+    type: TicketType = TicketType.INCIDENT
+    reporter_id: Id = _absent()
+    assigned_to_id: Id | None = None
+    tags: Tags = []
+
+
+class TicketReplace(_Body):
+    """The body of replaceTicket: all that a caller may set. What is left out becomes null, or an empty list."""
+
+    title: Title
+    description: LongText
+    status: Status
+    priority: Priority
+    type: TicketType
+    reporter_id: Id
+    assigned_to_id: Id | None = None
+    tags: Tags = []
+    resolution: LongText | None = None
+
+
+class TicketUpdate(_Body):
+    """The body of updateTicket: at least one field; what is left out stays as it is."""
+
+    title: Title = _absent()
+    description: LongText = _absent()
+    status: Status = _absent()
+    priority: Priority = _absent()
+    type: TicketType = _absent()
+    reporter_id: Id = _absent()
+    assigned_to_id: Id | None = None
+    tags: Tags = _absent()
+    resolution: LongText | None = None
+
+    @model_validator(mode="after")
+    def _names_something(self) -> Self:
+        if not self.model_fields_set:
+            message = "at least one field is needed"
+            raise ValueError(message)
+        return self
+
+
+class TransitionRequest(_Body):
+    """The body of transitionTicket."""
+
+    to: Status
+    resolution: LongText = _absent()
+    comment: LongText = _absent()
+
+
+class PageQuery(_Body):
+    """The query of every list: how much of it, and from where."""
+
+    limit: Annotated[int, Field(ge=1, le=100)] = 25
+    cursor: str | None = None
+
+
+class TicketQuery(PageQuery):
+    """The query of listTickets; `me` stands for the caller, `none` for nobody."""
+
+    status: Status | None = None
+    priority: Priority | None = None
+    type: TicketType | None = None
+    assigned_to_id: Id | Literal["me", "none"] | None = None
+    reporter_id: Id | Literal["me"] | None = None
+    tag: Tag | None = None
+
+
+EDITABLE = frozenset({"title", "description", "priority", "type", "reporterId", "assignedToId", "tags", "resolution"})
+"""The fields of a ticket that a caller sets directly, by their outside names. `status` is the state machine's."""
+
+
+class Ticket(_Model):
+    """A ticket as it is stored, without the keys that store it. Times are RFC 3339 texts in UTC with milliseconds."""
+
+    id: str
+    tenant_id: str
+    number: int
+    title: str
+    description: str
+    status: Status
+    priority: Priority
+    type: TicketType
+    reporter_id: str
+    assigned_to_id: str | None = None
+    tags: list[str]
+    resolution: str | None = None
+    version: int
+    created_at: str
+    updated_at: str
+    closed_at: str | None = None
+    deleted_at: str | None = None
+    request_hash: str | None = None
+
+    def editable(self) -> dict[str, Any]:
+        """Return the fields that a caller may set, by their outside names, as plain JSON values."""
+        return self.model_dump(mode="json", by_alias=True, include=_EDITABLE_ATTRIBUTES)
+
+
+_EDITABLE_ATTRIBUTES = {name for name in Ticket.model_fields if to_camel(name) in EDITABLE}

@@ -1,0 +1,134 @@
+"""A request as an operation sees it: API Gateway's event, read on demand and checked against the contract."""
+
+import base64
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from pydantic import BaseModel, ValidationError
+
+from ticketing.errors import (
+    BadRequestError,
+    PayloadTooLargeError,
+    TicketNotFoundError,
+    UnsupportedMediaTypeError,
+)
+from ticketing.identity import Caller
+
+BODY_LIMIT: Final = 256 * 1024
+"""The largest body in bytes; API Gateway would pass 10 MiB on."""
+
+NO_VERSION: Final = 0
+"""The version meant by an ETag that no ticket ever had."""
+
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+_STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
+_VERSION_ETAG = re.compile(r'"([1-9][0-9]{0,15})"')
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An event of API Gateway (REST, proxy integration), read on demand so that an operation pays for what it uses."""
+
+    event: Mapping[str, Any]
+    caller: Caller
+
+    @property
+    def path(self) -> str:
+        """The path as the caller wrote it: on API Gateway's own domain it starts with the stage."""
+        context = self.event["requestContext"]
+        on_own_domain = str(context.get("domainName", "")).endswith(".amazonaws.com")
+        return f"/{context['stage']}{self.event['path']}" if on_own_domain else str(self.event["path"])
+
+    @property
+    def ticket_id(self) -> str:
+        """The id in the path, in lower case; what is no UUID names no ticket."""
+        value = str((self.event.get("pathParameters") or {}).get("id", ""))
+        if not _UUID.fullmatch(value):
+            raise TicketNotFoundError
+        return value.lower()
+
+    def header(self, name: str) -> str | None:
+        """Return a header's value, whatever the case of its name."""
+        headers: Mapping[str, str] = self.event.get("headers") or {}
+        return next((value for key, value in headers.items() if key.lower() == name), None)
+
+    def query[M: BaseModel](self, model: type[M]) -> M:
+        """Return the query's parameters as the model.
+
+        Raises
+        ------
+        BadRequestError
+            A parameter is unknown, not what the contract says, or given twice.
+        """
+        given: Mapping[str, list[str]] = self.event.get("multiValueQueryStringParameters") or {}
+        message = "The query is not what this operation takes."
+        repeated = [name for name, values in given.items() if len(values) > 1]
+        if repeated:
+            raise BadRequestError(message, [f"{name}: given more than once" for name in repeated])
+        try:
+            return model.model_validate({name: values[0] for name, values in given.items()})
+        except ValidationError as error:
+            raise BadRequestError(message, problems(error)) from error
+
+    def next_link(self, cursor: str | None) -> dict[str, str]:
+        """Return the `Link` header to the page that the cursor starts; nothing at the end of the list."""
+        if cursor is None:
+            return {}
+        given: Mapping[str, str] = self.event.get("queryStringParameters") or {}
+        return {"Link": f'<{self.path}?{urlencode({**given, "cursor": cursor})}>; rel="next"'}
+
+    def body[M: BaseModel](self, model: type[M]) -> M:
+        """Return the body as the model.
+
+        Raises
+        ------
+        UnsupportedMediaTypeError, PayloadTooLargeError, BadRequestError
+            The body is not JSON by its type, is over 256 KiB, or is not what the contract says.
+        """
+        media_type = (self.header("content-type") or "").partition(";")[0].strip().lower()
+        if media_type != "application/json":
+            message = "Send the body as Content-Type: application/json."
+            raise UnsupportedMediaTypeError(message)
+        text = self.event.get("body") or ""
+        raw = base64.b64decode(text) if self.event.get("isBase64Encoded") else text.encode(errors="surrogatepass")
+        if len(raw) > BODY_LIMIT:
+            message = f"The body has {len(raw)} bytes; the limit is {BODY_LIMIT}."
+            raise PayloadTooLargeError(message)
+        try:
+            return model.model_validate_json(raw)
+        except ValidationError as error:
+            message = "The body is not what this operation takes."
+            raise BadRequestError(message, problems(error)) from error
+
+    def expected_version(self) -> int | None:
+        """Return the version that `If-Match` names, `NO_VERSION` for one that never was, None for any.
+
+        Raises
+        ------
+        BadRequestError
+            The header is neither `*` nor one strong ETag.
+        """
+        tag = (self.header("if-match") or "*").strip()
+        if tag == "*":
+            return None
+        if not _STRONG_ETAG.fullmatch(tag):
+            message = "If-Match takes one ETag as it was served, or *."
+            raise BadRequestError(message, ['If-Match: for example "7", with the quotes'])
+        version = _VERSION_ETAG.fullmatch(tag)
+        return int(version[1]) if version else NO_VERSION
+
+    def has_current(self, version: int) -> bool:
+        """Return whether `If-None-Match` says that the caller has this version already."""
+        tags = [tag.strip().removeprefix("W/") for tag in (self.header("if-none-match") or "").split(",")]
+        return "*" in tags or f'"{version}"' in tags
+
+
+def problems(error: ValidationError) -> list[str]:
+    """Return what is wrong with a body or query, one `where: what` each, without the values that were sent."""
+    return [
+        f"{'.'.join(str(part) for part in problem['loc']) or 'body'}: {problem['msg']}"
+        for problem in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
