@@ -1,0 +1,72 @@
+"""createTicket: POST /v1/tickets."""
+
+import hashlib
+import json
+import re
+
+from ticketing import clock, ids
+from ticketing.errors import BadRequestError, ConflictError, IdempotencyKeyReusedError
+from ticketing.events import EventType, TicketEvent, changes_between
+from ticketing.frame import Response, endpoint
+from ticketing.models import Ticket, TicketCreate
+from ticketing.permissions import Operation, check_choices, scope
+from ticketing.repository import TicketExistsError
+from ticketing.request import Request
+from ticketing.tickets import presented, tickets_of
+
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+@endpoint(Operation.CREATE_TICKET)
+def handler(request: Request) -> Response:
+    """Make a ticket, or return the one that the same Idempotency-Key made before."""
+    caller = request.caller
+    scope(Operation.CREATE_TICKET, caller)
+    key = _idempotency_key(request)
+    body = request.body(TicketCreate)
+    fields = body.model_dump(mode="json", by_alias=True)
+    fields["reporterId"] = fields["reporterId"] or caller.user_id
+    chosen = {
+        name for name, nobody in (("reporterId", caller.user_id), ("assignedToId", None)) if fields[name] != nobody
+    }
+    check_choices(caller, chosen)
+
+    tickets = tickets_of(caller)
+    now = clock.timestamp(clock.now())
+    ticket = Ticket.model_validate(
+        fields
+        | {
+            "id": ids.derived_id(caller.tenant_id, caller.user_id, key) if key else ids.new_id(),
+            "tenantId": caller.tenant_id,
+            "number": tickets.next_number(),
+            "version": 1,
+            "createdAt": now,
+            "updatedAt": now,
+            "requestHash": hashlib.sha256(json.dumps(fields).encode()).hexdigest() if key else None,
+        }
+    )
+    changes = changes_between({}, {"status": ticket.status.value} | ticket.editable())
+    try:
+        tickets.create(ticket, TicketEvent.of(EventType.TICKET_CREATED, ticket, caller, changes))
+    except TicketExistsError as error:
+        ticket = _made_before(error.ticket, ticket)
+    location = f"{request.path}/{ticket.id}"
+    return Response(201, presented(ticket, caller), etag=ticket.version, headers={"Location": location})
+
+
+def _idempotency_key(request: Request) -> str | None:
+    key = request.header("idempotency-key")
+    if key is not None and not _KEY.fullmatch(key):
+        message = "The Idempotency-Key is not one."
+        raise BadRequestError(message, ["Idempotency-Key: takes 1 to 255 visible ASCII characters, no spaces"])
+    return key
+
+
+def _made_before(existing: Ticket, repeat: Ticket) -> Ticket:
+    if existing.request_hash != repeat.request_hash:
+        message = "This Idempotency-Key made a ticket from another body."
+        raise IdempotencyKeyReusedError(message)
+    if existing.deleted_at:
+        message = "The ticket that this Idempotency-Key made is in the trash."
+        raise ConflictError(message)
+    return existing

@@ -1,0 +1,29 @@
+"""deleteTicket: DELETE /v1/tickets/{id}."""
+
+from ticketing import clock
+from ticketing.events import Change, EventType, TicketEvent
+from ticketing.frame import Response, endpoint
+from ticketing.models import Ticket
+from ticketing.permissions import Operation, scope
+from ticketing.request import Request
+from ticketing.tickets import find_ticket, next_version, tickets_of, until_written
+
+
+@endpoint(Operation.DELETE_TICKET)
+def handler(request: Request) -> Response:
+    """Move the ticket to the trash, from where it can be restored for 30 days."""
+    caller, ticket_id, expected = request.caller, request.ticket_id, request.expected_version()
+    scope(Operation.DELETE_TICKET, caller)
+    tickets = tickets_of(caller)
+
+    def attempt() -> Ticket:
+        ticket = find_ticket(Operation.DELETE_TICKET, caller, tickets.get(ticket_id), expected)
+        now = clock.now()
+        deleted = next_version(ticket, now, deleted_at=clock.timestamp(now))
+        changes = {"deletedAt": Change(after=deleted.deleted_at)}
+        event = TicketEvent.of(EventType.TICKET_DELETED, deleted, caller, changes)
+        tickets.delete(ticket, deleted, event, now=now)
+        return deleted
+
+    until_written(attempt)
+    return Response(204)

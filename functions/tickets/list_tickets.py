@@ -1,0 +1,40 @@
+"""listTickets: GET /v1/tickets."""
+
+from dataclasses import replace
+
+from ticketing.frame import Response, endpoint
+from ticketing.identity import Caller
+from ticketing.models import TicketQuery
+from ticketing.permissions import Operation, Scope, scope
+from ticketing.repository import TicketFilter
+from ticketing.request import Request
+from ticketing.tickets import presented, tickets_of
+
+_ME = "me"
+
+
+@endpoint(Operation.LIST_TICKETS)
+def handler(request: Request) -> Response:
+    """Answer one page of the tickets that the caller may see, newest change first."""
+    caller = request.caller
+    granted = scope(Operation.LIST_TICKETS, caller)
+    query = request.query(TicketQuery)
+    wanted = _filter(query, caller)
+    if granted is Scope.OWN:
+        if wanted.reporter_id not in {None, caller.user_id}:
+            return Response(200, [])
+        wanted = replace(wanted, reporter_id=caller.user_id)
+    page = tickets_of(caller).list(wanted, limit=query.limit, cursor=query.cursor)
+    body = [presented(ticket, caller) for ticket in page.items]
+    return Response(200, body, headers=request.next_link(page.cursor))
+
+
+def _filter(query: TicketQuery, caller: Caller) -> TicketFilter:
+    return TicketFilter(
+        status=query.status,
+        priority=query.priority,
+        type=query.type,
+        assigned_to_id=caller.user_id if query.assigned_to_id == _ME else query.assigned_to_id,
+        reporter_id=caller.user_id if query.reporter_id == _ME else query.reporter_id,
+        tag=query.tag,
+    )

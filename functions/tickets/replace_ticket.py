@@ -1,0 +1,15 @@
+"""replaceTicket: PUT /v1/tickets/{id}."""
+
+from ticketing.frame import Response, endpoint
+from ticketing.models import TicketReplace
+from ticketing.permissions import Operation
+from ticketing.request import Request
+from ticketing.tickets import edit_ticket, presented
+
+
+@endpoint(Operation.REPLACE_TICKET)
+def handler(request: Request) -> Response:
+    """Replace all that a caller may set; another status goes through the state machine with the rest."""
+    body = request.body(TicketReplace).model_dump(mode="json", by_alias=True)
+    ticket = edit_ticket(Operation.REPLACE_TICKET, request.caller, request.ticket_id, body, request.expected_version())
+    return Response(200, presented(ticket, request.caller), etag=ticket.version)

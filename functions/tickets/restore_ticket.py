@@ -1,0 +1,32 @@
+"""restoreTicket: POST /v1/tickets/{id}/restore."""
+
+from ticketing import clock
+from ticketing.events import Change, EventType, TicketEvent
+from ticketing.frame import Response, endpoint
+from ticketing.models import Ticket
+from ticketing.permissions import Operation, scope
+from ticketing.request import Request
+from ticketing.tickets import find_ticket, next_version, presented, tickets_of, until_written
+
+
+@endpoint(Operation.RESTORE_TICKET)
+def handler(request: Request) -> Response:
+    """Take the ticket out of the trash; one that is not there is answered as it is, so that a repeat does no harm."""
+    caller, ticket_id, expected = request.caller, request.ticket_id, request.expected_version()
+    scope(Operation.RESTORE_TICKET, caller)
+    tickets = tickets_of(caller)
+
+    def attempt() -> Ticket:
+        now = clock.now()
+        ticket = tickets.get_deleted(ticket_id, now=now)
+        ticket = find_ticket(Operation.RESTORE_TICKET, caller, ticket, expected)
+        if ticket.deleted_at is None:
+            return ticket
+        restored = next_version(ticket, now, deleted_at=None)
+        changes = {"deletedAt": Change(before=ticket.deleted_at)}
+        event = TicketEvent.of(EventType.TICKET_RESTORED, restored, caller, changes)
+        tickets.restore(ticket, restored, event)
+        return restored
+
+    ticket = until_written(attempt)
+    return Response(200, presented(ticket, caller), etag=ticket.version)

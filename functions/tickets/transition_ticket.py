@@ -1,0 +1,24 @@
+"""transitionTicket: POST /v1/tickets/{id}/transitions."""
+
+from ticketing.frame import Response, endpoint
+from ticketing.models import TransitionRequest
+from ticketing.permissions import Operation, scope
+from ticketing.request import Request
+from ticketing.tickets import move_ticket, presented
+
+
+@endpoint(Operation.TRANSITION_TICKET)
+def handler(request: Request) -> Response:
+    """Move the ticket; the state machine decides whether it may, and writes."""
+    caller, ticket_id = request.caller, request.ticket_id
+    scope(Operation.TRANSITION_TICKET, caller)
+    body = request.body(TransitionRequest)
+    ticket = move_ticket(
+        caller,
+        ticket_id,
+        body.to,
+        resolution=body.resolution,
+        comment=body.comment,
+        expected_version=request.expected_version(),
+    )
+    return Response(200, presented(ticket, caller), etag=ticket.version)

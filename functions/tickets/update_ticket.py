@@ -1,0 +1,15 @@
+"""updateTicket: PATCH /v1/tickets/{id}."""
+
+from ticketing.frame import Response, endpoint
+from ticketing.models import TicketUpdate
+from ticketing.permissions import Operation
+from ticketing.request import Request
+from ticketing.tickets import edit_ticket, presented
+
+
+@endpoint(Operation.UPDATE_TICKET)
+def handler(request: Request) -> Response:
+    """Set the fields given; another status goes through the state machine with the rest."""
+    body = request.body(TicketUpdate).model_dump(mode="json", by_alias=True, exclude_unset=True)
+    ticket = edit_ticket(Operation.UPDATE_TICKET, request.caller, request.ticket_id, body, request.expected_version())
+    return Response(200, presented(ticket, request.caller), etag=ticket.version)
