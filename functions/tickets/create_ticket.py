@@ -12,7 +12,7 @@ from ticketing.models import Ticket, TicketCreate
 from ticketing.permissions import Operation, check_choices, scope
 from ticketing.repository import TicketExistsError
 from ticketing.request import Request
-from ticketing.tickets import presented, tickets_of
+from ticketing.tickets import presented, tickets_of, until_written
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
@@ -46,12 +46,17 @@ def handler(request: Request) -> Response:
         }
     )
     changes = changes_between({}, {"status": ticket.status.value} | ticket.editable())
-    try:
-        tickets.create(ticket, TicketEvent.of(EventType.TICKET_CREATED, ticket, caller, changes))
-    except TicketExistsError as error:
-        ticket = _made_before(error.ticket, ticket)
-    location = f"{request.path}/{ticket.id}"
-    return Response(201, presented(ticket, caller), etag=ticket.version, headers={"Location": location})
+
+    def attempt() -> Ticket:
+        try:
+            tickets.create(ticket, TicketEvent.of(EventType.TICKET_CREATED, ticket, caller, changes))
+        except TicketExistsError as error:
+            return _made_before(error.ticket, ticket)
+        return ticket
+
+    made = until_written(attempt)
+    location = f"{request.path}/{made.id}"
+    return Response(201, presented(made, caller), etag=made.version, headers={"Location": location})
 
 
 def _idempotency_key(request: Request) -> str | None:

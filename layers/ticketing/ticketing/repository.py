@@ -112,6 +112,8 @@ class TicketRepository:
         ------
         TicketExistsError
             With the ticket that has this id already, in the trash or not.
+        VersionConflictError
+            Somebody else is writing a ticket with this id.
         """
         new = {
             "Put": {
@@ -153,8 +155,9 @@ class TicketRepository:
     def list(self, wanted: TicketFilter, *, limit: int, cursor: str | None) -> Page[Ticket]:
         """Return one page of the tickets that match, newest change first: one query of the fitting index.
 
-        Where the index serves the whole filter, the page is full unless it is the last. A filter that is left over is
-        applied to at most 400 tickets a page, so such a page may be short or empty and still name a next one.
+        Where the index serves the whole filter, the page is full unless it is the last or reaches 1 MB of texts. A
+        filter that is left over is applied to at most 400 tickets a page, so such a page may be short or empty and
+        still name a next one.
 
         Raises
         ------
@@ -170,7 +173,7 @@ class TicketRepository:
         query["Limit"] = _FILTERED_PAGE if filtered else limit + 1
         answer = self._client.query(**query)
         items = answer["Items"]
-        last = answer.get("LastEvaluatedKey") if filtered else None
+        last = answer.get("LastEvaluatedKey")  # also where DynamoDB ended the page early, at 1 MB of long texts
         if len(items) > limit:
             items = items[:limit]
             last = items[-1]
@@ -221,10 +224,10 @@ class TicketRepository:
         }
         if cursor is not None:
             query["ExclusiveStartKey"] = to_item({"PK": partition, "SK": cursors.decode(cursor, scope=scope)})
-        items = self._client.query(**query)["Items"]
-        more = len(items) > limit
-        items = items[:limit]
-        position = cursors.encode(items[-1]["SK"]["S"], scope=scope) if more else None
+        answer = self._client.query(**query)
+        items = answer["Items"][:limit]
+        last = items[-1] if len(answer["Items"]) > limit else answer.get("LastEvaluatedKey")
+        position = cursors.encode(last["SK"]["S"], scope=scope) if last else None
         return Page([_event_from(item) for item in items], position)
 
     @staticmethod
