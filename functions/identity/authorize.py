@@ -11,6 +11,7 @@ from typing import Any
 import jwt
 from aws_lambda_powertools.logging import Logger
 
+from ticketing.identity import TENANT_ID
 from ticketing.lifecycle import Role
 
 _ROLES = (Role.ADMIN, Role.AGENT, Role.REPORTER)  # the widest first: it counts for a user in several groups
@@ -34,9 +35,9 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: AN
         The token is not a valid, current ID token of this user pool.
     """
     claims = _verified(str(event["authorizationToken"]))
-    tenant_id, role = claims.get("custom:tenantId"), _role(claims)
+    tenant_id, role = str(claims.get("custom:tenantId") or ""), _role(claims)
     api = _whole_api(event["methodArn"])
-    if not tenant_id or role is None:
+    if role is None or not TENANT_ID.fullmatch(tenant_id):
         # A valid user who belongs nowhere yet: known, but allowed nothing (403).
         logger.info("user without tenant or role", extra={"userId": claims["sub"]})
         return _policy(claims["sub"], "Deny", api, {})

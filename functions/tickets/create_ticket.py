@@ -5,11 +5,12 @@ import json
 import re
 
 from ticketing import clock, ids
-from ticketing.errors import BadRequestError, ConflictError, IdempotencyKeyReusedError
+from ticketing.errors import BadRequestError, ConflictError, IdempotencyKeyReusedError, TicketNotFoundError
 from ticketing.events import EventType, TicketEvent, changes_between
 from ticketing.frame import Response, endpoint
+from ticketing.identity import Caller
 from ticketing.models import Ticket, TicketCreate
-from ticketing.permissions import Operation, check_choices, scope
+from ticketing.permissions import Operation, check_choices, check_ticket, scope
 from ticketing.repository import TicketExistsError
 from ticketing.request import Request
 from ticketing.tickets import presented, tickets_of, until_written
@@ -51,7 +52,7 @@ def handler(request: Request) -> Response:
         try:
             tickets.create(ticket, TicketEvent.of(EventType.TICKET_CREATED, ticket, caller, changes))
         except TicketExistsError as error:
-            return _made_before(error.ticket, ticket)
+            return _made_before(caller, error.ticket, ticket)
         return ticket
 
     made = until_written(attempt)
@@ -67,11 +68,16 @@ def _idempotency_key(request: Request) -> str | None:
     return key
 
 
-def _made_before(existing: Ticket, repeat: Ticket) -> Ticket:
+def _made_before(caller: Caller, existing: Ticket, repeat: Ticket) -> Ticket:
     if existing.request_hash != repeat.request_hash:
         message = "This Idempotency-Key made a ticket from another body."
         raise IdempotencyKeyReusedError(message)
     if existing.deleted_at:
         message = "The ticket that this Idempotency-Key made is in the trash."
         raise ConflictError(message)
+    try:
+        check_ticket(Operation.GET_TICKET, caller, existing)
+    except TicketNotFoundError as error:
+        message = "The ticket that this Idempotency-Key made has another reporter now."
+        raise ConflictError(message) from error
     return existing

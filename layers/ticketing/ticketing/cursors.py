@@ -8,6 +8,7 @@ start its maker's own list elsewhere. See docs/decisions/0004-cursors-without-a-
 import base64
 import binascii
 import hashlib
+import re
 
 from ticketing.errors import BadRequestError
 
@@ -24,19 +25,20 @@ def encode(position: str, *, scope: str) -> str:
     return base64.urlsafe_b64encode(_digest(raw, scope) + raw).decode().rstrip("=")
 
 
-def decode(cursor: str, *, scope: str) -> str:
+def decode(cursor: str, *, scope: str, shape: re.Pattern[str]) -> str:
     """Return the position that a cursor stands for.
 
     Raises
     ------
     BadRequestError
-        The cursor was altered, or belongs to another tenant or query.
+        The cursor was altered, belongs to another tenant or query, or holds no position of the shape expected.
     """
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         digest, position = raw[:_DIGEST_BYTES], raw[_DIGEST_BYTES:]
-        if digest == _digest(position, scope) and encode(position.decode(), scope=scope) == cursor:
-            return position.decode()
+        text = position.decode()
+        if digest == _digest(position, scope) and shape.fullmatch(text) and encode(text, scope=scope) == cursor:
+            return text
     except (binascii.Error, ValueError):
         pass
     message = "The cursor is not one that this list gave out."

@@ -17,7 +17,7 @@ from typing import Any
 
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  # noqa: A004 - botocore's own
 
 from ticketing import cors
 from ticketing.errors import ApiError, InternalServerError, ServiceUnavailableError
@@ -34,10 +34,12 @@ _TRANSIENT = frozenset(
         "RequestLimitExceeded",
         "ServiceUnavailable",
         "ThrottlingException",
-        "TransactionCanceledException",
         "TransactionInProgressException",
     }
 )
+
+# The same, as the reason why a transaction was cancelled.
+_TRANSIENT_REASONS = frozenset({"ProvisionedThroughputExceeded", "ThrottlingError", "TransactionConflict"})
 
 logger = Logger(service="tickets")
 metrics = Metrics(namespace="TicketSystem", service="tickets")
@@ -89,9 +91,10 @@ def _known(error: Exception) -> ApiError:
     """Return the error of the contract that an exception stands for."""
     if isinstance(error, ApiError):
         return error
-    transient = isinstance(error, BotoCoreError)  # no answer: could not connect, timed out, connection closed
+    transient = isinstance(error, (ConnectionError, HTTPClientError))  # no answer: not reached, timed out, cut off
     if isinstance(error, ClientError):
-        transient = error.response["Error"]["Code"] in _TRANSIENT
+        reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", ())}
+        transient = error.response["Error"]["Code"] in _TRANSIENT or bool(reasons & _TRANSIENT_REASONS)
     if transient:
         message = "A service that this depends on is busy. Nothing is half done: a write landed whole or not at all."
         return ServiceUnavailableError(message)

@@ -1,11 +1,15 @@
 """Who is calling: what the authorizer verified and passed on, and nothing else."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from ticketing.errors import UnauthorizedError
 from ticketing.lifecycle import Role
+
+TENANT_ID: Final = re.compile(r"[0-9A-Za-z_-]{1,64}")
+"""What a tenant's id looks like; above all, it holds no `#`, which separates the parts of a key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +31,8 @@ def caller_of(event: Mapping[str, Any]) -> Caller:
         401 to everybody instead of trusting anybody.
     """
     context = (event.get("requestContext") or {}).get("authorizer") or {}
-    try:
-        return Caller(user_id=context["userId"], tenant_id=context["tenantId"], role=Role(context["role"]))
-    except (KeyError, ValueError) as error:
+    user_id, tenant_id, role = (str(context.get(name) or "") for name in ("userId", "tenantId", "role"))
+    if not user_id or not TENANT_ID.fullmatch(tenant_id) or role not in set(Role):
         message = "The request carries no verified caller."
-        raise UnauthorizedError(message) from error
+        raise UnauthorizedError(message)
+    return Caller(user_id, tenant_id, Role(role))

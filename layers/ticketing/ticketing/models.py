@@ -4,21 +4,22 @@ Field names are camelCase outside and snake_case inside. Unknown fields are refu
 both ends and otherwise kept as they came; NUL is the one character refused: no log, terminal or database keeps it well.
 """
 
+import re
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.alias_generators import to_camel
 
 from ticketing.lifecycle import Status
 
-_NO_NUL = r"^[^\x00]*$"
-_UUID = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
+NO_NUL = r"^[^\x00]*$"
+UUID = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
 
-Id = Annotated[str, StringConstraints(pattern=_UUID, to_lower=True)]
-Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=_NO_NUL)]
-LongText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000, pattern=_NO_NUL)]
-Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50, pattern=_NO_NUL)]
+Id = Annotated[str, StringConstraints(pattern=UUID, to_lower=True)]
+Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=NO_NUL)]
+LongText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000, pattern=NO_NUL)]
+Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50, pattern=NO_NUL)]
 Tags = Annotated[list[Tag], Field(max_length=20)]
 
 
@@ -108,10 +109,18 @@ class TransitionRequest(_Body):
     comment: LongText = _absent()
 
 
+def _whole_number(value: Any) -> int:  # noqa: ANN401 - whatever the query holds
+    """Return the number that the text is; `int` alone would also take "7.0", "+7", "1_0" and other scripts' digits."""
+    if not re.fullmatch(r"[0-9]{1,4}", value):
+        message = "must be a whole number from 1 to 100"
+        raise ValueError(message)
+    return int(value)
+
+
 class PageQuery(_Body):
     """The query of every list: how much of it, and from where."""
 
-    limit: Annotated[int, Field(ge=1, le=100)] = 25
+    limit: Annotated[int, BeforeValidator(_whole_number), Field(ge=1, le=100)] = 25
     cursor: str | None = None
 
 

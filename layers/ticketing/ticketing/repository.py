@@ -8,6 +8,7 @@ of every list. docs/architecture.md has the whole layout.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,6 +19,7 @@ from botocore.exceptions import ClientError
 from ticketing import cursors
 from ticketing.attributes import from_item, to_attribute, to_item
 from ticketing.events import TicketEvent
+from ticketing.identity import TENANT_ID
 from ticketing.lifecycle import Status
 from ticketing.models import EDITABLE, Priority, Ticket, TicketType
 
@@ -41,6 +43,9 @@ _INDEXES: Final = {
     "byChange": "tenantKey",
 }
 """The indexes and their partition keys; the range key of each is `listKey`."""
+
+_LIST_KEY = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z#[0-9a-f-]{36}")
+_EVENT_KEY = re.compile(r"EVENT#\d{10}")
 
 _LOST_RACE = frozenset({"ConditionalCheckFailed", "TransactionConflict"})
 
@@ -86,8 +91,8 @@ class TicketRepository:
     """The tickets of one tenant. It cannot be made without one, and every key it builds starts with it."""
 
     def __init__(self, client: DynamoDBClient, table: str, tenant_id: str) -> None:
-        if not tenant_id or "#" in tenant_id:
-            message = "a repository needs a tenant, whose id holds no '#'"
+        if not TENANT_ID.fullmatch(tenant_id):
+            message = "a repository needs a tenant's id"
             raise ValueError(message)
         self._client = client
         self._table = table
@@ -168,7 +173,9 @@ class TicketRepository:
         query = self._query_for(wanted)
         filtered = "FilterExpression" in query
         if cursor is not None:
-            query["ExclusiveStartKey"] = self._list_position(query, cursors.decode(cursor, scope=scope))
+            query["ExclusiveStartKey"] = self._list_position(
+                query, cursors.decode(cursor, scope=scope, shape=_LIST_KEY)
+            )
         # One more than asked for tells whether there is a next page, without an empty one at the end.
         query["Limit"] = _FILTERED_PAGE if filtered else limit + 1
         answer = self._client.query(**query)
@@ -177,8 +184,8 @@ class TicketRepository:
         if len(items) > limit:
             items = items[:limit]
             last = items[-1]
-        position = cursors.encode(last["listKey"]["S"], scope=scope) if last else None
-        return Page([self.ticket_from(item) for item in items], position)
+        following = cursors.encode(last["listKey"]["S"], scope=scope) if last else None
+        return Page([self.ticket_from(item) for item in items], following)
 
     def update(self, before: Ticket, after: Ticket, event: TicketEvent) -> None:
         """Write the changed fields of a ticket and the event in one transaction, if `before` is still its version.
@@ -223,7 +230,9 @@ class TicketRepository:
             "Limit": limit + 1,
         }
         if cursor is not None:
-            query["ExclusiveStartKey"] = to_item({"PK": partition, "SK": cursors.decode(cursor, scope=scope)})
+            query["ExclusiveStartKey"] = to_item(
+                {"PK": partition, "SK": cursors.decode(cursor, scope=scope, shape=_EVENT_KEY)}
+            )
         answer = self._client.query(**query)
         items = answer["Items"][:limit]
         last = items[-1] if len(answer["Items"]) > limit else answer.get("LastEvaluatedKey")

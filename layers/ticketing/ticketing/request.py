@@ -17,6 +17,7 @@ from ticketing.errors import (
     UnsupportedMediaTypeError,
 )
 from ticketing.identity import Caller
+from ticketing.problems import problems
 
 BODY_LIMIT: Final = 256 * 1024
 """The largest body in bytes; API Gateway would pass 10 MiB on."""
@@ -129,11 +130,3 @@ class Request:
         """Return whether `If-None-Match` says that the caller has this version already."""
         tags = [tag.strip().removeprefix("W/") for tag in (self.header("if-none-match") or "").split(",")]
         return "*" in tags or f'"{version}"' in tags
-
-
-def problems(error: ValidationError) -> list[str]:
-    """Return what is wrong with a body or query, one `where: what` each, without the values that were sent."""
-    return [
-        f"{'.'.join(str(part) for part in problem['loc']) or 'body'}: {problem['msg']}"
-        for problem in error.errors(include_url=False, include_context=False, include_input=False)
-    ]

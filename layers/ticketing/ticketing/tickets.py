@@ -95,7 +95,10 @@ def edit_ticket(
         changes = changes_between(ticket.editable(), wanted)
         check_changes(caller, ticket, changes)
         if to is not None and to is not ticket.status:
-            fields = {name: wanted[name] for name in changes}
+            # A resolution that the request names goes along even if it is the one that is there: going back to OPEN
+            # would clear it otherwise.
+            named = {"resolution"} if wanted.get("resolution") is not None else set()
+            fields = {name: wanted[name] for name in changes.keys() | named}
             verdict = _lifecycle().move(
                 ticket_id, to, caller, fields=fields, comment=None, expected_version=ticket.version
             )

@@ -1,0 +1,43 @@
+"""`make bench`: measures the backend on this machine, prints one table and writes it to .bench/results.json.
+
+Figures of one machine and one run: read the ratios, which compare things measured side by side.
+"""
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+
+from bench import http, requests, start, warm
+from bench.report import Figure, show
+from tests.stack import launch
+
+RESULTS = Path(".bench/results.json")
+
+
+def main() -> int:
+    """Measure, show and save; return 1 if something is out of its reach."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer repetitions and smaller lists, to try it out")
+    quick = parser.parse_args().quick
+
+    figures: list[Figure] = [*start.measure(rounds=3 if quick else 15)]
+    with tempfile.TemporaryDirectory(prefix="bench-") as state:
+        stack = launch(Path(state))
+        try:
+            stack.wait_until_ready()
+            figures += requests.measure(stack)
+            figures += warm.measure(stack, rounds=50 if quick else 500)
+            figures += http.measure(stack, rounds=50 if quick else 400)
+            figures += http.measure_lists(stack, sizes=(100, 1_000) if quick else (1_000, 100_000))
+        finally:
+            stack.stop()
+    show(figures)
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps([figure.as_json() for figure in figures], indent=2) + "\n")
+    print(f"\nWritten to {RESULTS}")
+    return 1 if any(figure.is_out_of_reach for figure in figures) else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

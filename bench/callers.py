@@ -1,0 +1,27 @@
+"""Callers of the stack that is measured."""
+
+import httpx
+
+from tests.stack import Stack
+
+TICKET = {
+    "title": "The printer on the third floor prints blank pages",
+    "description": "Since the paper was changed this morning. Other floors are fine. " * 8,
+    "tags": ["printer", "third-floor"],
+}
+
+
+def connect(stack: Stack, user: str = "admin@acme.example") -> httpx.Client:
+    """Return a client with the user's token."""
+    headers = {"Authorization": f"Bearer {stack.token(user)}"}
+    return httpx.Client(base_url=stack.base_url, headers=headers, timeout=60)
+
+
+def new_ticket(api: httpx.Client) -> httpx.Response:
+    """Make a ticket of about 0.8 KB."""
+    return api.post("/v1/tickets", json=TICKET).raise_for_status()
+
+
+def move(n: int) -> dict[str, str]:
+    """Return the n-th move of a ticket that goes back and forth between OPEN and RESOLVED."""
+    return {"to": "RESOLVED", "resolution": "Fixed."} if n % 2 else {"to": "OPEN"}

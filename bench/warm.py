@@ -1,0 +1,117 @@
+"""What a warm handler takes for itself: the whole call less the time spent in calls of AWS.
+
+The handlers run in this process, against the local stack's table and state machine.
+"""
+
+import importlib
+import json
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, redirect_stdout
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Self
+
+from botocore.client import BaseClient
+
+from bench.callers import TICKET, move
+from bench.report import Figure
+from tests.stack import Stack
+
+GROUP = "Handler's own time, warm, without the calls of AWS, median"
+REACH = 2.0
+_CLIENT: Any = BaseClient
+_LAYER = Path(__file__).parents[1] / "layers" / "ticketing"
+_CONTEXT = SimpleNamespace(aws_request_id="bench", function_name="bench")
+_ADMIN = {"userId": "11111111-1111-4111-8111-111111111111", "tenantId": "bench", "role": "admin"}
+
+
+type LambdaHandler = Callable[[dict[str, Any], Any], dict[str, Any]]
+
+
+class _Clock(AbstractContextManager["_Clock"]):
+    """Adds up the time that botocore takes for calls."""
+
+    def __init__(self) -> None:
+        self.in_aws = 0.0
+        self._call: Any = _CLIENT._make_api_call
+
+    def __enter__(self) -> Self:
+        clock, call = self, self._call
+
+        def timed(client: Any, *arguments: Any) -> Any:
+            started = time.perf_counter()
+            try:
+                return call(client, *arguments)
+            finally:
+                clock.in_aws += time.perf_counter() - started
+
+        _CLIENT._make_api_call = timed
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _CLIENT._make_api_call = self._call
+
+
+def measure(stack: Stack, rounds: int) -> Iterator[Figure]:
+    """Call each handler `rounds` times and yield its median own time."""
+    os.environ |= {
+        "AWS_ACCESS_KEY_ID": "bench",
+        "AWS_SECRET_ACCESS_KEY": "bench",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": stack.aws_endpoint,
+        "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
+        "CORS_ORIGINS": "*",
+        "POWERTOOLS_METRICS_NAMESPACE": "TicketSystem",
+        "TICKETS_TABLE": stack.outputs["TicketsTableName"],
+        "TICKET_LIFECYCLE": stack.outputs["TicketLifecycleArn"],
+    }
+    # Logs and metrics are written, as they are on AWS, but not to the table of the bench.
+    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), _Clock() as clock:
+        create = _handler("create_ticket")
+        ticket = json.loads(create(_event("POST", body=TICKET), _CONTEXT)["body"])
+        events = {
+            "create_ticket": lambda n: _event("POST", body=TICKET | {"title": f"Ticket {n}"}),
+            "get_ticket": lambda _: _event("GET", ticket["id"]),
+            "list_tickets": lambda _: _event("GET"),
+            "update_ticket": lambda n: _event("PATCH", ticket["id"], {"title": f"Title {n}"}),
+            "transition_ticket": lambda n: _event("POST", ticket["id"], move(n)),
+            "list_ticket_history": lambda _: _event("GET", ticket["id"]),
+        }
+        medians = {}
+        for name, make in events.items():
+            handler, own = _handler(name), []
+            for n in range(rounds):
+                clock.in_aws = 0.0
+                event = make(n)
+                started = time.perf_counter()
+                answer = handler(event, _CONTEXT)
+                own.append(time.perf_counter() - started - clock.in_aws)
+                if answer["statusCode"] >= 400:
+                    raise RuntimeError(answer["body"])
+            medians[name] = statistics.median(own[rounds // 10 :])
+    for name, median in medians.items():
+        yield Figure(GROUP, name, median * 1000, "ms", reach=REACH)
+
+
+def _handler(name: str) -> LambdaHandler:
+    if str(_LAYER) not in sys.path:
+        sys.path.insert(0, str(_LAYER))
+    handler: LambdaHandler = importlib.import_module(f"functions.tickets.{name}").handler
+    return handler
+
+
+def _event(method: str, ticket_id: str | None = None, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return what API Gateway sends."""
+    return {
+        "path": "/v1/tickets",
+        "httpMethod": method,
+        "headers": {"Content-Type": "application/json"},
+        "pathParameters": {"id": ticket_id},
+        "requestContext": {"requestId": "bench", "stage": "api", "authorizer": _ADMIN},
+        "body": None if body is None else json.dumps(body),
+        "isBase64Encoded": False,
+    }

@@ -1,0 +1,46 @@
+"""What is wrong with a body or a query, in words for the caller: pydantic's findings without its Python."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from ticketing.models import NO_NUL, UUID
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+_ALTERNATIVE = re.compile(r"constrained-str|literal\[.*\]")
+_CHOICE = re.compile(r"'([A-Za-z_]+)'")
+_WORDS = {
+    "dict_type": "must be a JSON object",
+    "extra_forbidden": "can not be given here",
+    "missing": "is missing",
+    "model_type": "must be a JSON object",
+}
+
+
+def problems(error: ValidationError) -> list[str]:
+    """Return one `where: what` for each problem, without the values that were sent."""
+    return [f"{_where(problem)}: {_what(problem)}" for problem in error.errors(include_url=False, include_input=False)]
+
+
+def _where(problem: ErrorDetails) -> str:
+    """Return the path to the field; the steps that pydantic adds for alternatives of a type are no part of it."""
+    return ".".join(step for step in map(str, problem["loc"]) if not _ALTERNATIVE.fullmatch(step)) or "body"
+
+
+def _what(problem: ErrorDetails) -> str:
+    context = problem.get("ctx", {})
+    match problem["type"]:
+        case "enum" | "literal_error":
+            return f"must be one of {', '.join(_CHOICE.findall(context['expected']))}"
+        case "string_pattern_mismatch" if context["pattern"] == UUID:
+            return "must be a UUID"
+        case "string_pattern_mismatch" if context["pattern"] == NO_NUL:
+            return "must not contain the character NUL"
+        case kind if kind in _WORDS:
+            return _WORDS[kind]
+    return problem["msg"].removeprefix("Value error, ")

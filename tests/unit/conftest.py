@@ -1,0 +1,146 @@
+"""Fixtures of the unit tests: no network, a made-up AWS account, the tickets table on moto, a clock that can be set."""
+
+import io
+import json
+import logging
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from botocore.session import Session, get_session
+from botocore.stub import Stubber
+from moto import mock_aws
+from moto.backends import get_backend
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.dynamodb.models import DynamoDBBackend
+from mypy_boto3_dynamodb import DynamoDBClient
+
+from tests.unit.support import MOMENT, STATE_MACHINE, TABLE, StubbedLifecycle, create_table, template
+from ticketing import aws, clock, frame
+from ticketing.repository import TicketRepository
+
+type Items = Callable[[], list[dict[str, Any]]]
+
+
+@pytest.fixture(autouse=True)
+def no_network(socket_disabled: None) -> None:
+    """Refuse every socket: a unit test that needs one is no unit test."""
+
+
+@pytest.fixture(autouse=True)
+def aws_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stand in an AWS account that does not exist, and nowhere else, whatever the machine's own settings."""
+    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "CORS_ORIGINS", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+    monkeypatch.setenv("TICKETS_TABLE", TABLE)
+    monkeypatch.setenv("TICKET_LIFECYCLE", STATE_MACHINE)
+
+
+@pytest.fixture(scope="session")
+def botocore_session() -> Session:
+    """Return one botocore session for all tests: it keeps AWS's service models, which take 50 ms to read."""
+    return get_session()
+
+
+@pytest.fixture(autouse=True)
+def fresh_clients(monkeypatch: pytest.MonkeyPatch, botocore_session: Session) -> Iterator[None]:
+    """Let no client outlive its test."""
+    monkeypatch.setattr(aws, "get_session", lambda: botocore_session)
+    aws.dynamodb.cache_clear()
+    aws.stepfunctions.cache_clear()
+    yield
+    aws.dynamodb.cache_clear()
+    aws.stepfunctions.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def table_properties() -> dict[str, Any]:
+    """Return how template.yaml defines the tickets table."""
+    properties: dict[str, Any] = template()["Resources"]["TicketsTable"]["Properties"]
+    return properties
+
+
+@pytest.fixture(scope="session")
+def moto_backend(table_properties: dict[str, Any]) -> Iterator[DynamoDBBackend]:
+    """Keep one moto with the tickets table for all tests: starting it and making the table costs 30 ms."""
+    with mock_aws():
+        create_table(get_session().create_client("dynamodb", region_name="us-east-1"), table_properties)
+        yield get_backend("dynamodb")[DEFAULT_ACCOUNT_ID]["us-east-1"]
+
+
+@pytest.fixture
+def dynamodb(moto_backend: DynamoDBBackend) -> DynamoDBClient:
+    """Return the functions' own DynamoDB client, against an empty tickets table on moto."""
+    moto_backend.tables[TABLE].items.clear()
+    return aws.dynamodb()
+
+
+@pytest.fixture
+def acme(dynamodb: DynamoDBClient) -> TicketRepository:
+    """Return the tickets of the tenant acme."""
+    return TicketRepository(dynamodb, TABLE, "acme")
+
+
+@pytest.fixture
+def globex(dynamodb: DynamoDBClient) -> TicketRepository:
+    """Return the tickets of the tenant globex."""
+    return TicketRepository(dynamodb, TABLE, "globex")
+
+
+@pytest.fixture
+def items(moto_backend: DynamoDBBackend) -> Items:
+    """Return a look at all that the table holds, as it is stored."""
+
+    def look() -> list[dict[str, Any]]:
+        partitions = moto_backend.tables[TABLE].items.values()
+        return [deepcopy(item.to_json()["Attributes"]) for partition in partitions for item in partition.values()]
+
+    return look
+
+
+@pytest.fixture
+def lifecycle() -> Iterator[StubbedLifecycle]:
+    """Return the state machine's stand-in; every verdict that was prepared has to be asked for."""
+    client = aws.stepfunctions()
+    with Stubber(client) as stubber:
+        yield StubbedLifecycle(client, stubber)
+        stubber.assert_no_pending_responses()
+
+
+class Clock:
+    """The time that the backend believes in."""
+
+    def __init__(self) -> None:
+        self.now = MOMENT
+
+    def set(self, moment: datetime) -> None:
+        self.now = moment
+
+    def forward(self, **by: float) -> None:
+        self.now += timedelta(**by)
+
+
+@pytest.fixture
+def time(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Return a clock that stands still unless it is set."""
+    stopped = Clock()
+    monkeypatch.setattr(clock, "now", lambda: stopped.now)
+    return stopped
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[dict[str, Any]]]:
+    """Return a look at the frame's log, line by line as it would reach CloudWatch."""
+    stream = io.StringIO()
+    handler = frame.logger.registered_handler
+    assert isinstance(handler, logging.StreamHandler)
+    monkeypatch.setattr(handler, "stream", stream)
+    return lambda: [json.loads(line) for line in stream.getvalue().splitlines()]

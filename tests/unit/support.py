@@ -1,0 +1,269 @@
+"""What the unit tests share: people, tickets, API Gateway's events, a state machine that does as it is told."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
+
+import yaml
+from botocore.exceptions import ClientError
+from botocore.stub import ANY, Stubber
+from mypy_boto3_dynamodb import DynamoDBClient
+from mypy_boto3_stepfunctions import SFNClient
+
+from ticketing.events import Change, EventType, TicketEvent
+from ticketing.identity import Caller
+from ticketing.lifecycle import Role, Status
+from ticketing.models import Priority, Ticket, TicketType
+from ticketing.repository import TicketRepository
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+
+TABLE: Final = "tickets"
+STATE_MACHINE: Final = "arn:aws:states:us-east-1:123456789012:stateMachine:lifecycle"
+REQUEST_ID: Final = "3f8a1c52-0d7e-4b1f-9a55-6f1c2d3e4a5b"
+
+REPORTER_ID: Final = "11111111-1111-4111-8111-111111111111"
+OTHER_ID: Final = "22222222-2222-4222-8222-222222222222"
+AGENT_ID: Final = "33333333-3333-4333-8333-333333333333"
+ADMIN_ID: Final = "44444444-4444-4444-8444-444444444444"
+TICKET_ID: Final = "019c1f0e-7a3b-7c41-9d2e-5f60718293a4"
+
+REPORTER: Final = Caller(REPORTER_ID, "acme", Role.REPORTER)
+OTHER_REPORTER: Final = Caller(OTHER_ID, "acme", Role.REPORTER)
+AGENT: Final = Caller(AGENT_ID, "acme", Role.AGENT)
+ADMIN: Final = Caller(ADMIN_ID, "acme", Role.ADMIN)
+STRANGER: Final = Caller(ADMIN_ID, "globex", Role.ADMIN)
+"""An admin of another tenant."""
+
+MOMENT: Final = datetime(2026, 2, 2, 8, 15, 4, 120_000, tzinfo=UTC)
+MOMENT_TEXT: Final = "2026-02-02T08:15:04.120Z"
+
+
+def a_ticket(**values: Any) -> Ticket:
+    """Return a new ticket of `acme` that REPORTER reported, with these values (inside names) instead of its own."""
+    plain = Ticket.model_validate(
+        {
+            "id": TICKET_ID,
+            "tenantId": "acme",
+            "number": 1,
+            "title": "VPN drops",
+            "description": "Every ten minutes.",
+            "status": Status.NEW,
+            "priority": Priority.MEDIUM,
+            "type": TicketType.INCIDENT,
+            "reporterId": REPORTER_ID,
+            "tags": [],
+            "version": 1,
+            "createdAt": MOMENT_TEXT,
+            "updatedAt": MOMENT_TEXT,
+        }
+    )
+    return plain.model_copy(update=values)
+
+
+def an_event(ticket: Ticket, kind: EventType = EventType.TICKET_UPDATED, **changes: Change) -> TicketEvent:
+    """Return the event of a change by AGENT that left the ticket as it is given."""
+    return TicketEvent.of(kind, ticket, AGENT, changes)
+
+
+def stored(client: Any, ticket: Ticket) -> Ticket:
+    """Put a ticket into the table as creating it would, and return it."""
+    tickets = TicketRepository(client, TABLE, ticket.tenant_id)
+    tickets.create(ticket, an_event(ticket, EventType.TICKET_CREATED))
+    return ticket
+
+
+def as_item(ticket: Ticket, **keys: str) -> dict[str, Any]:
+    """Return a ticket in DynamoDB's JSON, as the state machine answers it."""
+    item: dict[str, Any] = {"PK": {"S": f"TENANT#{ticket.tenant_id}#TICKET#{ticket.id}"}, "SK": {"S": "TICKET"}}
+    for name, value in (ticket.model_dump(mode="json", by_alias=True) | keys).items():
+        if isinstance(value, list):
+            item[name] = {"L": [{"S": tag} for tag in value]}
+        elif value is not None:
+            item[name] = {"N": str(value)} if isinstance(value, int) else {"S": value}
+    return item
+
+
+def cancelled(client: DynamoDBClient, *codes: str) -> ClientError:
+    """Return the error of a transaction that was cancelled, with the reason of each of its items."""
+    answer: Any = {
+        "Error": {"Code": "TransactionCanceledException", "Message": "Transaction cancelled"},
+        "CancellationReasons": [{"Code": code} for code in codes],
+    }
+    return client.exceptions.TransactionCanceledException(answer, "TransactWriteItems")
+
+
+# --- the table, as template.yaml defines it --------------------------------------------------------------------------
+
+
+class _CloudFormationLoader(yaml.SafeLoader):
+    """YAML with CloudFormation's tags; what a tag stands for does not matter here, so its value is kept as written."""
+
+
+def _untagged(loader: yaml.SafeLoader, _suffix: str, node: yaml.Node) -> Any:
+    if isinstance(node, yaml.ScalarNode):
+        return loader.construct_scalar(node)
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node, deep=True)
+    assert isinstance(node, yaml.MappingNode)
+    return loader.construct_mapping(node, deep=True)
+
+
+_CloudFormationLoader.add_multi_constructor("!", _untagged)
+
+
+def template() -> dict[str, Any]:
+    """Return template.yaml, its tags taken off."""
+    document: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(), _CloudFormationLoader)  # noqa: S506
+    return document
+
+
+def create_table(client: Any, properties: Mapping[str, Any]) -> None:
+    """Make the tickets table from the properties that the template gives it."""
+    taken = ("AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes", "KeySchema")
+    client.create_table(TableName=TABLE, **{name: properties[name] for name in taken})
+
+
+# --- API Gateway -----------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Context:
+    """The part of Lambda's context that the frame reads."""
+
+    aws_request_id: str = "c7b1a7de-lambda"
+
+
+def api_event(
+    method: str,
+    path: str,
+    *,
+    caller: Caller | None = AGENT,
+    body: Any = None,
+    headers: Mapping[str, str] | None = None,
+    domain: str = "tickets.example.com",
+    **overrides: Any,
+) -> dict[str, Any]:
+    """Return what API Gateway (REST, proxy integration) hands to a function for a request.
+
+    `path` may carry a query; a body that is not text is sent as JSON; `overrides` replace top-level parts of the event.
+    """
+    url = urlsplit(path)
+    query = parse_qs(url.query, keep_blank_values=True)
+    sent = {"Host": domain, "Authorization": "Bearer secret.token.text", **(headers or {})}
+    if body is not None:
+        sent = {"Content-Type": "application/json"} | sent
+    parts = url.path.split("/")
+    event: dict[str, Any] = {
+        "resource": "/v1/tickets",
+        "path": url.path,
+        "httpMethod": method,
+        "headers": sent,
+        "multiValueHeaders": {name: [value] for name, value in sent.items()},
+        "queryStringParameters": {name: values[-1] for name, values in query.items()} or None,
+        "multiValueQueryStringParameters": query or None,
+        "pathParameters": {"id": parts[3]} if len(parts) > 3 else None,
+        "stageVariables": None,
+        "body": body if body is None or isinstance(body, str) else json.dumps(body),
+        "isBase64Encoded": False,
+        "requestContext": {
+            "requestId": REQUEST_ID,
+            "stage": "api",
+            "path": f"/api{url.path}",
+            "domainName": domain,
+            "httpMethod": method,
+            "identity": {"sourceIp": "192.0.2.1"},
+        },
+    }
+    if caller is not None:
+        event["requestContext"]["authorizer"] = {
+            "principalId": caller.user_id,
+            "userId": caller.user_id,
+            "tenantId": caller.tenant_id,
+            "role": caller.role.value,
+            "integrationLatency": 3,
+        }
+    return event | overrides
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a function answered to API Gateway."""
+
+    status: int
+    headers: dict[str, str]
+    text: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+    @property
+    def error(self) -> tuple[int, str]:
+        """The status and the error's code."""
+        return self.status, self.json["code"]
+
+    @property
+    def details(self) -> list[str]:
+        details: list[str] = self.json["details"]
+        return details
+
+    @property
+    def next(self) -> str | None:
+        """The address of the next page, taken out of `Link`."""
+        link = self.headers.get("Link")
+        return None if link is None else link.removeprefix("<").removesuffix('>; rel="next"')
+
+
+type Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
+
+
+def send(handler: Handler, event: dict[str, Any]) -> Answer:
+    """Hand an event to a function, through JSON as Lambda does, and return what it answered."""
+    raw = json.loads(json.dumps(handler(json.loads(json.dumps(event)), Context())))
+    assert set(raw) == {"statusCode", "headers", "body"}
+    return Answer(raw["statusCode"], raw["headers"], raw["body"])
+
+
+# --- the state machine -----------------------------------------------------------------------------------------------
+
+
+@dataclass
+class StubbedLifecycle:
+    """A Step Functions client whose executions end as they were told to, one after the other."""
+
+    client: SFNClient
+    stubber: Stubber
+    texts: list[str] = field(default_factory=list)
+    """The input of each execution, as it was sent."""
+
+    def __post_init__(self) -> None:
+        self.client.meta.events.register("provide-client-params.stepfunctions.StartSyncExecution", self._record)
+
+    def _record(self, params: dict[str, Any], **_kwargs: Any) -> None:
+        self.texts.append(params["input"])
+
+    @property
+    def inputs(self) -> list[dict[str, Any]]:
+        return [json.loads(text) for text in self.texts]
+
+    def decides(self, outcome: str, ticket: Ticket | None = None, **rest: str) -> None:
+        """Let the next execution succeed with this outcome."""
+        output = {"outcome": outcome} | ({} if ticket is None else {"ticket": as_item(ticket)}) | rest
+        self._ends(status="SUCCEEDED", output=json.dumps(output))
+
+    def ends(self, status: str, **rest: str) -> None:
+        """Let the next execution end without an output."""
+        self._ends(status=status, **rest)
+
+    def _ends(self, **answer: str) -> None:
+        times = {"startDate": MOMENT, "stopDate": MOMENT + timedelta(milliseconds=20)}
+        self.stubber.add_response(
+            "start_sync_execution",
+            {"executionArn": f"{STATE_MACHINE}:1", **times, **answer},
+            {"stateMachineArn": STATE_MACHINE, "input": ANY},
+        )
