@@ -1,0 +1,61 @@
+# `make run` needs Python 3.13 and nothing else. PORT, AWS_PORT and the other variables are explained in docs/local.md.
+PYTHON := .venv/bin/python
+READY := .venv/.ready
+# What `sam build` installs comes out of uv.lock, with its hashes.
+EXPORT := .venv/bin/uv export --quiet --frozen --no-annotate --no-header
+# What the seconds in front of the progress lines are counted from.
+export LOCAL_STARTED := $(shell date +%s)
+
+.PHONY: run deploy token sam-local reset test check lock bench
+
+# The local stack: set up on first use, deployed, served until Ctrl-C.
+run: $(READY)
+	@$(PYTHON) -m local run
+
+# Changed code into the running stack.
+deploy: $(READY)
+	@$(PYTHON) -m local deploy
+
+# An ID token alone on standard output. Every shell has a USER of its own, so only one given to make counts.
+token:
+ifeq ($(origin USER),command line)
+	@test -x $(PYTHON) || { echo "The local stack is not running. Start it with make run." >&2; exit 1; }
+	@$(PYTHON) -m local token "$$USER"
+else
+	@echo "Say whose: make -s token USER=agent@acme.example" >&2; exit 1
+endif
+
+# The API once more, by `sam local start-api` in containers, on the data of the running stack (docs/sam-local.md).
+sam-local: $(READY)
+	@$(PYTHON) -m local sam-local -- $(SAM_ARGS)
+
+# An empty .local/.
+reset: $(READY)
+	@$(PYTHON) -m local reset
+
+test: $(READY)
+	$(PYTHON) -m pytest
+
+check: $(READY)
+	.venv/bin/ruff format --check
+	.venv/bin/ruff check
+	.venv/bin/mypy
+	.venv/bin/cfn-lint template.yaml
+	.venv/bin/openapi-spec-validator openapi/api.yaml
+	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 .venv/bin/sam validate --lint
+	.ci/lint/run
+	$(EXPORT) --no-default-groups --no-emit-project | diff - layers/ticketing/requirements.txt
+	$(EXPORT) --only-group authorizer | diff - functions/identity/requirements.txt
+
+# After a change of pyproject.toml: uv.lock, and what `sam build` installs, from it.
+lock: $(READY)
+	.venv/bin/uv lock
+	$(EXPORT) --no-default-groups --no-emit-project --output-file layers/ticketing/requirements.txt >/dev/null
+	$(EXPORT) --only-group authorizer --output-file functions/identity/requirements.txt >/dev/null
+
+# Measurements: a table here, and .bench/results.json.
+bench: $(READY)
+	@$(PYTHON) -m bench
+
+$(READY): uv.lock pyproject.toml local/bootstrap.sh
+	@./local/bootstrap.sh
