@@ -73,7 +73,7 @@ def measure(stack: Stack, rounds: int) -> Iterator[Figure]:
     with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), _Clock() as clock:
         create = _handler("create_ticket")
         ticket = json.loads(create(_event("POST", body=TICKET), _CONTEXT)["body"])
-        events = {
+        events: dict[str, Callable[[int], dict[str, Any]]] = {
             "create_ticket": lambda n: _event("POST", body=TICKET | {"title": f"Ticket {n}"}),
             "get_ticket": lambda _: _event("GET", ticket["id"]),
             "list_tickets": lambda _: _event("GET"),

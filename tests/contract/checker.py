@@ -28,7 +28,8 @@ class Contract:
     @classmethod
     @cache
     def load(cls) -> Self:
-        document = yaml.safe_load(DOCUMENT.read_text())
+        """Read the document, with its schemas closed: an answer that shows more than they name is a leak."""
+        document = closed(yaml.safe_load(DOCUMENT.read_text()))
         paths = {path: re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path))) for path in document["paths"]}
         return cls(document, paths)
 
@@ -46,33 +47,43 @@ class Contract:
         told = f"{response.request.method} {response.request.url.path} -> {response.status_code} {response.text[:300]}"
         declared = self._declared(response)
         assert declared is not None, f"not in the contract: {told}"
-        for name, header in declared.get("headers", {}).items():
-            if self.resolve(header).get("required"):
-                assert name in response.headers, f"{name} is missing: {told}"
+        for name, reference in declared.get("headers", {}).items():
+            header = self.resolve(reference)
+            if name in response.headers:
+                self._check(header["schema"], _read(response.headers[name], header["schema"]), f"{name} of {told}")
+            else:
+                assert not header.get("required"), f"{name} is missing: {told}"
         content = declared.get("content")
         if not content:
             assert not response.content, f"a body that the contract does not have: {told}"
             return
         assert response.headers["content-type"].partition(";")[0] in content, told
-        problems = list(self._validator(content["application/json"]["schema"]).iter_errors(response.json()))
-        assert not problems, f"{told}: {problems[0].message} at {list(problems[0].absolute_path)}"
+        self._check(content["application/json"]["schema"], response.json(), told)
 
-    def _declared(self, response: httpx.Response) -> dict[str, Any] | None:
-        request = response.request
+    def operation(self, request: httpx.Request) -> dict[str, Any] | None:
+        """Return the operation that a request is for."""
         for path, pattern in self.paths.items():
             if pattern.fullmatch(request.url.path):
-                operation = self.document["paths"][path].get(request.method.lower())
-                if operation is not None:
-                    answers = operation["responses"]
-                    declared = answers.get(str(response.status_code))
-                    return self.resolve(declared) if declared else None
-        return self._unknown(response)
+                operation: dict[str, Any] | None = self.document["paths"][path].get(request.method.lower())
+                return operation
+        return None
+
+    def _declared(self, response: httpx.Response) -> dict[str, Any] | None:
+        operation = self.operation(response.request)
+        if operation is None:
+            return self._unknown(response)
+        declared = operation["responses"].get(str(response.status_code))
+        return self.resolve(declared) if declared else None
 
     def _unknown(self, response: httpx.Response) -> dict[str, Any] | None:
         """Return what is declared for paths and methods that do not exist: API Gateway's own 404."""
         if response.status_code != httpx.codes.NOT_FOUND or response.json()["code"] != "path_not_found":
             return None
         return {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}}
+
+    def _check(self, schema: dict[str, Any], value: Any, told: str) -> None:
+        problems = list(self._validator(schema).iter_errors(value))
+        assert not problems, f"{told}: {problems[0].message} at {list(problems[0].absolute_path)}"
 
     def _validator(self, schema: dict[str, Any]) -> OAS30Validator:
         key = json.dumps(schema, sort_keys=True)
@@ -82,6 +93,21 @@ class Contract:
                 _absolute(schema), registry=registry, format_checker=oas30_format_checker
             )
         return self.validators[key]
+
+
+def closed(schema: Any) -> Any:
+    """Return a schema, or a document of them, whose objects take no other properties than those it names."""
+    if isinstance(schema, list):
+        return [closed(element) for element in schema]
+    if not isinstance(schema, dict):
+        return schema
+    strict = {key: closed(value) for key, value in schema.items()}
+    return {"additionalProperties": False, **strict} if isinstance(schema.get("properties"), dict) else strict
+
+
+def _read(value: str, schema: dict[str, Any]) -> str | int:
+    """Return a header's value in the type that its schema gives it."""
+    return int(value) if schema["type"] == "integer" and value.isdecimal() else value
 
 
 def _absolute(node: Any) -> Any:

@@ -13,6 +13,7 @@ from openapi_spec_validator import validate
 from pydantic import BaseModel, ValidationError
 from pydantic.alias_generators import to_snake
 
+from tests.contract.checker import closed
 from ticketing import cors, errors
 from ticketing.events import Actor, EventType, TicketEvent
 from ticketing.lifecycle import LIFECYCLE, Role, Status
@@ -112,16 +113,6 @@ def _value(example: dict[str, Any]) -> Any:
     return example["value"]
 
 
-def _closed(schema: Any) -> Any:
-    """Return a schema whose objects take no other properties than those it names: an example has none."""
-    if isinstance(schema, list):
-        return [_closed(element) for element in schema]
-    if not isinstance(schema, dict):
-        return schema
-    closed = {key: _closed(value) for key, value in schema.items()}
-    return {"additionalProperties": False, **closed} if isinstance(schema.get("properties"), dict) else closed
-
-
 # --- The document by itself -------------------------------------------------------------------------------------------
 
 
@@ -153,7 +144,7 @@ def test_examples_fit_their_schemas(part: str, media: dict[str, Any]) -> None:
     assert media["examples"]
     for name, example in media["examples"].items():
         value = _value(example)
-        assert not _problems(_closed(media["schema"]), value), name
+        assert not _problems(closed(media["schema"]), value), name
         if part.startswith(("4", "5")):
             assert value["code"] in _table_of_codes()[part], name
 
@@ -210,7 +201,7 @@ def test_lifecycle_table_is_the_lifecycle() -> None:
 def test_gateway_responses_have_the_error_shape() -> None:
     for kind, response in GATEWAY_RESPONSES.items():
         body = json.loads(response["responseTemplates"]["application/json"])
-        assert not _problems(_closed(SCHEMAS["Error"]), body), kind
+        assert not _problems(closed(SCHEMAS["Error"]), body), kind
         assert body["requestId"] == "$context.requestId"
         assert body["code"] in _table_of_codes()[response["statusCode"]], kind
         # The template is the JSON itself: only this one variable may stand in it.

@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import httpx
 import pytest
 
 from tests.integration.conftest import TICKET, Tenant
@@ -238,6 +237,6 @@ def test_the_trash_and_back_keeps_nobodys_secrets(globex: Tenant, acme: Tenant, 
     assert globex.admin.post(f"{url}/restore").status_code == 404
 
 
-def _newest(tenant: Tenant) -> httpx.Response:
-    answer: Any = tenant.agent.get("/v1/tickets", params={"limit": "1"}).json()
+def _newest(tenant: Tenant) -> list[dict[str, Any]]:
+    answer: list[dict[str, Any]] = tenant.agent.get("/v1/tickets", params={"limit": "1"}).json()
     return answer

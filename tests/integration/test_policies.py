@@ -1,7 +1,7 @@
 """The roles in the template against the AWS calls that the functions and the state machine really make.
 
-The local AWS does not look at policies, AWS does. So the calls are recorded while the operations run, in the terms in which
-IAM sees them, and held against the policies as deployed: nothing missing, nothing to spare.
+The local AWS does not look at policies, AWS does. So the calls are recorded while the operations run, in the terms in
+which IAM sees them, and held against the policies as deployed: nothing missing, nothing to spare.
 """
 
 import json
@@ -151,7 +151,7 @@ def _is_allowed(access: Access, policies: Policies) -> bool:
         service_context=context,
     )
     document = {"Version": "2012-10-17", "Statement": policies[access.principal]}
-    return evaluate(request, [parse_policy_document(document)]).decision == "Allow"
+    return bool(evaluate(request, [parse_policy_document(document)]).decision == "Allow")
 
 
 def _listed(value: str | list[str]) -> list[str]:
@@ -192,7 +192,7 @@ def test_nothing_is_to_spare(accesses: set[Access], policies: Policies) -> None:
     assert spare == []
 
 
-def test_each_function_writes_only_its_own_log(stack: Stack, policies: Policies) -> None:
+def test_each_function_writes_only_its_own_log(policies: Policies) -> None:
     logs = [
         statement["Resource"]
         for name in FUNCTIONS

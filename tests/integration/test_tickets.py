@@ -57,7 +57,7 @@ def test_numbers_count_up_within_the_tenant(new_ticket: NewTicket) -> None:
 
 
 def test_text_in_any_script_comes_back_as_it_went(acme: Tenant, new_ticket: NewTicket) -> None:
-    fields = {
+    fields: dict[str, Any] = {
         "title": "  Дверь 🚪 ouvre «mal» עברית \u200d x ",
         "description": '{"a": "<script>"} {% $states.input %} \\ "quoted"\n\ttab',
         "tags": ["ü", "日本語"],
@@ -157,7 +157,7 @@ def test_paging_meets_every_ticket_once(acme: Tenant, new_ticket: NewTicket, lim
 
 def _all_pages(client: httpx.Client, query: dict[str, str]) -> list[dict[str, Any]]:
     page = client.get("/v1/tickets", params=query)
-    tickets = page.json()
+    tickets: list[dict[str, Any]] = page.json()
     while "next" in page.links:
         page = client.get(page.links["next"]["url"])
         tickets += page.json()

@@ -17,8 +17,8 @@ import boto3
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
-from ministack import app  # type: ignore[import-untyped]
-from ministack.services import stepfunctions as interpreter  # type: ignore[import-untyped]
+from ministack import app
+from ministack.services import stepfunctions as interpreter
 
 from tests.workflow.machine import Machine, substituted
 

@@ -1,0 +1,64 @@
+"""The commands: run, deploy, token, sam-local, sam-env, reset.
+
+Modules are imported by the command that needs them: `token` has to answer in a blink.
+"""
+
+import argparse
+import sys
+
+from local.settings import Settings, SettingsError
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command and return the process's exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        settings = Settings.from_env()
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 1
+    match options.command:
+        case "run":
+            from local.run import run  # noqa: PLC0415
+
+            return run(settings)
+        case "deploy":
+            from local.deploy import deploy_running  # noqa: PLC0415
+
+            return deploy_running(settings)
+        case "token":
+            from local.tokens import print_token  # noqa: PLC0415
+
+            return print_token(settings, options.user)
+        case "sam-local" | "sam-env":
+            from local.sam_local import print_environment, start_api  # noqa: PLC0415
+
+            return print_environment(settings) if options.command == "sam-env" else start_api(settings, options.more)
+        case _:
+            return _reset(settings)
+
+
+def _reset(settings: Settings) -> int:
+    from local.statedir import InUseError, empty  # noqa: PLC0415
+
+    try:
+        empty(settings)
+    except InUseError as error:
+        print(f"{error} Stop it first.", file=sys.stderr)
+        return 1
+    print(f"Emptied {settings.state}")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__.splitlines()[0] if __doc__ else None)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("run", help="start the local stack and serve until Ctrl-C")
+    commands.add_parser("deploy", help="bring changed code into the running stack")
+    token = commands.add_parser("token", help="print an ID token of a demo user")
+    token.add_argument("user", help="for example agent@acme.example")
+    sam = commands.add_parser("sam-local", help="serve the API by `sam local start-api`, in containers")
+    sam.add_argument("more", nargs="*", help="further arguments for SAM, after --")
+    commands.add_parser("sam-env", help="print the environment of all functions, for `sam local` --env-vars")
+    commands.add_parser("reset", help="empty the state folder")
+    return parser

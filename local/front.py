@@ -1,0 +1,114 @@
+"""The one door to the process: the API on its port, the emulator's control plane on the other, and who may enter.
+
+The API's port leads to the deployed API and to nothing else. The control plane has no passwords, so it has to be kept
+from web pages: a page of any origin can make a browser send requests to 127.0.0.1.
+"""
+
+import json
+import re
+import uuid
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from local.emulator import loopback_names
+from local.settings import Settings
+from local.stack import Stack
+
+type Scope = MutableMapping[str, Any]
+type Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+type Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+type App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+# The quota of API Gateway; the functions have a smaller one of their own.
+MAX_BODY = 10 * 1024 * 1024
+_JSON = (b"content-type", b"application/json")
+_TEXT = (b"content-type", b"text/plain; charset=utf-8")
+
+
+class Front:
+    """An ASGI application in front of the emulator's."""
+
+    def __init__(self, emulator: App, settings: Settings, stack: Stack) -> None:
+        self._emulator = emulator
+        self._port = settings.port
+        self._stack = stack
+        self._api_names = frozenset({"localhost", "127.0.0.1", "[::1]"})
+        self._aws_names = loopback_names(settings)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection's request."""
+        if scope["type"] == "lifespan":
+            await _start_and_stop(receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        elif scope["server"][1] == self._port:
+            await self._serve_api(scope, receive, send)
+        elif (reason := self._refusal(scope)) is not None:
+            await _answer(send, 403, f"{reason}\n".encode(), [_TEXT])
+        else:
+            await self._emulator(scope, receive, send)
+
+    async def _serve_api(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = dict(scope["headers"])
+        if _host(headers) not in self._api_names:
+            await _refuse(send, 403, "forbidden", "The local API answers to localhost only.")
+        elif self._stack.api_id is None:
+            await _refuse(
+                send, 503, "service_unavailable", "The local stack is being deployed.", [(b"retry-after", b"5")]
+            )
+        elif _length(headers) > MAX_BODY:
+            await _refuse(send, 413, "payload_too_large", "The request is larger than 10 MB.")
+        else:
+            prefix = f"/_aws/execute-api/{self._stack.api_id}/api"
+            target = {
+                **scope,
+                "path": prefix + scope["path"],
+                "raw_path": prefix.encode() + scope["raw_path"],
+            }
+            await self._emulator(target, receive, send)
+
+    def _refusal(self, scope: Scope) -> str | None:
+        """Say why a request may not reach the control plane, or None when it may."""
+        headers = dict(scope["headers"])
+        host = _host(headers)
+        # A name that somebody else's DNS resolves to 127.0.0.1 makes their page "same origin" (DNS rebinding).
+        if host not in self._aws_names and not host.endswith(".localhost"):
+            return f"Host {host or '(none)'} is not a name of this machine's control plane (docs/local.md)."
+        # Programs send none of these three; browsers always send one with what a page of another origin asks for.
+        if b"origin" in headers or b"referer" in headers:
+            return "Web pages may not call the control plane (docs/local.md)."
+        if headers.get(b"sec-fetch-site", b"none") not in {b"none", b"same-origin"}:
+            return "Web pages may not call the control plane (docs/local.md)."
+        # For browsers too old for the three: an action in a plain link or image address is never signed.
+        if b"Action=" in scope["query_string"] and b"authorization" not in headers:
+            return "An action in the query must be signed."
+        return None
+
+
+async def _start_and_stop(receive: Receive, send: Send) -> None:
+    """Agree to the server's start and stop: the emulator's own are seen to elsewhere."""
+    for phase in ("startup", "shutdown"):
+        await receive()
+        await send({"type": f"lifespan.{phase}.complete"})
+
+
+def _host(headers: dict[bytes, bytes]) -> str:
+    return re.sub(r":\d+$", "", headers.get(b"host", b"").decode("latin-1").lower())
+
+
+def _length(headers: dict[bytes, bytes]) -> int:
+    text = headers.get(b"content-length", b"0")
+    return int(text) if text.isdigit() else 0
+
+
+async def _refuse(
+    send: Send, status: int, code: str, message: str, headers: list[tuple[bytes, bytes]] | None = None
+) -> None:
+    body = {"code": code, "message": message, "requestId": str(uuid.uuid4())}
+    await _answer(send, status, json.dumps(body).encode(), [_JSON, *(headers or [])])
+
+
+async def _answer(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    length = (b"content-length", str(len(body)).encode())
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,101 @@
+"""How IAM sees a call of DynamoDB: which actions on which tables and indexes, naming which attributes.
+
+After the service authorization reference: a transaction is not an action of its own, each of its members is checked as
+the single-item action that it performs, and `dynamodb:Attributes` are the top-level attributes that a request names.
+"""
+
+import re
+from typing import Any
+
+type Access = dict[str, object]
+
+# The partition key of every table of this project.
+_PARTITION = "PK"
+_MEMBERS = {
+    "ConditionCheck": "ConditionCheckItem",
+    "Delete": "DeleteItem",
+    "Get": "GetItem",
+    "Put": "PutItem",
+    "Update": "UpdateItem",
+}
+_EXPRESSIONS = (
+    "ConditionExpression",
+    "FilterExpression",
+    "KeyConditionExpression",
+    "ProjectionExpression",
+    "UpdateExpression",
+)
+# Reserved words cannot be attribute names in an expression, so these are never attributes.
+_WORDS = {"ADD", "AND", "BETWEEN", "DELETE", "IN", "NOT", "OR", "REMOVE", "SET"}
+# A value, a function's name with its bracket, or a path of which only the first step counts.
+_TOKEN = re.compile(r":\w+|\w+\s*\(|(?P<head>#?\w+)(?:\s*\.\s*#?\w+|\s*\[\d+\])*")
+
+
+def dynamodb_accesses(action: str, request: dict[str, Any], table_arn: str) -> list[Access]:
+    """Return the accesses that a request needs.
+
+    Parameters
+    ----------
+    action
+        The operation, such as ``Query``.
+    request
+        Its parameters, as in the AWS API.
+    table_arn
+        The ARN of any table, with ``{}`` for its name.
+
+    Returns
+    -------
+    list
+        Objects with ``action``, ``resource``, ``attributes`` (sorted), ``leadingKeys`` (the partition keys that it
+        names, but for queries) and ``enclosingOperation`` (None outside of transactions).
+    """
+    if action in {"TransactWriteItems", "TransactGetItems"}:
+        return [
+            _access(_MEMBERS[member], detail, table_arn, action)
+            for item in request.get("TransactItems", [])
+            for member, detail in item.items()
+        ]
+    if action in {"BatchGetItem", "BatchWriteItem"}:
+        return [
+            _access(action, _batch_detail(table, wanted), table_arn, None)
+            for table, wanted in request.get("RequestItems", {}).items()
+        ]
+    return [_access(action, request, table_arn, None)]
+
+
+def _batch_detail(table: str, wanted: Any) -> dict[str, Any]:  # noqa: ANN401 (a list of writes, or what to get)
+    if isinstance(wanted, dict):
+        keys = {name: None for key in wanted["Keys"] for name in key}
+        return {**wanted, "TableName": table, "Key": keys}
+    puts = [write.get("PutRequest", {}).get("Item", {}) for write in wanted]
+    deletes = [write.get("DeleteRequest", {}).get("Key", {}) for write in wanted]
+    return {"TableName": table, "Item": {name: None for item in [*puts, *deletes] for name in item}}
+
+
+def _access(action: str, detail: dict[str, Any], table_arn: str, enclosing: str | None) -> Access:
+    name = str(detail.get("TableName", "*"))
+    resource = name if name.startswith("arn:") else table_arn.format(name)
+    if index := detail.get("IndexName"):
+        resource += f"/index/{index}"
+    return {
+        "action": f"dynamodb:{action}",
+        "resource": resource,
+        "attributes": sorted(_attributes(detail)),
+        "leadingKeys": _leading_keys(detail),
+        "enclosingOperation": enclosing,
+    }
+
+
+def _leading_keys(detail: dict[str, Any]) -> list[str]:
+    keys = ((detail.get(source) or {}).get(_PARTITION) for source in ("Key", "Item"))
+    return [key["S"] for key in keys if key]
+
+
+def _attributes(detail: dict[str, Any]) -> set[str]:
+    aliases = detail.get("ExpressionAttributeNames") or {}
+    names = {*detail.get("Item", {}), *detail.get("Key", {}), *(detail.get("ExclusiveStartKey") or {})}
+    names.update(detail.get("AttributesToGet") or ())
+    for expression in _EXPRESSIONS:
+        heads = (match["head"] for match in _TOKEN.finditer(detail.get(expression) or ""))
+        names.update(aliases.get(head, head) for head in heads if head and head.upper() not in _WORDS)
+    return names

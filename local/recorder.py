@@ -1,0 +1,124 @@
+"""Which AWS calls the functions and the state machine make, for a test that compares them with their policies.
+
+The emulator does not look at policies; AWS does. Switched on by LOCAL_RECORD_CALLS.
+"""
+
+import json
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+from local.control_plane import action_of
+from local.emulator import MiniStack
+from local.iam_view import Access, dynamodb_accesses
+from local.patches import replace, require
+from local.settings import ACCOUNT_ID, REGION, STACK_NAME
+
+_TABLE_ARN = f"arn:aws:dynamodb:{REGION}:{ACCOUNT_ID}:table/{{}}"
+# Where the JSON protocols name what a call is about.
+_RESOURCE_FIELDS = ("stateMachineArn", "TopicArn", "QueueUrl", "KeyId", "UserPoolId", "SecretId", "Name")
+
+type Response = tuple[int, dict[str, str], bytes]
+
+_machine: ContextVar[str] = ContextVar("machine", default="")
+
+
+class Recorder:
+    """Appends one JSON line per call to a file."""
+
+    def __init__(self, emulator: MiniStack, path: Path) -> None:
+        self._emulator = emulator
+        self._file = path.open("a", buffering=1)
+
+    def install(self) -> None:
+        """Watch the calls of functions and state machines; call before the emulator starts.
+
+        Raises
+        ------
+        EmulatorError
+            If what is hooked into is not there.
+        """
+        self._tell_functions_apart()
+        self._tell_machines_apart()
+        handlers = self._emulator.app.SERVICE_HANDLERS
+        for service, handler in list(handlers.items()):
+            handlers[service] = self._recording(service, handler)
+
+    def _tell_functions_apart(self) -> None:
+        runtime = self._emulator.lambda_runtime
+        original = require(runtime, "execution_credentials", "config")
+
+        def execution_credentials(config: dict[str, Any]) -> dict[str, str]:
+            # A key of its own for each function; not being 12 digits, it leaves the account as it is.
+            return {**original(config), "AWS_ACCESS_KEY_ID": config["FunctionName"]}
+
+        replace(runtime, "execution_credentials", execution_credentials)
+
+    def _tell_machines_apart(self) -> None:
+        stepfunctions = self._emulator.stepfunctions
+        original = require(stepfunctions, "_run_execution", "exec_arn")
+
+        def run(exec_arn: str) -> None:
+            # arn:aws:states:region:account:execution:machine:name
+            token = _machine.set(exec_arn.split(":")[6])
+            try:
+                original(exec_arn)
+            finally:
+                _machine.reset(token)
+
+        replace(stepfunctions, "_run_execution", run)
+
+    def _recording(self, service: str, handler: Any) -> Any:  # noqa: ANN401 (handlers of the emulator)
+        async def handle(
+            method: str, path: str, headers: dict[str, str], body: bytes, query_params: dict[str, list[str]]
+        ) -> Response:
+            caller = _machine.get() or self._emulator.router.extract_access_key_id(headers, query_params)
+            principal = self._logical_ids().get(caller)
+            if principal is not None and service == "dynamodb":
+                body = json.dumps({"ReturnConsumedCapacity": "TOTAL", **json.loads(body or b"{}")}).encode()
+            response: Response = await handler(method, path, headers, body, query_params)
+            if principal is None:
+                return response
+            action = action_of(headers, body, query_params) or f"{method} {path}"
+            line = {
+                "principal": principal,
+                "service": service,
+                "action": action,
+                "accesses": self._accesses(service, action, headers, body),
+                "capacity": _capacity(response[2]) if service == "dynamodb" else 0.0,
+            }
+            self._file.write(json.dumps(line) + "\n")
+            return response
+
+        return handle
+
+    def _logical_ids(self) -> dict[str, str]:
+        """Map the names of the stack's functions and state machines to their names in the template."""
+        stack = self._emulator.cloudformation._stacks.get_scoped(ACCOUNT_ID, REGION, STACK_NAME) or {}  # noqa: SLF001
+        return {
+            str(resource.get("PhysicalResourceId", "")).rpartition(":")[2]: logical_id
+            for logical_id, resource in stack.get("_resources", {}).items()
+            if resource.get("ResourceType") in {"AWS::Lambda::Function", "AWS::StepFunctions::StateMachine"}
+        }
+
+    @staticmethod
+    def _accesses(service: str, action: str, headers: dict[str, str], body: bytes) -> list[Access]:
+        if "x-amz-target" not in headers:
+            return [{"action": f"{service}:{action}", "resource": "*"}]
+        request = json.loads(body or b"{}")
+        if service == "dynamodb":
+            return dynamodb_accesses(action, request, _TABLE_ARN)
+        resource = next((request[field] for field in _RESOURCE_FIELDS if field in request), "*")
+        return [{"action": f"{service}:{action}", "resource": resource}]
+
+
+def _capacity(answer: bytes | str) -> float:
+    """Return the capacity units, of table and indexes, that DynamoDB reports in an answer."""
+    consumed = json.loads(answer).get("ConsumedCapacity", [])
+    tables = [consumed] if isinstance(consumed, dict) else consumed
+    return float(sum(table["CapacityUnits"] for table in tables))
+
+
+def record_calls(emulator: MiniStack, path: Path) -> None:
+    """Record the calls of the functions and state machines from now on."""
+    Recorder(emulator, path).install()

@@ -1,0 +1,177 @@
+"""``make run``: everything up, in order, until Ctrl-C."""
+
+import asyncio
+import signal
+import socket
+import sys
+
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+
+from local.bounds import keep_within_bounds
+from local.control import CallError
+from local.deploy import Deployer, DeployError
+from local.emulator import EmulatorError, load, started
+from local.front import Front
+from local.gateway import import_gateway_responses
+from local.indexes import keep_in_order
+from local.items import Items
+from local.journal import JournalError
+from local.patches import read_workflows_in_yaml, send_workflow_writes_through_the_service, speed_up
+from local.progress import say
+from local.recorder import record_calls
+from local.runtime import run_functions_apart, unpack_layers_once
+from local.seed import seed
+from local.settings import LOOPBACK, Settings
+from local.snapshots import Snapshots
+from local.stack import Stack
+from local.statedir import InUseError, locked, write_json
+from local.turns import take_turns
+
+_GRACE = 2.0
+_KEEP_ALIVE = 75.0
+_READY = """
+The ticket API is ready at {base}/v1
+
+Three lines to try in another terminal:
+
+  TOKEN=$(make -s token USER=agent@acme.example)
+  curl -i -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\
+       -d '{{"title": "Printer on fire", "description": "Third floor."}}' {base}/v1/tickets
+  curl -i -H "Authorization: Bearer $TOKEN" {base}/v1/tickets
+
+Changed code: make deploy. Stop: Ctrl-C. What differs from AWS: docs/local.md."""
+
+
+class StartError(RuntimeError):
+    """The stack cannot be started; the text says why and what to do."""
+
+
+def run(settings: Settings) -> int:
+    """Serve the local stack until it is told to stop; return the exit status."""
+    try:
+        with locked(settings):
+            binds = _bind(settings)
+            return asyncio.run(_Run(settings).serve(binds))
+    except (InUseError, StartError, EmulatorError, JournalError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130  # before there was anything to stop
+
+
+def _bind(settings: Settings) -> list[socket.socket]:
+    sockets = []
+    wanted = [
+        (LOOPBACK, settings.port, "PORT"),
+        *((host, settings.aws_port, "AWS_PORT") for host in settings.aws_binds),
+    ]
+    for host, port, variable in wanted:
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            listener.bind((host, port))
+            listener.listen(1)  # without it, two processes may bind the same port
+        except OSError as error:
+            message = (
+                f"Port {port} of {host} cannot be used ({error.strerror}). Stop what uses it, "
+                f"or choose another: make run {variable}=<port>"
+            )
+            raise StartError(message) from None
+        sockets.append(listener)
+    return sockets
+
+
+class _Run:
+    """One run of the stack."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stack = Stack(settings)
+        self._deployer = Deployer(settings, settings.aws_port)
+        self._emulator = load(settings)
+        self._snapshots = Snapshots(self._emulator, settings, self._stack)
+        self._items = Items(self._emulator, settings, self._snapshots.save_all)
+        self._stopping = asyncio.Event()
+        self._failure: str | None = None
+        self._change_emulator()
+
+    def _change_emulator(self) -> None:
+        speed_up(self._emulator)
+        send_workflow_writes_through_the_service(self._emulator)
+        read_workflows_in_yaml(self._emulator)
+        import_gateway_responses(self._emulator)
+        keep_in_order(self._emulator)
+        take_turns(self._emulator)
+        run_functions_apart(self._emulator, self._settings)
+        unpack_layers_once(self._emulator, self._settings)
+        keep_within_bounds(self._emulator, self._settings)
+        self._items.install()
+        self._snapshots.install()
+        if self._settings.record_calls is not None:
+            record_calls(self._emulator, self._settings.record_calls)
+
+    async def serve(self, sockets: list[socket.socket]) -> int:
+        """Serve until a signal or a failed start; return the exit status."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop)
+        async with started(self._emulator):
+            self._items.restore()
+            self._snapshots.restored()
+            config = Config()
+            config.bind = [f"fd://{listener.fileno()}" for listener in sockets]
+            config.graceful_timeout = _GRACE
+            config.keep_alive_timeout = _KEEP_ALIVE
+            config.errorlog = None
+            app = Front(self._emulator.app.app, self._settings, self._stack)
+            start = asyncio.create_task(self._start())
+            await serve(app, config, shutdown_trigger=self._stopping.wait)  # type: ignore[arg-type]
+            await start
+        self._emulator.lambda_runtime.reset()
+        self._snapshots.save_all()
+        self._items.close()
+        if self._failure:
+            print(self._failure, file=sys.stderr)
+            return 1
+        say("stopped, state saved")
+        return 0
+
+    def _stop(self) -> None:
+        self._stopping.set()
+        self._deployer.stop()
+
+    async def _start(self) -> None:
+        """Deploy and seed what is missing, then say that the stack is ready; on failure stop the server."""
+        try:
+            await asyncio.to_thread(self._bring_up)
+        except (DeployError, CallError, OSError) as error:
+            if not self._stopping.is_set():
+                self._failure = str(error)
+                self._stop()
+        except BaseException:
+            self._stop()
+            raise
+
+    def _bring_up(self) -> None:
+        settings = self._settings
+        write_json(settings.state / "run.json", {"port": settings.port, "aws_port": settings.aws_port})
+        say(f"emulator up at {settings.aws_endpoint}")
+        self._deploy()
+        made = seed(settings.aws_port, self._stack.outputs["UserPoolId"])
+        say(f"{made} demo users made" if made else "data of the last run is there")
+        if not self._stopping.is_set():
+            say("ready")
+            print(_READY.format(base=settings.base_url), flush=True)
+
+    def _deploy(self) -> None:
+        if self._stack.api_id and self._deployer.is_current():
+            return
+        try:
+            self._deployer.deploy()
+        except DeployError as error:
+            if not self._stack.api_id or self._stopping.is_set():
+                raise
+            # The last deployment still works, and its data is there: better than nothing to look at.
+            print(f"{error}\nServing what was deployed last. Correct it, then: make deploy", file=sys.stderr)

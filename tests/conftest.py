@@ -1,0 +1,5 @@
+"""What all tests may use."""
+
+from tests.stack import stack
+
+__all__ = ["stack"]

@@ -1,0 +1,35 @@
+"""Stacks of a test's own, made without a deployment."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.stack import Stack, launch
+
+type Launch = Callable[..., Stack]
+
+
+@pytest.fixture
+def own_state(stack: Stack, tmp_path: Path) -> Path:
+    """A state folder with a deployed stack in it: what is on the disk at any moment is enough to start from."""
+    copy = tmp_path / "state"
+    shutil.copytree(stack.state, copy, ignore=shutil.ignore_patterns("lock", "logs", "tmp"))
+    return copy
+
+
+@pytest.fixture
+def start(own_state: Path) -> Iterator[Launch]:
+    """Start stacks that are ended with the test."""
+    started: list[Stack] = []
+
+    def start(**options: object) -> Stack:
+        running = launch(own_state, **options)  # type: ignore[arg-type]
+        started.append(running)
+        running.wait_until_ready()
+        return running
+
+    yield start
+    for running in started:
+        running.stop()

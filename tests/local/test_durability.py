@@ -1,0 +1,144 @@
+"""What was acknowledged with 2xx is there after `kill -9` of every local process."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.stack import Stack
+
+WRITERS = 4
+WRITES_EACH = 20
+TICKET = {"title": "Printer on fire", "description": "Third floor."}
+
+
+@dataclass
+class Acknowledged:
+    """The newest state of each ticket that a 2xx answer has told of."""
+
+    tickets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    writes: int = 0
+
+    def note(self, response: httpx.Response) -> dict[str, Any] | None:
+        if not response.is_success:
+            return None
+        ticket: dict[str, Any] = response.json()
+        self.tickets[ticket["id"]] = ticket
+        self.writes += 1
+        return ticket
+
+
+def write_until_killed(base_url: str, token: str, seen: Acknowledged) -> None:
+    """Create tickets, change and move them, one call after the other, until nobody answers."""
+    with httpx.Client(base_url=base_url, headers={"Authorization": f"Bearer {token}"}, timeout=10) as api:
+        try:
+            while True:
+                ticket = seen.note(api.post("/v1/tickets", json=TICKET))
+                if ticket is not None:
+                    seen.note(api.patch(f"/v1/tickets/{ticket['id']}", json={"title": f"Changed {seen.writes}"}))
+                    seen.note(api.post(f"/v1/tickets/{ticket['id']}/transitions", json={"to": "OPEN"}))
+        except httpx.TransportError:
+            return
+
+
+def processes_of(pid: int) -> list[int]:
+    """The process and its children."""
+    parents = {}
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = entry.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        parents[int(entry.parent.name)] = int(fields[1])
+    return [pid, *(child for child, parent in parents.items() if parent == pid)]
+
+
+def kill_everything(running: Stack) -> None:
+    for pid in processes_of(running.process.pid):
+        os.kill(pid, signal.SIGKILL)
+    running.process.wait()
+
+
+def test_acknowledged_writes_survive_kill_9_under_load(start: Callable[..., Stack]) -> None:
+    first = start()
+    token = first.token("agent@acme.example")
+    seen = [Acknowledged() for _ in range(WRITERS)]
+    writers = [threading.Thread(target=write_until_killed, args=(first.base_url, token, one)) for one in seen]
+    for writer in writers:
+        writer.start()
+    # Long enough that every writer is past its cold starts.
+    deadline = time.monotonic() + 60
+    while min(one.writes for one in seen) < WRITES_EACH and time.monotonic() < deadline:
+        time.sleep(0.05)
+    kill_everything(first)
+    for writer in writers:
+        writer.join()
+    assert min(one.writes for one in seen) >= WRITES_EACH
+    # The last line may be half written when the process dies; that one was not acknowledged.
+    with (first.state / "items.journal").open("a") as journal:
+        journal.write('[["half a li')
+
+    second = start(port=first.port, aws_port=first.aws_port)
+
+    with httpx.Client(base_url=second.base_url, headers={"Authorization": f"Bearer {token}"}) as api:
+        for ticket_id, ticket in ((key, value) for one in seen for key, value in one.tickets.items()):
+            found = api.get(f"/v1/tickets/{ticket_id}").json()
+            # A write that nobody was told of may have been the last one.
+            assert found["version"] - ticket["version"] in {0, 1}
+            if found["version"] == ticket["version"]:
+                assert found == ticket
+            events = api.get(f"/v1/tickets/{ticket_id}/history").json()
+            assert [event["version"] for event in events] == list(range(1, found["version"] + 1))
+        # Work goes on where it stopped: numbers are not given twice.
+        number = api.post("/v1/tickets", json=TICKET).json()["number"]
+    assert number > max(ticket["number"] for one in seen for ticket in one.tickets.values())
+
+
+def test_users_made_at_run_time_survive_kill_9(start: Callable[..., Stack]) -> None:
+    first = start()
+    pool, cognito = first.outputs["UserPoolId"], first.client("cognito-idp")
+    made = cognito.admin_create_user(UserPoolId=pool, Username="late@acme.example", MessageAction="SUPPRESS")
+    agent = cognito.admin_get_user(UserPoolId=pool, Username="agent@acme.example")
+    kill_everything(first)
+
+    second = start()
+
+    cognito = second.client("cognito-idp")
+    again = cognito.admin_get_user(UserPoolId=pool, Username="late@acme.example")
+    assert again["UserAttributes"] == made["User"]["Attributes"]
+    # `sub` among them: the tickets of before are still this user's.
+    agent_again = cognito.admin_get_user(UserPoolId=pool, Username="agent@acme.example")
+    assert agent_again["UserAttributes"] == agent["UserAttributes"]
+
+
+def test_second_start_is_quick_and_has_the_data(start: Callable[..., Stack]) -> None:
+    first = start()
+    headers = {"Authorization": f"Bearer {first.token('agent@acme.example')}"}
+    made = httpx.post(f"{first.base_url}/v1/tickets", json=TICKET, headers=headers)
+    assert made.status_code == 201
+    assert first.stop() == 0
+
+    began = time.monotonic()
+    second = start()
+    found = httpx.get(f"{second.base_url}{made.headers['Location']}", headers=headers)
+
+    assert time.monotonic() - began < 15
+    assert found.json() == made.json()
+    assert "sam deploy" not in second.log.read_text()
+
+
+def test_without_durability_a_clean_stop_keeps_the_data(start: Callable[..., Stack]) -> None:
+    first = start(LOCAL_DURABLE="0")
+    headers = {"Authorization": f"Bearer {first.token('agent@acme.example')}"}
+    made = httpx.post(f"{first.base_url}/v1/tickets", json=TICKET, headers=headers)
+    assert first.stop() == 0
+
+    second = start(LOCAL_DURABLE="0")
+
+    assert httpx.get(f"{second.base_url}{made.headers['Location']}", headers=headers).json() == made.json()

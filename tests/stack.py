@@ -1,0 +1,141 @@
+"""A local stack for tests: the real `python -m local run` on free ports, with a state folder of its own."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from local.seed import PASSWORD
+from local.settings import REGION, ROOT
+from local.statedir import read_json
+from local.tokens import id_token
+
+# The first start builds and deploys; on a machine under load that takes its time.
+START_SECONDS = 240.0
+STOP_SECONDS = 20.0
+_READY = "The ticket API is ready"
+
+
+@dataclass
+class Stack:
+    """One run of the local stack, as a process."""
+
+    state: Path
+    port: int
+    aws_port: int
+    calls: Path
+    process: subprocess.Popen[bytes]
+    log: Path
+    _tokens: dict[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def base_url(self) -> str:
+        """Where the API answers, without the version."""
+        return f"http://localhost:{self.port}"
+
+    @property
+    def aws_endpoint(self) -> str:
+        """Where the emulator's control plane answers."""
+        return f"http://127.0.0.1:{self.aws_port}"
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        """The outputs of the template, as deployed."""
+        return read_json(self.state / "outputs.json")
+
+    @property
+    def password(self) -> str:
+        """The password of every demo user."""
+        return PASSWORD
+
+    def token(self, user: str) -> str:
+        """An ID token of a demo user, such as agent@acme.example; the same one in later calls."""
+        if user not in self._tokens:
+            self._tokens[user] = id_token(self.aws_port, self.outputs["UserPoolClientId"], user)
+        return self._tokens[user]
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of the emulator's service."""
+        return boto3.session.Session().client(  # type: ignore[call-overload]
+            service,
+            endpoint_url=self.aws_endpoint,
+            region_name=REGION,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+            # Step Functions' synchronous calls would go to another host name.
+            config=Config(inject_host_prefix=False, max_pool_connections=32, retries={"max_attempts": 1}),
+        )
+
+    def wait_until_ready(self) -> None:
+        """Return when the API answers; fail with the log when the process ends or takes too long."""
+        deadline = time.monotonic() + START_SECONDS
+        while _READY not in (text := self.log.read_text()):
+            if self.process.poll() is not None:
+                pytest.fail(f"The local stack ended with status {self.process.returncode}:\n{text}", pytrace=False)
+            if time.monotonic() > deadline:
+                pytest.fail(f"The local stack was not ready in {START_SECONDS:.0f} s:\n{text}", pytrace=False)
+            time.sleep(0.05)
+
+    def stop(self) -> int:
+        """End the process as Ctrl-C would and return its exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        try:
+            return self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            pytest.fail(f"The local stack did not stop:\n{self.log.read_text()}", pytrace=False)
+
+
+def free_port() -> int:
+    """A port that nothing uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def launch(state: Path, *, port: int = 0, aws_port: int = 0, **variables: str) -> Stack:
+    """Start a local stack and return at once; ports are free ones unless given."""
+    state.mkdir(parents=True, exist_ok=True)
+    port, aws_port = port or free_port(), aws_port or free_port()
+    log, calls = state / "start.log", state / "calls.jsonl"
+    environment = os.environ | {
+        "AWS_PORT": str(aws_port),
+        "LOCAL_RECORD_CALLS": str(calls),
+        "LOCAL_STATE": str(state),
+        "PORT": str(port),
+        **variables,
+    }
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "local", "run"],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    return Stack(state, port, aws_port, calls, process, log)
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The local stack that all tests of a session share."""
+    running = launch(tmp_path_factory.mktemp("stack"))
+    try:
+        running.wait_until_ready()
+        yield running
+    finally:
+        running.stop()
