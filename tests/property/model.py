@@ -182,7 +182,7 @@ class Tickets:
             first, ticket = self._keys[by.id, key]
             if first != wanted:
                 return Answer(422, code="idempotency_key_reused")
-            return Answer(409, code="conflict") if ticket.deleted else Answer(201, ticket)
+            return Answer(201, ticket) if _sees(by, ticket) else Answer(409, code="conflict")
         ticket = Ticket(by.tenant, {"assignedToId": None, "resolution": None})
         ticket.record("TicketCreated", by, wanted)
         self.all.append(ticket)

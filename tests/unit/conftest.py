@@ -68,7 +68,7 @@ def table_properties() -> dict[str, Any]:
     return properties
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # not longer: moto answers for every client while it runs
 def moto_backend(table_properties: dict[str, Any]) -> Iterator[DynamoDBBackend]:
     """Keep one moto with the tickets table for all tests: starting it and making the table costs 30 ms."""
     with mock_aws():
