@@ -25,8 +25,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from tests.callers import TICKET, Tenant
 from tests.contract.checker import Contract
-from tests.integration.conftest import TICKET, Tenant
 from tests.stack import Stack
 
 type Case = schemathesis.Case[Any]

@@ -12,8 +12,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from tests.callers import TICKET, Tenant
 from tests.contract.checker import Contract
-from tests.integration.conftest import TICKET, Tenant
 from tests.stack import Stack
 
 JSON = {"Content-Type": "application/json"}

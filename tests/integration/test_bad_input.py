@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.conftest import TICKET, Tenant
+from tests.callers import TICKET, Tenant
 
 type NewTicket = Callable[..., dict[str, Any]]
 

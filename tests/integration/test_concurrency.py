@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from tests.integration.conftest import TICKET, Tenant
+from tests.callers import TICKET, Tenant
 
 CALLERS = 16
 

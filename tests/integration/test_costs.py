@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.integration.conftest import TICKET, Tenant
+from tests.callers import TICKET, Tenant
 from tests.stack import Stack
 
 GET, QUERY, UPDATE = "GetItem", "Query", "UpdateItem"

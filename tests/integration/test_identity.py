@@ -10,7 +10,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tests.integration.conftest import Tenant
+from tests.callers import Tenant
 from tests.stack import Stack
 
 type Connect = Callable[..., httpx.Client]

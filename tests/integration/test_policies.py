@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ministack.core.iam_evaluator import EvalContext, evaluate, parse_policy_document
 
-from tests.integration.conftest import TICKET, Tenant
+from tests.callers import TICKET, Tenant
 from tests.stack import Stack
 
 type Policies = dict[str, list[dict[str, Any]]]

@@ -6,11 +6,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.integration.conftest import connect, contract
 from tests.property.model import Caller
 from tests.stack import Stack
-
-__all__ = ["connect", "contract"]
 
 PEOPLE = {
     "admin": ("home", "admin"),
