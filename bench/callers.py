@@ -25,3 +25,15 @@ def new_ticket(api: httpx.Client) -> httpx.Response:
 def move(n: int) -> dict[str, str]:
     """Return the n-th move of a ticket that goes back and forth between OPEN and RESOLVED."""
     return {"to": "RESOLVED", "resolution": "Fixed."} if n % 2 else {"to": "OPEN"}
+
+
+def replacement(n: int, reporter_id: str) -> dict[str, object]:
+    """Return a body that replaces a ticket that is NEW, its title by another each time."""
+    return {
+        "title": f"Title {n}",
+        "description": TICKET["description"],
+        "status": "NEW",
+        "priority": "HIGH",
+        "type": "QUESTION",
+        "reporterId": reporter_id,
+    }

@@ -6,11 +6,13 @@ from typing import Any
 
 import httpx
 
-from bench.callers import connect, new_ticket
+from bench.callers import connect, new_ticket, replacement
 from bench.report import Figure
 from tests.stack import Stack
 
 GROUP = "Requests to DynamoDB, and capacity units reported (table and indexes), per operation"
+
+_SOMEBODY = "11111111-1111-4111-8111-111111111111"
 
 type Call = Callable[[httpx.Client, str], httpx.Response]
 
@@ -20,6 +22,7 @@ _OPERATIONS: dict[str, tuple[Call, int]] = {
     "get": (lambda api, url: api.get(url), 1),
     "list, 25 tickets": (lambda api, _: api.get("/v1/tickets"), 1),
     "update": (lambda api, url: api.patch(url, json={"title": "Another title"}), 2),
+    "replace": (lambda api, url: api.put(url, json=replacement(0, _SOMEBODY)), 2),
     "transition": (lambda api, url: api.post(f"{url}/transitions", json={"to": "OPEN"}), 2),
     "update with another status": (lambda api, url: api.patch(url, json={"status": "CLOSED"}), 3),
     "history": (lambda api, url: api.get(f"{url}/history"), 2),

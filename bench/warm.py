@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from botocore.client import BaseClient
 
-from bench.callers import TICKET, move
+from bench.callers import TICKET, move, replacement
 from bench.report import Figure
 from tests.stack import Stack
 
@@ -73,28 +73,31 @@ def measure(stack: Stack, rounds: int) -> Iterator[Figure]:
     with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), _Clock() as clock:
         create = _handler("create_ticket")
         ticket = json.loads(create(_event("POST", body=TICKET), _CONTEXT)["body"])
+        other = json.loads(create(_event("POST", body=TICKET), _CONTEXT)["body"])
         events: dict[str, Callable[[int], dict[str, Any]]] = {
             "create_ticket": lambda n: _event("POST", body=TICKET | {"title": f"Ticket {n}"}),
             "get_ticket": lambda _: _event("GET", ticket["id"]),
             "list_tickets": lambda _: _event("GET"),
             "update_ticket": lambda n: _event("PATCH", ticket["id"], {"title": f"Title {n}"}),
+            "replace_ticket": lambda n: _event("PUT", other["id"], replacement(n, _ADMIN["userId"])),
             "transition_ticket": lambda n: _event("POST", ticket["id"], move(n)),
             "list_ticket_history": lambda _: _event("GET", ticket["id"]),
+            "delete_ticket": lambda _: _event("DELETE", ticket["id"]),
+            "restore_ticket": lambda _: _event("POST", ticket["id"]),
         }
-        medians = {}
-        for name, make in events.items():
-            handler, own = _handler(name), []
-            for n in range(rounds):
+        own: dict[str, list[float]] = {name: [] for name in events}
+        handlers = {name: _handler(name) for name in events}
+        for n in range(rounds):
+            for name, make in events.items():
                 clock.in_aws = 0.0
                 event = make(n)
                 started = time.perf_counter()
-                answer = handler(event, _CONTEXT)
-                own.append(time.perf_counter() - started - clock.in_aws)
+                answer = handlers[name](event, _CONTEXT)
+                own[name].append(time.perf_counter() - started - clock.in_aws)
                 if answer["statusCode"] >= 400:
                     raise RuntimeError(answer["body"])
-            medians[name] = statistics.median(own[rounds // 10 :])
-    for name, median in medians.items():
-        yield Figure(GROUP, name, median * 1000, "ms", reach=REACH)
+    for name, times in own.items():
+        yield Figure(GROUP, name, statistics.median(times[rounds // 10 :]) * 1000, "ms", reach=REACH)
 
 
 def _handler(name: str) -> LambdaHandler:

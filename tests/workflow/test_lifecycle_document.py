@@ -1,4 +1,4 @@
-"""docs/lifecycle.md tells the table as it is: in words and as a diagram."""
+"""docs/lifecycle.md tells the table as it is, in words and as a diagram, and so does the README's diagram."""
 
 import re
 from pathlib import Path
@@ -9,8 +9,9 @@ from tests.workflow.machine import definition
 from ticketing.lifecycle import LIFECYCLE, Requirement, Role, Status
 from ticketing.lifecycle_client import Outcome
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "lifecycle.md"
-TEXT = DOCUMENT.read_text()
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "docs" / "lifecycle.md").read_text()
+DIAGRAMS = {"docs/lifecycle.md": TEXT, "README.md": (ROOT / "README.md").read_text()}
 
 WHO = {Role.REPORTER: "the reporter", Role.AGENT: "agent", Role.ADMIN: "admin", Role.SYSTEM: "system"}
 NEEDS = {None: "", Requirement.ASSIGNEE: "an assignee", Requirement.RESOLUTION: "a resolution"}
@@ -29,20 +30,21 @@ def test_the_table_is_the_lifecycle() -> None:
     ]
 
 
-def diagram() -> list[tuple[str, str]]:
-    """Return the arrows of the document's state diagram."""
-    (drawn,) = re.findall(r"```mermaid\nstateDiagram-v2\n(.*?)```", TEXT, re.DOTALL)
-    arrows = [line.strip() for line in drawn.splitlines() if "-->" in line]
-    return [(match[1], match[2]) for arrow in arrows if (match := re.match(r"(\S+) --> ([\w*\[\]]+)", arrow))]
+def arrows(text: str) -> list[tuple[str, str]]:
+    """Return the arrows of a document's state diagram."""
+    (drawn,) = re.findall(r"```mermaid\nstateDiagram-v2\n(.*?)```", text, re.DOTALL)
+    return re.findall(r"(\S+) --> ([\w*\[\]]+)", drawn)
 
 
-def test_the_diagram_is_the_lifecycle() -> None:
-    moves = [(source, target) for source, target in diagram() if source != "[*]"]
+@pytest.mark.parametrize("text", DIAGRAMS.values(), ids=DIAGRAMS.keys())
+def test_the_diagram_is_the_lifecycle(text: str) -> None:
+    moves = [(source, target) for source, target in arrows(text) if source != "[*]"]
     assert sorted(moves) == sorted((str(row.source), str(row.target)) for row in LIFECYCLE)
 
 
-def test_the_diagram_starts_where_tickets_are_made() -> None:
-    assert {target for source, target in diagram() if source == "[*]"} == {Status.NEW, Status.OPEN}
+@pytest.mark.parametrize("text", DIAGRAMS.values(), ids=DIAGRAMS.keys())
+def test_the_diagram_starts_where_tickets_are_made(text: str) -> None:
+    assert {target for source, target in arrows(text) if source == "[*]"} == {Status.NEW, Status.OPEN}
 
 
 @pytest.mark.parametrize("outcome", Outcome)
