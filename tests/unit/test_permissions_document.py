@@ -13,7 +13,7 @@ from ticketing.permissions import (
 )
 
 TEXT = (Path(__file__).parents[2] / "docs" / "permissions.md").read_text()
-WORDS = {Scope.OWN: "own", Scope.TENANT: "all", Scope.NONE: "–"}
+WORDS = {Scope.OWN: "own", Scope.TENANT: "all", Scope.NONE: "no"}
 
 
 def test_the_page_shows_every_operation() -> None:
