@@ -10,9 +10,22 @@ def test_no_client_can_choose_its_tenant() -> None:
 
 
 def test_nobody_signs_in_by_password_alone_outside_of_the_local_aws() -> None:
-    _, local, elsewhere = template()["Resources"]["UserPoolClient"]["Properties"]["ExplicitAuthFlows"]
+    _, local, others = template()["Resources"]["UserPoolClient"]["Properties"]["ExplicitAuthFlows"]
+    _, dev, elsewhere = others
     assert "ALLOW_USER_PASSWORD_AUTH" in local
+    assert "ALLOW_USER_PASSWORD_AUTH" not in dev
     assert elsewhere == ["ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_SRP_AUTH"]
+
+
+def test_the_api_has_one_stage() -> None:
+    """Without OpenApiVersion SAM makes another one, "Stage", which no throttling applies to."""
+    api = template()["Resources"]["Api"]["Properties"]
+    assert (api["StageName"], str(api["OpenApiVersion"])) == ("api", "3.0.1")
+
+
+def test_the_case_of_an_address_is_nothing_to_sign_in_by() -> None:
+    pool = template()["Resources"]["UserPool"]["Properties"]
+    assert pool["UsernameConfiguration"] == {"CaseSensitive": False}
 
 
 def test_data_outlives_a_mistake() -> None:

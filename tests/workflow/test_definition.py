@@ -10,6 +10,7 @@ import pytest
 from botocore.loaders import Loader
 from cfnlint.api import ManualArgs, lint  # type: ignore[import-untyped]
 
+from tests.workflow.machine import DEFINITION as FILE
 from tests.workflow.machine import Values, definition
 from ticketing.lifecycle import LIFECYCLE, Requirement, Role, Status
 
@@ -212,7 +213,7 @@ WHO = {Role.REPORTER: "the reporter", Role.AGENT: "agents", Role.ADMIN: "admins"
 def test_the_comment_of_a_rule_says_what_its_condition_does() -> None:
     for (source, target, roles, _), rule in rows():
         *others, last = [words for role, words in WHO.items() if role in roles]
-        assert rule["Comment"] == f"{source} → {target} by {', '.join(others)} and {last}"
+        assert rule["Comment"] == f"{source} -> {target} by {', '.join(others)} and {last}"
 
 
 @pytest.mark.parametrize("name", FROM)
@@ -227,3 +228,8 @@ def test_a_move_of_the_table_is_forbidden_to_the_other_roles(name: str) -> None:
 def test_each_status_leads_to_its_own_rules() -> None:
     leads = {rule["Condition"]: rule["Next"] for rule in STATES["CurrentStatus"]["Choices"]}
     assert leads == {f"{{% $ticket.status.S = '{status}' %}}": name for name, status in FROM.items()}
+
+
+def test_the_file_is_ascii() -> None:
+    """CloudFormation reads it from S3 without being told of an encoding."""
+    assert FILE.read_text().isascii()
