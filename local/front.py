@@ -9,6 +9,7 @@ import re
 import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from local.emulator import loopback_names
 from local.settings import Settings
@@ -80,7 +81,7 @@ class Front:
         if headers.get(b"sec-fetch-site", b"none") not in {b"none", b"same-origin"}:
             return "Web pages may not call the control plane (docs/local.md)."
         # For browsers too old for the three: an action in a plain link or image address is never signed.
-        if b"Action=" in scope["query_string"] and b"authorization" not in headers:
+        if b"Action=" in unquote_to_bytes(scope["query_string"]) and b"authorization" not in headers:
             return "An action in the query must be signed."
         return None
 

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from local.emulator import MiniStack
-from local.journal import Change, Item, Journal
+from local.journal import Change, Item, Journal, JournalError
 from local.patches import replace, require
 from local.settings import Settings
 
@@ -51,11 +51,17 @@ class Items:
         Raises
         ------
         JournalError
-            If the journal is damaged.
+            If the journal is damaged, or what it belongs to is not there.
         """
         tables = {table["TableId"]: table for table in self._tables()}
         self._tables_on_disk = set(tables)
         for changes in self._journal.read():
+            if not tables:
+                message = (
+                    "There are items in the journal but no table to put them into: a file of the state folder was lost "
+                    "or damaged (logs/emulator.log says which). Bring it back, or start afresh with `make reset`."
+                )
+                raise JournalError(message)
             for table_id, partition, sort, item in changes:
                 if (table := tables.get(table_id)) is None:
                     continue  # deleted since

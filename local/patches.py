@@ -143,6 +143,22 @@ def send_workflow_writes_through_the_service(emulator: MiniStack) -> None:
     exec(compile(source, inspect.getfile(stepfunctions), "exec"), vars(stepfunctions))  # noqa: S102
 
 
+def switch_on_expiry(emulator: MiniStack) -> None:
+    """Let a table's TimeToLiveSpecification take effect, which the emulator's CloudFormation leaves out."""
+    dynamodb, handler = emulator.dynamodb, emulator.provisioners._RESOURCE_HANDLERS["AWS::DynamoDB::Table"]  # noqa: SLF001
+    create = require(emulator.provisioners, "_ddb_create", "logical_id", "props", "stack_name")
+    update_ttl = require(dynamodb, "_update_ttl", "data")
+
+    def create_with_expiry(logical_id: str, props: dict[str, Any], stack_name: str) -> Any:  # noqa: ANN401 (its own)
+        made = create(logical_id, props, stack_name)
+        if specification := props.get("TimeToLiveSpecification"):
+            enabled = str(specification["Enabled"]).lower() == "true"
+            update_ttl({"TableName": made[0], "TimeToLiveSpecification": {**specification, "Enabled": enabled}})
+        return made
+
+    handler["create"] = create_with_expiry
+
+
 def read_workflows_in_yaml(emulator: MiniStack) -> None:
     """Let CloudFormation take state machine definitions in YAML, as it does on AWS; the emulator reads JSON only."""
     provisioners = emulator.provisioners

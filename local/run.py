@@ -17,7 +17,7 @@ from local.gateway import import_gateway_responses
 from local.indexes import keep_in_order
 from local.items import Items
 from local.journal import JournalError
-from local.patches import read_workflows_in_yaml, send_workflow_writes_through_the_service, speed_up
+from local.patches import read_workflows_in_yaml, send_workflow_writes_through_the_service, speed_up, switch_on_expiry
 from local.progress import say
 from local.recorder import record_calls
 from local.runtime import run_functions_apart, unpack_layers_once
@@ -101,6 +101,7 @@ class _Run:
         speed_up(self._emulator)
         send_workflow_writes_through_the_service(self._emulator)
         read_workflows_in_yaml(self._emulator)
+        switch_on_expiry(self._emulator)
         import_gateway_responses(self._emulator)
         keep_in_order(self._emulator)
         take_turns(self._emulator)

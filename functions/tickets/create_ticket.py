@@ -11,7 +11,7 @@ from ticketing.frame import Response, endpoint
 from ticketing.identity import Caller
 from ticketing.models import Ticket, TicketCreate
 from ticketing.permissions import Operation, check_choices, check_ticket, scope
-from ticketing.repository import TicketExistsError
+from ticketing.repository import TicketExistsError, TicketGoneError
 from ticketing.request import Request
 from ticketing.tickets import presented, tickets_of, until_written
 
@@ -53,6 +53,9 @@ def handler(request: Request) -> Response:
             tickets.create(ticket, TicketEvent.of(EventType.TICKET_CREATED, ticket, caller, changes))
         except TicketExistsError as error:
             return _made_before(caller, error.ticket, ticket)
+        except TicketGoneError as error:
+            message = "The ticket that this Idempotency-Key made was deleted and is gone for good."
+            raise ConflictError(message) from error
         return ticket
 
     made = until_written(attempt)

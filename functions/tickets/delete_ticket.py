@@ -12,8 +12,9 @@ from ticketing.tickets import find_ticket, next_version, tickets_of, until_writt
 @endpoint(Operation.DELETE_TICKET)
 def handler(request: Request) -> Response:
     """Move the ticket to the trash, from where it can be restored for 30 days."""
-    caller, ticket_id, expected = request.caller, request.ticket_id, request.expected_version()
+    caller = request.caller
     scope(Operation.DELETE_TICKET, caller)
+    ticket_id, expected = request.ticket_id, request.expected_version()
     tickets = tickets_of(caller)
 
     def attempt() -> Ticket:

@@ -7,7 +7,7 @@ from ticketing.request import Request
 from ticketing.tickets import find_ticket, tickets_of
 
 
-@endpoint(Operation.LIST_TICKET_HISTORY)
+@endpoint(Operation.LIST_TICKET_HISTORY, takes_query=True)
 def handler(request: Request) -> Response:
     """Answer one page of what happened to the ticket, oldest first."""
     caller = request.caller

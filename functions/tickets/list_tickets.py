@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from ticketing.errors import BadRequestError
 from ticketing.frame import Response, endpoint
 from ticketing.identity import Caller
 from ticketing.models import TicketQuery
@@ -13,7 +14,7 @@ from ticketing.tickets import presented, tickets_of
 _ME = "me"
 
 
-@endpoint(Operation.LIST_TICKETS)
+@endpoint(Operation.LIST_TICKETS, takes_query=True)
 def handler(request: Request) -> Response:
     """Answer one page of the tickets that the caller may see, newest change first."""
     caller = request.caller
@@ -22,6 +23,9 @@ def handler(request: Request) -> Response:
     wanted = _filter(query, caller)
     if granted is Scope.OWN:
         if wanted.reporter_id not in {None, caller.user_id}:
+            if query.cursor is not None:
+                message = "The cursor is not one that this list gave out."
+                raise BadRequestError(message, ["cursor: this list has no further page"])
             return Response(200, [])
         wanted = replace(wanted, reporter_id=caller.user_id)
     page = tickets_of(caller).list(wanted, limit=query.limit, cursor=query.cursor)

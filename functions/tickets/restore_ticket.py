@@ -12,8 +12,9 @@ from ticketing.tickets import find_ticket, next_version, presented, tickets_of, 
 @endpoint(Operation.RESTORE_TICKET)
 def handler(request: Request) -> Response:
     """Take the ticket out of the trash; one that is not there is answered as it is, so that a repeat does no harm."""
-    caller, ticket_id, expected = request.caller, request.ticket_id, request.expected_version()
+    caller = request.caller
     scope(Operation.RESTORE_TICKET, caller)
+    ticket_id, expected = request.ticket_id, request.expected_version()
     tickets = tickets_of(caller)
 
     def attempt() -> Ticket:

@@ -174,6 +174,7 @@ ATTEMPTS = [
     ),
     Attempt("listTickets", 200, query="?limit=1"),
     Attempt("listTickets", 400, query="?cursor=AAAA"),
+    Attempt("getTicket", 400, query="?fields=title"),
     Attempt("getTicket", 304, headers={"If-None-Match": '"1"'}),
     Attempt("getTicket", 404, given=in_the_trash),
     Attempt("replaceTicket", 403, by="reporter", body=WHOLE),

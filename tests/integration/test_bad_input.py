@@ -240,3 +240,20 @@ def test_the_trash_and_back_keeps_nobodys_secrets(globex: Tenant, acme: Tenant, 
 def _newest(tenant: Tenant) -> list[dict[str, Any]]:
     answer: list[dict[str, Any]] = tenant.agent.get("/v1/tickets", params={"limit": "1"}).json()
     return answer
+
+
+def test_unknown_query_parameters_are_refused_everywhere(acme: Tenant, new_ticket: NewTicket) -> None:
+    """One that asks for `?dryRun=true` must not lose a ticket."""
+    ticket = new_ticket()
+    url, query = f"/v1/tickets/{ticket['id']}", {"dryRun": "true"}
+    answers = [
+        acme.admin.post("/v1/tickets", json=TICKET, params=query),
+        acme.admin.get(url, params=query),
+        acme.admin.patch(url, json={"title": "x"}, params=query),
+        acme.admin.delete(url, params=query),
+        acme.admin.post(f"{url}/restore", params=query),
+        acme.admin.post(f"{url}/transitions", json={"to": "OPEN"}, params=query),
+        acme.admin.get(f"{url}/history", params=query),
+    ]
+    assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(400, "bad_request")}
+    assert acme.reporter.get(url).json() == ticket

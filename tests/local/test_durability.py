@@ -5,13 +5,14 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from tests.stack import Stack
+from tests.stack import Stack, launch
 
 WRITERS = 4
 WRITES_EACH = 20
@@ -142,3 +143,28 @@ def test_without_durability_a_clean_stop_keeps_the_data(start: Callable[..., Sta
     second = start(LOCAL_DURABLE="0")
 
     assert httpx.get(f"{second.base_url}{made.headers['Location']}", headers=headers).json() == made.json()
+
+
+def test_a_lost_table_is_no_reason_to_forget_its_items(own_state: Path) -> None:
+    """A snapshot that can't be read stops the start; the journal is left as it is."""
+    (own_state / "items.journal").write_text('[["a-table","PK","SK",{"PK":{"S":"PK"}}]]\n')
+    (own_state / "services" / "dynamodb.json").write_text("{")
+    running = launch(own_state)
+    assert running.process.wait(30) == 1
+    assert "no table to put them into" in running.log.read_text()
+    assert (own_state / "items.journal").read_text().count("\n") == 1
+
+
+def test_items_expire_as_the_template_says(stack: Stack) -> None:
+    expiry = stack.client("dynamodb").describe_time_to_live(TableName=stack.outputs["TicketsTableName"])
+    assert expiry["TimeToLiveDescription"] == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expiresAt"}
+
+
+def test_a_hundred_callers_at_once_wait_for_each_other(stack: Stack) -> None:
+    headers = {"Authorization": f"Bearer {stack.token('agent@acme.example')}"}
+
+    def ask(_: int) -> int:
+        return httpx.get(f"{stack.base_url}/v1/tickets?limit=1", headers=headers, timeout=60).status_code
+
+    with ThreadPoolExecutor(100) as pool:
+        assert set(pool.map(ask, range(200))) == {200}

@@ -33,6 +33,7 @@ from ticketing.repository import (
     Page,
     TicketExistsError,
     TicketFilter,
+    TicketGoneError,
     TicketRepository,
     VersionConflictError,
 )
@@ -580,3 +581,15 @@ def test_a_cursor_of_another_tenant_is_refused(
     assert cursor is not None
     with pytest.raises(BadRequestError):
         globex.list(ANYTHING, limit=1, cursor=cursor)
+
+
+def test_a_ticket_that_is_gone_for_good_leaves_its_events_alone(dynamodb: DynamoDBClient, items: Items) -> None:
+    """TTL removes the ticket; the same id must not come back to life with the old one's history."""
+    ticket = stored(dynamodb, a_ticket())
+    key = as_item(ticket)
+    dynamodb.delete_item(TableName=TABLE, Key={"PK": key["PK"], "SK": key["SK"]})
+    before = items()
+    tickets = TicketRepository(dynamodb, TABLE, ticket.tenant_id)
+    with pytest.raises(TicketGoneError):
+        tickets.create(ticket, an_event(ticket, EventType.TICKET_CREATED))
+    assert items() == before

@@ -22,6 +22,7 @@ from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  #
 from ticketing import cors
 from ticketing.errors import ApiError, InternalServerError, ServiceUnavailableError
 from ticketing.identity import caller_of
+from ticketing.models import NoQuery
 from ticketing.permissions import Operation
 from ticketing.request import Request
 
@@ -58,8 +59,13 @@ class Response:
 type LambdaHandler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 
-def endpoint(operation: Operation) -> Callable[[Callable[[Request], Response]], LambdaHandler]:
-    """Make a Lambda handler for API Gateway of a function from request to response."""
+def endpoint(
+    operation: Operation, *, takes_query: bool = False
+) -> Callable[[Callable[[Request], Response]], LambdaHandler]:
+    """Make a Lambda handler for API Gateway of a function from request to response.
+
+    Without `takes_query`, a request with query parameters is refused: one that says `?dryRun=true` must not delete.
+    """
 
     def decorate(handle: Callable[[Request], Response]) -> LambdaHandler:
         @wraps(handle)
@@ -71,7 +77,10 @@ def endpoint(operation: Operation) -> Callable[[Callable[[Request], Response]], 
             try:
                 caller = caller_of(event)
                 log |= {"tenantId": caller.tenant_id, "userId": caller.user_id, "role": caller.role.value}
-                response = handle(Request(event, caller))
+                request = Request(event, caller)
+                if not takes_query:
+                    request.query(NoQuery)
+                response = handle(request)
             except Exception as error:
                 known = _known(error)
                 response, code = _refusal(known, request_id), known.code

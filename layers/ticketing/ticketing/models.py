@@ -117,6 +117,10 @@ def _whole_number(value: Any) -> int:  # noqa: ANN401 - whatever the query holds
     return int(value)
 
 
+class NoQuery(_Body):
+    """The query of every operation that is no list: there is none."""
+
+
 class PageQuery(_Body):
     """The query of every list: how much of it, and from where."""
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 _ALTERNATIVE = re.compile(r"constrained-str|literal\[.*\]")
+_MOST = 50
 _CHOICE = re.compile(r"'([A-Za-z_]+)'")
 _WORDS = {
     "dict_type": "must be a JSON object",
@@ -23,8 +24,9 @@ _WORDS = {
 
 
 def problems(error: ValidationError) -> list[str]:
-    """Return one `where: what` for each problem, without the values that were sent."""
-    return [f"{_where(problem)}: {_what(problem)}" for problem in error.errors(include_url=False, include_input=False)]
+    """Return one `where: what` for each of the first 50 problems, without the values that were sent."""
+    found = error.errors(include_url=False, include_input=False)[:_MOST]
+    return [f"{_where(problem)}: {_what(problem)}" for problem in found]
 
 
 def _where(problem: ErrorDetails) -> str:

@@ -62,6 +62,10 @@ class TicketExistsError(Exception):
         self.ticket = ticket
 
 
+class TicketGoneError(Exception):
+    """There was a ticket with this id, which is gone for good; nothing was written."""
+
+
 @dataclass(frozen=True, slots=True)
 class TicketFilter:
     """Which tickets a list holds; None leaves a field open. `assigned_to_id` may be `NOBODY`."""
@@ -117,6 +121,8 @@ class TicketRepository:
         ------
         TicketExistsError
             With the ticket that has this id already, in the trash or not.
+        TicketGoneError
+            There was a ticket with this id, whose events are still there.
         VersionConflictError
             Somebody else is writing a ticket with this id.
         """
@@ -136,9 +142,11 @@ class TicketRepository:
         try:
             self._client.transact_write_items(TransactItems=[new, self._put(event)])  # type: ignore[list-item]
         except self._client.exceptions.TransactionCanceledException as error:
-            existing = _reasons(error)[0].get("Item")
-            if existing:
-                raise TicketExistsError(self.ticket_from(existing)) from error
+            new_ticket, new_event = (*_reasons(error), {})[:2]
+            if new_ticket.get("Item"):
+                raise TicketExistsError(self.ticket_from(new_ticket["Item"])) from error
+            if new_event.get("Code") == "ConditionalCheckFailed":
+                raise TicketGoneError from error
             _raise_if_lost_race(error)
             raise
 
@@ -289,7 +297,14 @@ class TicketRepository:
             "changes": {name: change.model_dump(by_alias=True) for name, change in event.changes.items()},
             "comment": event.comment,
         }
-        return {"Put": {"TableName": self._table, "Item": to_item(item)}}
+        # Never over another: a version has one event, and those of a ticket that is gone for good stay as they are.
+        return {
+            "Put": {
+                "TableName": self._table,
+                "Item": to_item(item),
+                "ConditionExpression": "attribute_not_exists(PK)",
+            }
+        }
 
     def _key(self, ticket_id: str) -> dict[str, str]:
         return {"PK": f"{self._tenant}#TICKET#{ticket_id}", "SK": "TICKET"}

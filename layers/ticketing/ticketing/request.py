@@ -39,10 +39,14 @@ class Request:
 
     @property
     def path(self) -> str:
-        """The path as the caller wrote it: on API Gateway's own domain it starts with the stage."""
+        """The path that leads back here: on API Gateway's own domain it starts with the stage.
+
+        Empty steps are left out: an address that starts with `//` would name another host.
+        """
         context = self.event["requestContext"]
         on_own_domain = str(context.get("domainName", "")).endswith(".amazonaws.com")
-        return f"/{context['stage']}{self.event['path']}" if on_own_domain else str(self.event["path"])
+        steps = [step for step in str(self.event["path"]).split("/") if step]
+        return "/" + "/".join([str(context["stage"]), *steps] if on_own_domain else steps)
 
     @property
     def ticket_id(self) -> str:
