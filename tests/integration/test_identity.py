@@ -43,6 +43,11 @@ def test_a_valid_token_passes(acme: Tenant) -> None:
     assert acme.agent.get("/v1/tickets").status_code == 200
 
 
+@pytest.mark.parametrize("scheme", ["bearer", "BEARER"])
+def test_the_case_of_the_scheme_does_not_matter(connect: Connect, valid: str, scheme: str) -> None:
+    assert connect(Authorization=f"{scheme} {valid}").get("/v1/tickets").status_code == 200
+
+
 @pytest.mark.parametrize("scheme", ["", "Basic ", "Token "])
 def test_another_scheme(connect: Connect, valid: str, scheme: str) -> None:
     assert _status(connect, f"{scheme}{valid}") == (401, "unauthorized")
