@@ -16,7 +16,6 @@ from bench.report import Figure
 from tests.stack import Stack
 
 CALLERS = 4
-
 TICKETS = 4
 WARM_UP = 8  # calls before the count: they start the functions
 
@@ -47,8 +46,7 @@ def measure(stack: Stack, rounds: int) -> Iterator[Figure]:
                     times[name].append(elapsed)
     group = "HTTP on the local stack, one caller"
     for name, each in times.items():
-        yield Figure(group, f"{name}: p50", statistics.median(each) * 1000, "ms")
-        yield Figure(group, f"{name}: p99", statistics.quantiles(each, n=100)[98] * 1000, "ms")
+        yield from _percentiles(group, name, each)
     ratio = statistics.median(times["transition"]) / statistics.median(times["update"])
     yield Figure(group, "transition / update, p50", ratio, "x", reach=3.0)
 
@@ -56,8 +54,12 @@ def measure(stack: Stack, rounds: int) -> Iterator[Figure]:
         rate, each = _throughput(stack, name, rounds)
         group = f"HTTP on the local stack, {CALLERS} callers at once"
         yield Figure(group, f"{name}: rate", rate, "requests/s")
-        yield Figure(group, f"{name}: p50", statistics.median(each) * 1000, "ms")
-        yield Figure(group, f"{name}: p99", statistics.quantiles(each, n=100)[98] * 1000, "ms")
+        yield from _percentiles(group, name, each)
+
+
+def _percentiles(group: str, name: str, times: list[float]) -> Iterator[Figure]:
+    yield Figure(group, f"{name}: p50", statistics.median(times) * 1000, "ms")
+    yield Figure(group, f"{name}: p99", statistics.quantiles(times, n=100)[98] * 1000, "ms")
 
 
 def _throughput(stack: Stack, name: str, rounds: int) -> tuple[float, list[float]]:

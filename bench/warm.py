@@ -65,7 +65,6 @@ def measure(stack: Stack, rounds: int) -> Iterator[Figure]:
         "AWS_ENDPOINT_URL": stack.aws_endpoint,
         "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
         "CORS_ORIGINS": "*",
-        "POWERTOOLS_METRICS_NAMESPACE": "TicketSystem",
         "TICKETS_TABLE": stack.outputs["TicketsTableName"],
         "TICKET_LIFECYCLE": stack.outputs["TicketLifecycleArn"],
     }

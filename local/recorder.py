@@ -31,6 +31,7 @@ class Recorder:
     def __init__(self, emulator: MiniStack, path: Path) -> None:
         self._emulator = emulator
         self._size_of = require(emulator.dynamodb, "_item_size_bytes", "item")
+        self._names: dict[str, str] = {}
         self._file = path.open("a", buffering=1)
 
     def install(self) -> None:
@@ -76,7 +77,9 @@ class Recorder:
             method: str, path: str, headers: dict[str, str], body: bytes, query_params: dict[str, list[str]]
         ) -> Response:
             caller = _machine.get() or self._emulator.router.extract_access_key_id(headers, query_params)
-            principal = self._logical_ids().get(caller)
+            if caller not in self._names:
+                self._names = self._logical_ids()  # something new was deployed, or it is nobody of the stack
+            principal = self._names.get(caller)
             if principal is not None and service == "dynamodb":
                 body = json.dumps({"ReturnConsumedCapacity": "TOTAL", **json.loads(body or b"{}")}).encode()
             response: Response = await handler(method, path, headers, body, query_params)

@@ -20,7 +20,7 @@ def handler(request: Request) -> Response:
     def attempt() -> Ticket:
         ticket = find_ticket(Operation.DELETE_TICKET, caller, tickets.get(ticket_id), expected)
         now = clock.now()
-        deleted = next_version(ticket, now, deleted_at=clock.timestamp(now))
+        deleted = next_version(ticket, now, {"deletedAt": clock.timestamp(now)})
         changes = {"deletedAt": Change(after=deleted.deleted_at)}
         event = TicketEvent.of(EventType.TICKET_DELETED, deleted, caller, changes)
         tickets.delete(ticket, deleted, event, now=now)

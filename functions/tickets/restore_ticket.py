@@ -23,7 +23,7 @@ def handler(request: Request) -> Response:
         ticket = find_ticket(Operation.RESTORE_TICKET, caller, ticket, expected)
         if ticket.deleted_at is None:
             return ticket
-        restored = next_version(ticket, now, deleted_at=None)
+        restored = next_version(ticket, now, {"deletedAt": None})
         changes = {"deletedAt": Change(before=ticket.deleted_at)}
         event = TicketEvent.of(EventType.TICKET_RESTORED, restored, caller, changes)
         tickets.restore(ticket, restored, event)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -26,6 +26,8 @@ from ticketing.models import EDITABLE, Priority, Ticket, TicketType
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef, TransactWriteItemTypeDef
+
+type Item = Mapping[str, Any]
 
 RETENTION: Final = timedelta(days=30)
 """How long a deleted ticket can be restored, before DynamoDB's TTL removes it."""
@@ -100,7 +102,6 @@ class TicketRepository:
             raise ValueError(message)
         self._client = client
         self._table = table
-        self._tenant_id = tenant_id
         self._tenant = f"TENANT#{tenant_id}"
 
     def next_number(self) -> int:
@@ -186,12 +187,7 @@ class TicketRepository:
             )
         # One more than asked for tells whether there is a next page, without an empty one at the end.
         query["Limit"] = _FILTERED_PAGE if filtered else limit + 1
-        answer = self._client.query(**query)
-        items = answer["Items"]
-        last = answer.get("LastEvaluatedKey")  # also where DynamoDB ended the page early, at 1 MB of long texts
-        if len(items) > limit:
-            items = items[:limit]
-            last = items[-1]
+        items, last = self._page(query, limit)
         following = cursors.encode(last["listKey"]["S"], scope=scope) if last else None
         return Page([self.ticket_from(item) for item in items], following)
 
@@ -241,9 +237,7 @@ class TicketRepository:
             query["ExclusiveStartKey"] = to_item(
                 {"PK": partition, "SK": cursors.decode(cursor, scope=scope, shape=_EVENT_KEY)}
             )
-        answer = self._client.query(**query)
-        items = answer["Items"][:limit]
-        last = items[-1] if len(answer["Items"]) > limit else answer.get("LastEvaluatedKey")
+        items, last = self._page(query, limit)
         position = cursors.encode(last["SK"]["S"], scope=scope) if last else None
         return Page([_event_from(item) for item in items], position)
 
@@ -256,6 +250,16 @@ class TicketRepository:
         key = to_item(self._key(ticket_id))
         answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
         return self.ticket_from(answer["Item"]) if "Item" in answer else None
+
+    def _page(
+        self, query: QueryInputTypeDef, limit: int
+    ) -> tuple[Sequence[Mapping[str, Any]], Mapping[str, Any] | None]:
+        """Return at most `limit` items of a query, and the one that the next page follows, or None at the end."""
+        answer = self._client.query(**query)
+        items = answer["Items"]
+        if len(items) > limit:
+            return items[:limit], items[limit - 1]
+        return items, answer.get("LastEvaluatedKey")  # also where DynamoDB ended the page, at 1 MB of long texts
 
     def _change(self, after: Ticket, version: int, values: Mapping[str, Any], event: TicketEvent) -> None:
         """Set the values of a ticket (None removes), its version and time, and put the event, all or nothing."""

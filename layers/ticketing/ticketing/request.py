@@ -17,6 +17,7 @@ from ticketing.errors import (
     UnsupportedMediaTypeError,
 )
 from ticketing.identity import Caller
+from ticketing.models import UUID
 from ticketing.problems import problems
 
 BODY_LIMIT: Final = 256 * 1024
@@ -25,7 +26,6 @@ BODY_LIMIT: Final = 256 * 1024
 NO_VERSION: Final = 0
 """The version meant by an ETag that no ticket ever had."""
 
-_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
 _VERSION_ETAG = re.compile(r'"([1-9][0-9]{0,15})"')
 
@@ -52,7 +52,7 @@ class Request:
     def ticket_id(self) -> str:
         """The id in the path, in lower case; what is no UUID names no ticket."""
         value = str((self.event.get("pathParameters") or {}).get("id", ""))
-        if not _UUID.fullmatch(value):
+        if not re.fullmatch(UUID, value):
             raise TicketNotFoundError
         return value.lower()
 

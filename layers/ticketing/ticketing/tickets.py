@@ -29,6 +29,7 @@ from ticketing.repository import TicketRepository, VersionConflictError
 ATTEMPTS: Final = 5
 """How often a change is decided anew after losing a race, before the caller is told 409."""
 
+_OTHERS_WERE_FIRST = "Others keep changing this ticket. Read it again, then repeat the request."
 _NOT_SHOWN = {"tenant_id", "closed_at", "deleted_at", "request_hash"}
 
 
@@ -55,11 +56,10 @@ def find_ticket(
     return ticket
 
 
-def next_version(ticket: Ticket, moment: datetime, **values: Any) -> Ticket:  # noqa: ANN401 - any field's value
-    """Return the ticket with the values changed, as its next version."""
-    return ticket.model_copy(
-        update={**values, "version": ticket.version + 1, "updated_at": clock.timestamp(moment)},
-    )
+def next_version(ticket: Ticket, moment: datetime, values: Mapping[str, Any]) -> Ticket:
+    """Return the ticket with the values (outside names, plain values) changed, as its next version."""
+    counted = {"version": ticket.version + 1, "updatedAt": clock.timestamp(moment)}
+    return Ticket.model_validate({**ticket.model_dump(by_alias=True), **values, **counted})
 
 
 def until_written(attempt: Callable[[], Ticket]) -> Ticket:
@@ -75,8 +75,7 @@ def until_written(attempt: Callable[[], Ticket]) -> Ticket:
             return attempt()
         except VersionConflictError:
             continue
-    message = "Others keep changing this ticket. Read it again, then repeat the request."
-    raise ConflictError(message)
+    raise ConflictError(_OTHERS_WERE_FIRST)
 
 
 def edit_ticket(
@@ -107,11 +106,7 @@ def edit_ticket(
             return _moved(verdict, caller)
         if not changes:
             return ticket
-        after = Ticket.model_validate(
-            ticket.model_dump(by_alias=True)
-            | wanted
-            | {"version": ticket.version + 1, "updatedAt": clock.timestamp(clock.now())}
-        )
+        after = next_version(ticket, clock.now(), wanted)
         tickets.update(ticket, after, TicketEvent.of(EventType.TICKET_UPDATED, after, caller, changes))
         return after
 
@@ -173,8 +168,7 @@ def _moved(verdict: Verdict, caller: Caller) -> Ticket:
             message = f"The ticket needs a value in {verdict.missing} for this move."
             raise TransitionRequirementMissingError(message, [str(verdict.missing)])
         case Outcome.CONFLICT:
-            message = "Others keep changing this ticket. Read it again, then repeat the request."
-            raise ConflictError(message)
+            raise ConflictError(_OTHERS_WERE_FIRST)
         case Outcome.TRANSITION_NOT_ALLOWED | Outcome.TICKET_NOT_FOUND:
             message = f"A ticket that is {ticket.status} can't be moved there."
             raise TransitionNotAllowedError(message, _allowed(ticket, caller))
