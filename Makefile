@@ -6,7 +6,7 @@ EXPORT := .venv/bin/uv export --quiet --frozen --no-annotate --no-header
 # What the seconds in front of the progress lines are counted from.
 export LOCAL_STARTED := $(shell date +%s)
 
-.PHONY: run deploy token sam-local reset test check lock bench
+.PHONY: run deploy token mails sam-local reset test check lock bench
 
 # The local stack: set up on first use, deployed, served until Ctrl-C.
 run: $(READY)
@@ -24,6 +24,10 @@ ifeq ($(origin USER),command line)
 else
 	@echo "Say whose: make -s token USER=agent@acme.example" >&2; exit 1
 endif
+
+# The mails that the local stack would have sent, the newest last: invitations, and codes.
+mails: $(READY)
+	@$(PYTHON) -m local mails
 
 # The API once more, by `sam local start-api` in containers, on the data of the running stack (docs/sam-local.md).
 sam-local: $(READY)
@@ -46,12 +50,14 @@ check: $(READY)
 	.ci/lint/run
 	$(EXPORT) --no-default-groups --no-emit-project | diff - layers/ticketing/requirements.txt
 	$(EXPORT) --only-group authorizer | diff - functions/identity/requirements.txt
+	$(EXPORT) --only-group users | diff - functions/users/requirements.txt
 
 # After a change of pyproject.toml: uv.lock, and what `sam build` installs, from it.
 lock: $(READY)
 	.venv/bin/uv lock
 	$(EXPORT) --no-default-groups --no-emit-project --output-file layers/ticketing/requirements.txt >/dev/null
 	$(EXPORT) --only-group authorizer --output-file functions/identity/requirements.txt >/dev/null
+	$(EXPORT) --only-group users --output-file functions/users/requirements.txt >/dev/null
 
 # Measurements: a table here, and .bench/results.json.
 bench: $(READY)

@@ -8,7 +8,7 @@ import json
 import tempfile
 from pathlib import Path
 
-from bench import http, requests, start, warm
+from bench import against, http, requests, start, warm
 from bench.report import Figure, show
 from tests.stack import launch
 
@@ -19,7 +19,13 @@ def main() -> int:
     """Measure, show and save; return 1 if something is out of its reach."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer repetitions and smaller lists, to try it out")
-    quick = parser.parse_args().quick
+    parser.add_argument(
+        "--against", metavar="REF", help="instead: the ticket operations here against those at a git ref"
+    )
+    options = parser.parse_args()
+    quick: bool = options.quick
+    if options.against:
+        return _verdict([*against.measure(options.against, rounds=50 if quick else 400)])
 
     figures: list[Figure] = [*start.measure(rounds=3 if quick else 15)]
     with tempfile.TemporaryDirectory(prefix="bench-") as state:
@@ -32,10 +38,16 @@ def main() -> int:
             figures += http.measure_lists(stack, sizes=(100, 1_000) if quick else (1_000, 100_000))
         finally:
             stack.stop()
-    show(figures)
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps([figure.as_json() for figure in figures], indent=2) + "\n")
+    verdict = _verdict(figures)
     print(f"\nWritten to {RESULTS}")
+    return verdict
+
+
+def _verdict(figures: list[Figure]) -> int:
+    """Show the figures; return 1 if one is out of its reach."""
+    show(figures)
     return 1 if any(figure.is_out_of_reach for figure in figures) else 0
 
 

@@ -67,6 +67,7 @@ def measure(stack: Stack, rounds: int) -> Iterator[Figure]:
         "CORS_ORIGINS": "*",
         "TICKETS_TABLE": stack.outputs["TicketsTableName"],
         "TICKET_LIFECYCLE": stack.outputs["TicketLifecycleArn"],
+        "USERS_TABLE": stack.outputs["UsersTableName"],
     }
     # Logs and metrics are written, as they are on AWS, but not to the table of the bench.
     with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), _Clock() as clock:

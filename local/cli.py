@@ -1,4 +1,4 @@
-"""The commands: run, deploy, token, sam-local, sam-env, reset.
+"""The commands: run, deploy, token, mails, sam-local, sam-env, reset.
 
 Modules are imported by the command that needs them: `token` has to answer in a blink.
 """
@@ -17,6 +17,10 @@ def main(arguments: list[str]) -> int:
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 1
+    return _run(settings, options)
+
+
+def _run(settings: Settings, options: argparse.Namespace) -> int:
     match options.command:
         case "run":
             from local.run import run  # noqa: PLC0415
@@ -30,6 +34,10 @@ def main(arguments: list[str]) -> int:
             from local.tokens import print_token  # noqa: PLC0415
 
             return print_token(settings, options.user)
+        case "mails":
+            from local.mails import print_mails  # noqa: PLC0415
+
+            return print_mails(settings)
         case "sam-local" | "sam-env":
             from local.sam_local import print_environment, start_api  # noqa: PLC0415
 
@@ -57,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("deploy", help="bring changed code into the running stack")
     token = commands.add_parser("token", help="print an ID token of a demo user")
     token.add_argument("user", help="for example agent@acme.example")
+    commands.add_parser("mails", help="print the mails that would have been sent, the newest last")
     sam = commands.add_parser("sam-local", help="serve the API by `sam local start-api`, in containers")
     sam.add_argument("more", nargs="*", help="further arguments for SAM, after --")
     commands.add_parser("sam-env", help="print the environment of all functions, for `sam local` --env-vars")

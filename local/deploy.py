@@ -39,7 +39,7 @@ class Deployer:
     def is_current(self) -> bool:
         """Tell whether what was deployed last was made from the sources as they are now."""
         deployed = read_json(self._settings.state / _DEPLOYED)
-        return deployed.get("sources") == fingerprint(self._settings.root)
+        return deployed == {"sources": fingerprint(self._settings.root), "parameters": self._parameters()}
 
     def deploy(self) -> None:
         """Build what has changed and deploy it.
@@ -56,7 +56,7 @@ class Deployer:
             say("sam deploy --config-env local")
             self._sam("deploy", "--config-env", "local", "--parameter-overrides", *self._parameters())
             say(f"deployed in {elapsed() - began:.1f} s")
-        write_json(self._settings.state / _DEPLOYED, {"sources": sources})
+        write_json(self._settings.state / _DEPLOYED, {"sources": sources, "parameters": self._parameters()})
 
     def stop(self) -> None:
         """End a `sam` that is running, and start no other."""
@@ -101,7 +101,9 @@ class Deployer:
         # Given on the command line, SAM reads none from samconfig.toml: so take them from there.
         content = tomllib.loads((self._settings.root / "samconfig.toml").read_text())
         given = content["local"]["deploy"]["parameters"]["parameter_overrides"]
-        return [*(given.split() if isinstance(given, str) else given), f"Architecture={architecture()}"]
+        parameters = dict(each.split("=", 1) for each in given)
+        parameters |= {"Architecture": architecture(), **self._settings.parameters}
+        return [f"{name}={value}" for name, value in parameters.items()]
 
     def _sam(self, *arguments: str) -> None:
         log = self._settings.logs / "deploy.log"

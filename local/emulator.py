@@ -35,14 +35,19 @@ class MiniStack:
     app: ModuleType
     apigateway: ModuleType
     cloudformation: ModuleType
+    cognito: ModuleType
     dynamodb: ModuleType
+    iam_evaluator: ModuleType
     lambda_runtime: ModuleType
     lambda_service: ModuleType
     logs: ModuleType
     persistence: ModuleType
     provisioners: ModuleType
     router: ModuleType
+    ses: ModuleType
+    ses_v2: ModuleType
     stepfunctions: ModuleType
+    sts: ModuleType
 
 
 def load(settings: Settings) -> MiniStack:
@@ -63,14 +68,19 @@ def load(settings: Settings) -> MiniStack:
         "app": "app",
         "apigateway": "services.apigateway_v1",
         "cloudformation": "services.cloudformation",
+        "cognito": "services.cognito",
         "dynamodb": "services.dynamodb",
+        "iam_evaluator": "core.iam_evaluator",
         "lambda_runtime": "core.lambda_runtime",
         "lambda_service": "services.lambda_svc",
         "logs": "services.cloudwatch_logs",
         "persistence": "core.persistence",
         "provisioners": "services.cloudformation.provisioners",
         "router": "core.router",
+        "ses": "services.ses",
+        "ses_v2": "services.ses_v2",
         "stepfunctions": "services.stepfunctions",
+        "sts": "services.sts",
     }
     return MiniStack(**{name: importlib.import_module(f"ministack.{path}") for name, path in modules.items()})
 

@@ -27,6 +27,9 @@ _EXPRESSIONS = (
 )
 # Reserved words cannot be attribute names in an expression, so these are never attributes.
 _WORDS = {"ADD", "AND", "BETWEEN", "DELETE", "IN", "NOT", "OR", "REMOVE", "SET"}
+# A query names its partition with an equals sign, and here before all else.
+_PARTITION_CONDITION = re.compile(r"#?\w+\s*=\s*(?P<value>:\w+)")
+_READS = {"BatchGetItem", "GetItem", "Query", "Scan"}
 # A value, a function's name with its bracket, or a path of which only the first step counts.
 _TOKEN = re.compile(r":\w+|\w+\s*\(|(?P<head>#?\w+)(?:\s*\.\s*#?\w+|\s*\[\d+\])*")
 
@@ -47,7 +50,8 @@ def dynamodb_accesses(action: str, request: dict[str, Any], table_arn: str) -> l
     -------
     list
         Objects with ``action``, ``resource``, ``attributes`` (sorted), ``leadingKeys`` (the partition keys that it
-        names, but for queries) and ``enclosingOperation`` (None outside of transactions).
+        names, of the table or of the index that is asked), ``select`` (what a read asks for of each item, None for
+        writes) and ``enclosingOperation`` (None outside of transactions).
     """
     if action in {"TransactWriteItems", "TransactGetItems"}:
         return [
@@ -65,11 +69,10 @@ def dynamodb_accesses(action: str, request: dict[str, Any], table_arn: str) -> l
 
 def _batch_detail(table: str, wanted: Any) -> dict[str, Any]:  # noqa: ANN401 (a list of writes, or what to get)
     if isinstance(wanted, dict):
-        keys = {name: None for key in wanted["Keys"] for name in key}
-        return {**wanted, "TableName": table, "Key": keys}
-    puts = [write.get("PutRequest", {}).get("Item", {}) for write in wanted]
-    deletes = [write.get("DeleteRequest", {}).get("Key", {}) for write in wanted]
-    return {"TableName": table, "Item": {name: None for item in [*puts, *deletes] for name in item}}
+        return {**wanted, "TableName": table, "Items": wanted["Keys"]}
+    puts = [write["PutRequest"]["Item"] for write in wanted if "PutRequest" in write]
+    deletes = [write["DeleteRequest"]["Key"] for write in wanted if "DeleteRequest" in write]
+    return {"TableName": table, "Items": [*puts, *deletes]}
 
 
 def _access(action: str, detail: dict[str, Any], table_arn: str, enclosing: str | None) -> Access:
@@ -82,18 +85,31 @@ def _access(action: str, detail: dict[str, Any], table_arn: str, enclosing: str 
         "resource": resource,
         "attributes": sorted(_attributes(detail)),
         "leadingKeys": _leading_keys(detail),
+        "select": _select(detail) if action in _READS else None,
         "enclosingOperation": enclosing,
     }
 
 
+def _named_items(detail: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the items, or keys of items, that a request names."""
+    return [*(detail[source] for source in ("Key", "Item") if source in detail), *detail.get("Items", ())]
+
+
 def _leading_keys(detail: dict[str, Any]) -> list[str]:
-    keys = ((detail.get(source) or {}).get(_PARTITION) for source in ("Key", "Item"))
-    return [key["S"] for key in keys if key]
+    if condition := _PARTITION_CONDITION.search(detail.get("KeyConditionExpression") or ""):
+        return [detail["ExpressionAttributeValues"][condition["value"]]["S"]]
+    return sorted({item[_PARTITION]["S"] for item in _named_items(detail) if _PARTITION in item})
+
+
+def _select(detail: dict[str, Any]) -> str:
+    if "ProjectionExpression" in detail or "AttributesToGet" in detail:
+        return "SPECIFIC_ATTRIBUTES"
+    return str(detail.get("Select", "ALL_PROJECTED_ATTRIBUTES" if "IndexName" in detail else "ALL_ATTRIBUTES"))
 
 
 def _attributes(detail: dict[str, Any]) -> set[str]:
     aliases = detail.get("ExpressionAttributeNames") or {}
-    names = {*detail.get("Item", {}), *detail.get("Key", {}), *(detail.get("ExclusiveStartKey") or {})}
+    names = {name for item in _named_items(detail) for name in item} | {*(detail.get("ExclusiveStartKey") or {})}
     names.update(detail.get("AttributesToGet") or ())
     for expression in _EXPRESSIONS:
         heads = (match["head"] for match in _TOKEN.finditer(detail.get(expression) or ""))

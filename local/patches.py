@@ -59,6 +59,23 @@ def rewritten(text: str, old: str, new: str, where: str) -> str:
     return text.replace(old, new)
 
 
+def rewrite(owner: ModuleType, name: str, changes: dict[str, str], **names: object) -> None:
+    """Replace parts of a function's text, in a module that has these names besides its own.
+
+    Raises
+    ------
+    EmulatorError
+        If there is no such function, or one of the parts does not occur exactly once.
+    """
+    where = f"{owner.__name__}.{name}"
+    function = getattr(owner, name, None)
+    source = inspect.getsource(function) if function is not None else ""
+    for old, new in changes.items():
+        source = rewritten(source, old, new, where)
+    vars(owner).update(names)
+    exec(compile(source, inspect.getfile(owner), "exec"), vars(owner))  # noqa: S102
+
+
 def speed_up(emulator: MiniStack) -> None:
     """Take out what a person would take for the system's own slowness: two fixed waits, and parsing again and again."""
     _start_executions_at_once(emulator.stepfunctions)
@@ -68,9 +85,7 @@ def speed_up(emulator: MiniStack) -> None:
 
 def _start_executions_at_once(stepfunctions: ModuleType) -> None:
     """Without the 150 ms that every execution sleeps before its first state."""
-    function = require(stepfunctions, "_run_execution", "exec_arn")
-    source = rewritten(inspect.getsource(function), "    time.sleep(0.15)\n", "", "stepfunctions._run_execution")
-    exec(compile(source, inspect.getfile(function), "exec"), vars(stepfunctions))  # noqa: S102
+    rewrite(stepfunctions, "_run_execution", {"    time.sleep(0.15)\n": ""})
 
 
 def _parse_expressions_once(stepfunctions: ModuleType) -> None:
@@ -129,18 +144,14 @@ def send_workflow_writes_through_the_service(emulator: MiniStack) -> None:
     stepfunctions, app = emulator.stepfunctions, emulator.app
     require(stepfunctions, "_invoke_dynamodb", "op_name", "input_data")
     require(app, "call_service_handler_sync", "handler", "method", "path", "headers", "body", "query_params", "timeout")
-    source = inspect.getsource(stepfunctions._invoke_dynamodb)  # noqa: SLF001
-    source = rewritten(
-        source,
-        "    status, _, body = fn(input_data)\n",
+    through_the_service = (
         "    from ministack import app\n"
         "    status, _, body = app.call_service_handler_sync(\n"
         "        app.SERVICE_HANDLERS['dynamodb'], 'POST', '/',\n"
         "        {'x-amz-target': f'DynamoDB_20120810.{op_name[0].upper()}{op_name[1:]}'},\n"
-        "        json.dumps(input_data).encode(), {})\n",
-        "stepfunctions._invoke_dynamodb",
+        "        json.dumps(input_data).encode(), {})\n"
     )
-    exec(compile(source, inspect.getfile(stepfunctions), "exec"), vars(stepfunctions))  # noqa: S102
+    rewrite(stepfunctions, "_invoke_dynamodb", {"    status, _, body = fn(input_data)\n": through_the_service})
 
 
 def switch_on_expiry(emulator: MiniStack) -> None:

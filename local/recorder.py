@@ -79,7 +79,8 @@ class Recorder:
             caller = _machine.get() or self._emulator.router.extract_access_key_id(headers, query_params)
             if caller not in self._names:
                 self._names = self._logical_ids()  # something new was deployed, or it is nobody of the stack
-            principal = self._names.get(caller)
+            session = self._emulator.sts._sessions.get(caller)  # noqa: SLF001
+            principal = self._names.get(session["SourceAccessKeyId"] if session else caller)
             if principal is not None and service == "dynamodb":
                 body = json.dumps({"ReturnConsumedCapacity": "TOTAL", **json.loads(body or b"{}")}).encode()
             response: Response = await handler(method, path, headers, body, query_params)
@@ -90,6 +91,7 @@ class Recorder:
                 "principal": principal,
                 "service": service,
                 "action": action,
+                "session": session is not None,
                 "accesses": self._accesses(service, action, headers, body),
                 "capacity": self._capacity(action, body, response[2]) if service == "dynamodb" else 0.0,
             }

@@ -8,6 +8,7 @@ import sys
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
+from local.accounts import hold_to_the_rules
 from local.bounds import keep_within_bounds
 from local.control import CallError
 from local.deploy import Deployer, DeployError
@@ -15,8 +16,10 @@ from local.emulator import EmulatorError, load, started
 from local.front import Front
 from local.gateway import import_gateway_responses
 from local.indexes import keep_in_order
+from local.isolation import hold_sessions_to_their_policies
 from local.items import Items
 from local.journal import JournalError
+from local.mails import write_mails
 from local.patches import read_workflows_in_yaml, send_workflow_writes_through_the_service, speed_up, switch_on_expiry
 from local.progress import say
 from local.recorder import record_calls
@@ -26,7 +29,9 @@ from local.settings import LOOPBACK, Settings
 from local.snapshots import Snapshots
 from local.stack import Stack
 from local.statedir import InUseError, locked, write_json
+from local.streams import give_up_on_failing_batches, put_expiry_on_streams
 from local.turns import take_turns
+from local.usage_plans import count_by_authorizer
 
 _GRACE = 2.0
 _KEEP_ALIVE = 75.0
@@ -103,12 +108,18 @@ class _Run:
         read_workflows_in_yaml(self._emulator)
         switch_on_expiry(self._emulator)
         import_gateway_responses(self._emulator)
+        count_by_authorizer(self._emulator)
+        hold_to_the_rules(self._emulator)
+        write_mails(self._emulator, self._settings)
         keep_in_order(self._emulator)
         take_turns(self._emulator)
         run_functions_apart(self._emulator, self._settings)
         unpack_layers_once(self._emulator, self._settings)
         keep_within_bounds(self._emulator, self._settings)
+        give_up_on_failing_batches(self._emulator)
         self._items.install()
+        put_expiry_on_streams(self._emulator)  # on top of the journal's own hooks
+        hold_sessions_to_their_policies(self._emulator)
         self._snapshots.install()
         if self._settings.record_calls is not None:
             record_calls(self._emulator, self._settings.record_calls)
@@ -160,7 +171,7 @@ class _Run:
         write_json(settings.state / "run.json", {"port": settings.port, "aws_port": settings.aws_port})
         say(f"emulator up at {settings.aws_endpoint}")
         self._deploy()
-        made = seed(settings.aws_port, self._stack.outputs["UserPoolId"])
+        made = seed(settings.aws_port, self._stack.outputs)
         say(f"{made} demo users made" if made else "data of the last run is there")
         if not self._stopping.is_set():
             say("ready")

@@ -29,6 +29,8 @@ class Settings:
     containers: bool
     """Whether containers may call the control plane, by the name that Docker gives this machine."""
     durable: bool
+    parameters: dict[str, str]
+    """Parameters of the template, in the place of those in samconfig.toml."""
     record_calls: Path | None
 
     @classmethod
@@ -51,6 +53,7 @@ class Settings:
             )
             raise SettingsError(message)
         calls = environ.get("LOCAL_RECORD_CALLS")
+        parameters = dict(part.split("=", 1) for part in environ.get("LOCAL_PARAMETERS", "").split() if "=" in part)
         return cls(
             root=ROOT,
             state=ROOT / (environ.get("LOCAL_STATE") or ".local"),
@@ -60,6 +63,7 @@ class Settings:
             aws_binds=tuple(dict.fromkeys([LOOPBACK, *binds])),
             containers=bool(binds),
             durable=environ.get("LOCAL_DURABLE", "1") != "0",
+            parameters=parameters,
             record_calls=Path(calls).resolve() if calls else None,
         )
 
@@ -80,6 +84,11 @@ class Settings:
     def logs(self) -> Path:
         """Folder of the log files."""
         return self.state / "logs"
+
+    @property
+    def mails(self) -> Path:
+        """Folder of the mails that would have been sent."""
+        return self.state / "mails"
 
     @property
     def services(self) -> Path:

@@ -1,16 +1,26 @@
 """Callers of the running API, each with a real token."""
 
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 
+from local.tokens import id_token
 from tests.contract.checker import Contract
 from tests.stack import Stack
 
 TICKET = {"title": "VPN drops", "description": "Every ten minutes, since this morning."}
+DOMAIN = "founded.example"
+"""Where everybody gets mail who signs up in a test."""
+
+SECONDS_TO_SIGN_IN = 10.0
+"""A token of the second in which somebody's role changed is void; the next one is not."""
+
+SECONDS_TO_DELETE = 60.0
 
 
 @dataclass(frozen=True)
@@ -20,6 +30,93 @@ class Tenant:
     admin: httpx.Client
     agent: httpx.Client
     reporter: httpx.Client
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """Makes people with accounts, as they would make them by themselves."""
+
+    stack: Stack
+    connect: Callable[..., httpx.Client]
+
+    def sign_up(self) -> str:
+        """Sign somebody up, with the code that was mailed, and return the address. They belong to no tenant."""
+        email = f"{uuid4()}@{DOMAIN}"
+        cognito, client_id = self.stack.client("cognito-idp"), self.stack.outputs["UserPoolClientId"]
+        cognito.sign_up(
+            ClientId=client_id,
+            Username=email,
+            Password=self.stack.password,
+            UserAttributes=[{"Name": "email", "Value": email}],
+        )
+        code = self.stack.mailed_code(email)
+        cognito.confirm_sign_up(ClientId=client_id, Username=email, ConfirmationCode=code)
+        return email
+
+    def accept(self, email: str) -> None:
+        """Let somebody who was invited choose their password."""
+        pool_id, cognito = self.stack.outputs["UserPoolId"], self.stack.client("cognito-idp")
+        cognito.admin_set_user_password(
+            UserPoolId=pool_id, Username=email, Password=self.stack.password, Permanent=True
+        )
+
+    def token(self, email: str) -> str:
+        """Sign somebody in anew and return the ID token."""
+        return id_token(self.stack.aws_port, self.stack.outputs["UserPoolClientId"], email)
+
+    def caller(self, email: str) -> httpx.Client:
+        """Return somebody signed in anew, whatever they may do with it."""
+        return self.connect(Authorization=f"Bearer {self.token(email)}")
+
+    def member(self, email: str) -> httpx.Client:
+        """Return somebody signed in anew, as soon as their token is good in their tenant."""
+        deadline = time.monotonic() + SECONDS_TO_SIGN_IN
+        while True:
+            caller = self.caller(email)
+            answer = caller.get("/v1/users/me")
+            if answer.status_code == httpx.codes.OK:
+                return caller
+            assert time.monotonic() < deadline, answer.text
+            time.sleep(0.2)
+
+
+@dataclass(frozen=True)
+class OwnTenant:
+    """A tenant that a test has for itself, with its founder as admin."""
+
+    id: str
+    name: str
+    email: str
+    """The admin's."""
+    admin: httpx.Client
+    accounts: Accounts = field(repr=False)
+
+    def invite(self, role: str = "reporter", **body: str) -> dict[str, Any]:
+        """Invite somebody and return the user, who has not signed in."""
+        invitation = {"email": f"{uuid4()}@{DOMAIN}", "role": role} | body
+        answer = self.admin.post("/v1/users", json=invitation)
+        assert answer.status_code == httpx.codes.CREATED, answer.text
+        user: dict[str, Any] = answer.json()
+        return user
+
+    def join(self, role: str = "reporter") -> httpx.Client:
+        """Invite somebody and return them, signed in."""
+        email = self.invite(role)["email"]
+        self.accounts.accept(email)
+        return self.accounts.member(email)
+
+    def delete(self) -> httpx.Client:
+        """Delete the tenant and return who was its admin and belongs to none now, once all is gone."""
+        answer = self.admin.delete("/v1/tenant", params={"name": self.name})
+        assert answer.status_code == httpx.codes.ACCEPTED, answer.text
+        deadline = time.monotonic() + SECONDS_TO_DELETE
+        while True:
+            former = self.accounts.caller(self.email)
+            receipt = former.get(answer.headers["Location"])
+            if receipt.is_success and receipt.json()["state"] == "DONE":
+                return former
+            assert time.monotonic() < deadline, receipt.text
+            time.sleep(0.5)
 
 
 @pytest.fixture(scope="session")
@@ -62,6 +159,24 @@ def acme(connect: Callable[..., httpx.Client]) -> Tenant:
 @pytest.fixture(scope="session")
 def globex(connect: Callable[..., httpx.Client]) -> Tenant:
     return _tenant(connect, "globex.example")
+
+
+@pytest.fixture(scope="session")
+def accounts(stack: Stack, connect: Callable[..., httpx.Client]) -> Accounts:
+    return Accounts(stack, connect)
+
+
+@pytest.fixture(scope="session")
+def found_tenant(accounts: Accounts) -> Callable[[], OwnTenant]:
+    """Found a tenant as anybody would: sign up, sign in, found it, sign in again."""
+
+    def found() -> OwnTenant:
+        email, name = accounts.sign_up(), f"Tenant {uuid4()}"
+        answer = accounts.caller(email).post("/v1/tenant", json={"name": name})
+        assert answer.status_code == httpx.codes.CREATED, answer.text
+        return OwnTenant(answer.json()["id"], name, email, accounts.member(email), accounts)
+
+    return found
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """A local stack for tests: the real `python -m local run` on free ports, with a state folder of its own."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from local.mails import Mail, mails_in
 from local.seed import PASSWORD
 from local.settings import REGION, ROOT
 from local.statedir import read_json
@@ -64,6 +66,16 @@ class Stack:
             self._tokens[user] = id_token(self.aws_port, self.outputs["UserPoolClientId"], user)
         return self._tokens[user]
 
+    def mails(self, to: str) -> list[Mail]:
+        """What was mailed to an address, the newest last."""
+        return [mail for mail in mails_in(self.state / "mails") if mail.to == to]
+
+    def mailed_code(self, to: str) -> str:
+        """The code in the newest mail to an address."""
+        code = re.search(r"\b\d{6}\b", self.mails(to)[-1].text)
+        assert code is not None
+        return code[0]
+
     def client(self, service: str) -> Any:
         """A boto3 client of the emulator's service."""
         return boto3.session.Session().client(  # type: ignore[call-overload]
@@ -106,8 +118,8 @@ def free_port() -> int:
         return port
 
 
-def launch(state: Path, *, port: int = 0, aws_port: int = 0, **variables: str) -> Stack:
-    """Start a local stack and return at once; ports are free ones unless given."""
+def launch(state: Path, *, port: int = 0, aws_port: int = 0, root: Path = ROOT, **variables: str) -> Stack:
+    """Start a local stack, of this checkout unless told otherwise, and return at once; ports are free unless given."""
     state.mkdir(parents=True, exist_ok=True)
     port, aws_port = port or free_port(), aws_port or free_port()
     log, calls = state / "start.log", state / "calls.jsonl"
@@ -121,7 +133,7 @@ def launch(state: Path, *, port: int = 0, aws_port: int = 0, **variables: str) -
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "local", "run"],
-            cwd=ROOT,
+            cwd=root,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -5,24 +5,41 @@ import json
 import re
 
 from ticketing import clock, ids
-from ticketing.errors import BadRequestError, ConflictError, IdempotencyKeyReusedError, TicketNotFoundError
+from ticketing.errors import (
+    BadRequestError,
+    ConflictError,
+    ForbiddenError,
+    IdempotencyKeyReusedError,
+    TicketNotFoundError,
+)
 from ticketing.events import EventType, TicketEvent, changes_between
 from ticketing.frame import Response, endpoint
 from ticketing.identity import Caller
-from ticketing.models import Ticket, TicketCreate
-from ticketing.permissions import Operation, check_choices, check_ticket, scope
-from ticketing.repository import TicketExistsError, TicketGoneError
+from ticketing.models import Creators, Ticket, TicketCreate
+from ticketing.permissions import Operation, check_choices, check_ticket, creators_with, grant
+from ticketing.repository import (
+    NotAmongCreatorsError,
+    NotNamedError,
+    TakenNumber,
+    TicketExistsError,
+    TicketGoneError,
+    TicketRepository,
+)
 from ticketing.request import Request
-from ticketing.tickets import presented, tickets_of, until_written
+from ticketing.tables import until_written
+from ticketing.tickets import checks_of, invalid_reference, named_by, people_of, presented, tickets_of
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_ONLY = {
+    Creators.AGENTS: "In this tenant only agents and admins create tickets.",
+    Creators.NOBODY: "The tenant is being deleted.",
+}
 
 
 @endpoint(Operation.CREATE_TICKET)
 def handler(request: Request) -> Response:
     """Make a ticket, or return the one that the same Idempotency-Key made before."""
     caller = request.caller
-    scope(Operation.CREATE_TICKET, caller)
     key = _idempotency_key(request)
     body = request.body(TicketCreate)
     fields = body.model_dump(mode="json", by_alias=True)
@@ -33,34 +50,54 @@ def handler(request: Request) -> Response:
     check_choices(caller, chosen)
 
     tickets = tickets_of(caller)
+    taken = _take_number(tickets, caller)
+    if taken.default_priority and "priority" not in body.model_fields_set:
+        fields["priority"] = taken.default_priority
     now = clock.timestamp(clock.now())
     ticket = Ticket.model_validate(
         fields
         | {
             "id": ids.derived_id(caller.tenant_id, caller.user_id, key) if key else ids.new_id(),
             "tenantId": caller.tenant_id,
-            "number": tickets.next_number(),
+            "number": taken.number,
             "version": 1,
             "createdAt": now,
             "updatedAt": now,
-            "requestHash": hashlib.sha256(json.dumps(fields).encode()).hexdigest() if key else None,
+            "requestHash": _hash(body) if key else None,
         }
     )
+    check_ticket(request.grant, ticket)
     changes = changes_between({}, {"status": ticket.status.value} | ticket.editable())
+    checks = checks_of(named_by(changes, caller), people_of(caller))
 
     def attempt() -> Ticket:
         try:
-            tickets.create(ticket, TicketEvent.of(EventType.TICKET_CREATED, ticket, caller, changes))
+            tickets.create(ticket, TicketEvent.of(EventType.TICKET_CREATED, ticket, caller, changes), checks)
         except TicketExistsError as error:
             return _made_before(caller, error.ticket, ticket)
         except TicketGoneError as error:
             message = "The ticket that this Idempotency-Key made was deleted and is gone for good."
             raise ConflictError(message) from error
+        except NotNamedError as error:
+            raise invalid_reference(error.fields) from error
         return ticket
 
     made = until_written(attempt)
     location = f"{request.path}/{made.id}"
     return Response(201, presented(made, caller), etag=made.version, headers={"Location": location})
+
+
+def _hash(body: TicketCreate) -> str:
+    """Return what tells one body from another: what it names, not the defaults, which a tenant may change."""
+    named = body.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    return hashlib.sha256(json.dumps(named).encode()).hexdigest()
+
+
+def _take_number(tickets: TicketRepository, caller: Caller) -> TakenNumber:
+    try:
+        return tickets.take_number(among=creators_with(caller))
+    except NotAmongCreatorsError as error:
+        raise ForbiddenError(_ONLY[error.creators]) from error
 
 
 def _idempotency_key(request: Request) -> str | None:
@@ -79,7 +116,7 @@ def _made_before(caller: Caller, existing: Ticket, repeat: Ticket) -> Ticket:
         message = "The ticket that this Idempotency-Key made is in the trash."
         raise ConflictError(message)
     try:
-        check_ticket(Operation.GET_TICKET, caller, existing)
+        check_ticket(grant(Operation.GET_TICKET, caller), existing)
     except TicketNotFoundError as error:
         message = "The ticket that this Idempotency-Key made has another reporter now."
         raise ConflictError(message) from error

@@ -4,21 +4,21 @@ from ticketing import clock
 from ticketing.events import Change, EventType, TicketEvent
 from ticketing.frame import Response, endpoint
 from ticketing.models import Ticket
-from ticketing.permissions import Operation, scope
+from ticketing.permissions import Operation
 from ticketing.request import Request
-from ticketing.tickets import find_ticket, next_version, tickets_of, until_written
+from ticketing.tables import until_written
+from ticketing.tickets import find_ticket, next_version, tickets_of
 
 
 @endpoint(Operation.DELETE_TICKET)
 def handler(request: Request) -> Response:
     """Move the ticket to the trash, from where it can be restored for 30 days."""
     caller = request.caller
-    scope(Operation.DELETE_TICKET, caller)
     ticket_id, expected = request.ticket_id, request.expected_version()
     tickets = tickets_of(caller)
 
     def attempt() -> Ticket:
-        ticket = find_ticket(Operation.DELETE_TICKET, caller, tickets.get(ticket_id), expected)
+        ticket = find_ticket(request.grant, tickets.get(ticket_id), expected)
         now = clock.now()
         deleted = next_version(ticket, now, {"deletedAt": clock.timestamp(now)})
         changes = {"deletedAt": Change(after=deleted.deleted_at)}

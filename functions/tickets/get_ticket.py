@@ -1,16 +1,22 @@
 """getTicket: GET /v1/tickets/{id}."""
 
 from ticketing.frame import Response, endpoint
+from ticketing.models import ExpandQuery
 from ticketing.permissions import Operation
 from ticketing.request import Request
-from ticketing.tickets import find_ticket, presented, tickets_of
+from ticketing.tickets import find_ticket, presented_page, tickets_of
 
 
-@endpoint(Operation.GET_TICKET)
+@endpoint(Operation.GET_TICKET, takes_query=True)
 def handler(request: Request) -> Response:
-    """Answer the ticket, or 304 if the caller has this version already."""
+    """Answer the ticket, or 304 if the caller has this version already.
+
+    With `expand` there is no 304: people change their names without the ticket's version.
+    """
     caller = request.caller
-    ticket = find_ticket(Operation.GET_TICKET, caller, tickets_of(caller).get(request.ticket_id))
-    if request.has_current(ticket.version):
+    expand = request.query(ExpandQuery).expand
+    ticket = find_ticket(request.grant, tickets_of(caller).get(request.ticket_id))
+    if not expand and request.has_current(ticket.version):
         return Response(304, etag=ticket.version)
-    return Response(200, presented(ticket, caller), etag=ticket.version)
+    (body,) = presented_page([ticket], caller, expand)
+    return Response(200, body, etag=ticket.version)

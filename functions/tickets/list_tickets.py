@@ -6,10 +6,10 @@ from ticketing.errors import BadRequestError
 from ticketing.frame import Response, endpoint
 from ticketing.identity import Caller
 from ticketing.models import TicketQuery
-from ticketing.permissions import Operation, Scope, scope
-from ticketing.repository import TicketFilter
+from ticketing.permissions import Operation
+from ticketing.queries import TicketFilter
 from ticketing.request import Request
-from ticketing.tickets import presented, tickets_of
+from ticketing.tickets import presented_page, tickets_of
 
 _ME = "me"
 
@@ -18,10 +18,9 @@ _ME = "me"
 def handler(request: Request) -> Response:
     """Answer one page of the tickets that the caller may see, newest change first."""
     caller = request.caller
-    granted = scope(Operation.LIST_TICKETS, caller)
     query = request.query(TicketQuery)
     wanted = _filter(query, caller)
-    if granted is Scope.OWN:
+    if request.grant.only_own:
         if wanted.reporter_id not in {None, caller.user_id}:
             if query.cursor is not None:
                 message = "The cursor is not one that this list gave out."
@@ -29,7 +28,7 @@ def handler(request: Request) -> Response:
             return Response(200, [])
         wanted = replace(wanted, reporter_id=caller.user_id)
     page = tickets_of(caller).list(wanted, limit=query.limit, cursor=query.cursor)
-    body = [presented(ticket, caller) for ticket in page.items]
+    body = presented_page(page.items, caller, query.expand)
     return Response(200, body, headers=request.next_link(page.cursor))
 
 

@@ -11,5 +11,5 @@ from ticketing.tickets import edit_ticket, presented
 def handler(request: Request) -> Response:
     """Replace all that a caller may set; another status goes through the state machine with the rest."""
     body = request.body(TicketReplace).model_dump(mode="json", by_alias=True)
-    ticket = edit_ticket(Operation.REPLACE_TICKET, request.caller, request.ticket_id, body, request.expected_version())
+    ticket = edit_ticket(request.grant, request.ticket_id, body, request.expected_version())
     return Response(200, presented(ticket, request.caller), etag=ticket.version)

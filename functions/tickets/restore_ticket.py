@@ -4,23 +4,23 @@ from ticketing import clock
 from ticketing.events import Change, EventType, TicketEvent
 from ticketing.frame import Response, endpoint
 from ticketing.models import Ticket
-from ticketing.permissions import Operation, scope
+from ticketing.permissions import Operation
 from ticketing.request import Request
-from ticketing.tickets import find_ticket, next_version, presented, tickets_of, until_written
+from ticketing.tables import until_written
+from ticketing.tickets import find_ticket, next_version, presented, tickets_of
 
 
 @endpoint(Operation.RESTORE_TICKET)
 def handler(request: Request) -> Response:
     """Take the ticket out of the trash; one that is not there is answered as it is, so that a repeat does no harm."""
     caller = request.caller
-    scope(Operation.RESTORE_TICKET, caller)
     ticket_id, expected = request.ticket_id, request.expected_version()
     tickets = tickets_of(caller)
 
     def attempt() -> Ticket:
         now = clock.now()
         ticket = tickets.get_deleted(ticket_id, now=now)
-        ticket = find_ticket(Operation.RESTORE_TICKET, caller, ticket, expected)
+        ticket = find_ticket(request.grant, ticket, expected)
         if ticket.deleted_at is None:
             return ticket
         restored = next_version(ticket, now, {"deletedAt": None})

@@ -11,5 +11,5 @@ from ticketing.tickets import edit_ticket, presented
 def handler(request: Request) -> Response:
     """Set the fields given; another status goes through the state machine with the rest."""
     body = request.body(TicketUpdate).model_dump(mode="json", by_alias=True, exclude_unset=True)
-    ticket = edit_ticket(Operation.UPDATE_TICKET, request.caller, request.ticket_id, body, request.expected_version())
+    ticket = edit_ticket(request.grant, request.ticket_id, body, request.expected_version())
     return Response(200, presented(ticket, request.caller), etag=ticket.version)

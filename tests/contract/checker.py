@@ -30,7 +30,8 @@ class Contract:
     def load(cls) -> Self:
         """Read the document, with its schemas closed: an answer that shows more than they name is a leak."""
         document = closed(yaml.safe_load(DOCUMENT.read_text()))
-        paths = {path: re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path))) for path in document["paths"]}
+        literal_first = sorted(document["paths"], key=lambda path: "{" in path)  # as API Gateway chooses
+        paths = {path: re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path))) for path in literal_first}
         return cls(document, paths)
 
     def resolve(self, node: dict[str, Any]) -> dict[str, Any]:

@@ -1,11 +1,15 @@
 """Requests that Schemathesis makes from openapi/api.yaml, good ones and bad ones, and what the running API answers.
 
 Whatever the request: no 5xx, no answer that the document does not have (with its schemas closed), nothing bad accepted,
-nothing good called bad. The requests are the same in every run, but for the ids of the tickets that they are aimed at.
+nothing good called bad. The requests are the same in every run, but for the ids of the things that they are aimed at.
+
+All happens in a tenant of its own. Nobody who sends requests is among the users that they are aimed at, and no request
+has that tenant's name, so that none deletes it: tests/contract/test_running.py has that.
 """
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -15,6 +19,7 @@ import httpx
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -25,7 +30,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests.callers import TICKET, Tenant
+from tests.callers import TICKET, Accounts, OwnTenant
 from tests.contract.checker import Contract
 from tests.stack import Stack
 
@@ -33,13 +38,10 @@ type Case = schemathesis.Case[Any]
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 KEY = re.compile(r"[!-~]{1,255}")
-ROAD = [
-    {"status": "OPEN"},
-    {"status": "IN_PROGRESS", "assignedToId": "11111111-1111-4111-8111-111111111111"},
-    {"status": "RESOLVED", "resolution": "New router."},
-    {"status": "CLOSED"},
-]
-"""What takes a new ticket through all statuses."""
+CURSOR = re.compile(r"[0-9A-Za-z_-]+")
+TIME = re.compile(r"[0-9]{4}(-[0-9]{2}-[0-9]{2}[Tt][0-9:]{8}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2}))")
+
+schemathesis.openapi.format("time-zone", st.sampled_from(["Europe/Lisbon", "America/New_York", "UTC"]))
 
 
 def _schema(**phases: bool) -> Any:
@@ -64,55 +66,97 @@ REPRODUCIBLE = settings(deadline=None, derandomize=True, database=None, suppress
 
 @dataclass
 class Target:
-    """Tickets of every status that generated requests are aimed at, and what came of the requests."""
+    """What generated requests are aimed at, who sends them, and what came of them."""
 
     url: str
+    accounts: Accounts
     tokens: dict[str, str]
     admin: httpx.Client
-    there: list[str]
+    agent_id: str
+    tickets: list[str]
     in_the_trash: list[str]
+    users: list[str]
+    api_keys: list[str]
+    deletions: list[str]
     etags: dict[str, str]
     answers: Counter[tuple[str, int]] = field(default_factory=Counter)
 
     def ask(self, case: Case, person: str) -> None:
         """Send a request as this person, and hold the answer against the document."""
         self.aim(case)
-        answer = case.call(base_url=self.url, headers={"Authorization": f"Bearer {self.tokens[person]}"})
-        self.answers[case.operation.definition.raw["operationId"], answer.status_code] += 1
+        operation = _operation(case)
+        token = self.tokens.get(operation, self.tokens[person])
+        answer = case.call(base_url=self.url, headers={"Authorization": f"Bearer {token}"})
+        self.answers[operation, answer.status_code] += 1
         self.put_back(case, answer.status_code)
         if "etag" in answer.headers:
-            self.etags[case.path_parameters.get("id", "")] = answer.headers["etag"][0]
+            self.etags[_address(case)] = answer.headers["etag"][0]
         case.validate_response(answer, checks=_checks(case))
 
     def aim(self, case: Case) -> None:
-        """Put what only the running API knows in the place of most ids, ETags and keys that are well-formed.
+        """Put what only the running API knows in the place of most ids, ETags, keys and cursors that are well-formed.
 
         Assigned as a whole, so that Schemathesis judges anew whether the request is good or bad.
         """
-        # The same request always meets the same ticket: what fails can be repeated and shrunk.
+        # The same request always meets the same thing: what fails can be repeated and shrunk.
         dice = crc32(case.as_curl_command().encode())
-        if UUID.fullmatch(str(case.path_parameters.get("id"))) and dice % 8:
-            pool = self.in_the_trash if case.path.endswith("/restore") and dice % 2 else self.there
+        if dice % 8 and (pool := self.pool(case, dice)):
             case.path_parameters = {"id": pool[dice // 8 % len(pool)]}
+        if CURSOR.fullmatch(str(case.query.get("cursor"))) and dice % 4:
+            case.query = {name: value for name, value in case.query.items() if name != "cursor"}
         headers = dict(case.headers)
         tag = headers.get("If-Match", "")
         # The systematic phase takes 0 for an ETag, and calls it good.
         if tag == "0" or (tag.startswith('"') and dice % 4):
-            headers["If-Match"] = self.etags.get(case.path_parameters["id"], "*")
+            headers["If-Match"] = self.etags.get(_address(case), "*")
         if "If-None-Match" in headers and dice % 2:
-            headers["If-None-Match"] = self.etags.get(case.path_parameters["id"], "*")
+            headers["If-None-Match"] = self.etags.get(_address(case), "*")
         if KEY.fullmatch(headers.get("Idempotency-Key", "")) and dice % 4:
             headers["Idempotency-Key"] = f"{uuid4()}{headers['Idempotency-Key']}"[:255]
         if headers != dict(case.headers):
             case.headers = type(case.headers)(headers)
+        if isinstance(case.body, dict) and (better := self.better(case.body, dice)):
+            case.body = {**case.body, **better}
+
+    def better(self, body: dict[str, Any], dice: int) -> dict[str, str]:
+        """Return fields for a body that are good, and whose own values may not be, which the document can't say."""
+        named = {name for name in ("reporterId", "assignedToId") if UUID.fullmatch(str(body.get(name)))}
+        better = dict.fromkeys(named if dice % 4 else (), self.agent_id)
+        if time := TIME.fullmatch(str(body.get("expiresAt"))):
+            better["expiresAt"] = f"2999{time[1]}"
+        return better
+
+    def pool(self, case: Case, dice: int) -> list[str]:
+        """Return the ids that there are of what the request names by id, if its own could be one."""
+        given = str(case.path_parameters.get("id"))
+        if case.path.startswith("/v1/tenant-deletions/"):
+            return self.deletions if re.fullmatch("[0-9A-Za-z_-]{1,64}", given) else []
+        if not UUID.fullmatch(given):
+            return []
+        if case.path.startswith("/v1/users/"):
+            return self.users
+        if case.path.startswith("/v1/api-keys/"):
+            return self.api_keys
+        return self.in_the_trash if case.path.endswith("/restore") and dice % 2 else self.tickets
 
     def put_back(self, case: Case, status: int) -> None:
-        """Keep the tickets where later requests expect them."""
-        ticket = case.path_parameters.get("id", "")
-        if ticket in self.there and case.method == "DELETE" and status == httpx.codes.NO_CONTENT:
-            self.etags[ticket] = self.admin.post(f"/v1/tickets/{ticket}/restore").headers["ETag"]
-        if ticket in self.in_the_trash and case.path.endswith("/restore") and status == httpx.codes.OK:
-            self.admin.delete(f"/v1/tickets/{ticket}")
+        """Keep things as later requests expect them: tickets where they are, and a newcomer who founds tenants."""
+        thing, address = case.path_parameters.get("id", ""), _address(case)
+        if thing in self.tickets and case.method == "DELETE" and status == httpx.codes.NO_CONTENT:
+            self.etags[address] = self.admin.post(f"{address}/restore").headers["ETag"]
+        if thing in self.in_the_trash and case.path.endswith("/restore") and status == httpx.codes.OK:
+            self.admin.delete(address.removesuffix("/restore"))
+        if _operation(case) == "createTenant" and status == httpx.codes.CREATED:
+            self.tokens["createTenant"] = self.accounts.token(self.accounts.sign_up())
+
+
+def _operation(case: Case) -> str:
+    name: str = case.operation.definition.raw["operationId"]
+    return name
+
+
+def _address(case: Case) -> str:
+    return case.path.format_map({"id": "", **case.path_parameters})
 
 
 def _checks(case: Case) -> list[Any]:
@@ -123,30 +167,69 @@ def _checks(case: Case) -> list[Any]:
         response_headers_conformance,
         response_schema_conformance,
     ]
-    # A preflight is not about the ticket, and is answered whatever the id.
+    # A preflight is not about the thing, and is answered whatever the id.
     if case.method != "OPTIONS":
         checks.append(negative_data_rejection)
-    # No made-up cursor is one that the list gave out.
-    if "cursor" not in case.query:
+    # No made-up cursor is one that the list gave out, and no made-up name is the tenant's.
+    if "cursor" not in case.query and _operation(case) != "deleteTenant":
         checks.append(positive_data_acceptance)
     return checks
 
 
 @pytest.fixture(scope="module")
-def target(stack: Stack, acme: Tenant) -> Target:
-    there, etags = [], {}
-    for owner in (acme.reporter, acme.agent):
-        for steps in range(len(ROAD) + 1):
-            ticket = owner.post("/v1/tickets", json=TICKET).json()["id"]
-            for step in ROAD[:steps]:
-                acme.agent.patch(f"/v1/tickets/{ticket}", json=step)
-            there.append(ticket)
-            etags[ticket] = f'"{steps + 1}"'
+def target(stack: Stack, accounts: Accounts, found_tenant: Callable[[], OwnTenant]) -> Target:
+    own, left = found_tenant(), found_tenant()
+    agent, reporter = own.join("agent"), own.join("reporter")
+    people = {"admin": own.admin, "agent": agent, "reporter": reporter}
+    agent_id = agent.get("/v1/users/me").json()["id"]
+    there, etags = _tickets(agent, reporter, agent_id)
     trash = [there.pop(), there.pop(0)]
     for ticket in trash:
-        acme.admin.delete(f"/v1/tickets/{ticket}")
-    tokens = {person: stack.token(f"{person}@acme.example") for person in ("admin", "agent", "reporter")}
-    return Target(stack.base_url, tokens, acme.admin, there, trash, etags)
+        own.admin.delete(f"/v1/tickets/{ticket}")
+    keys = [
+        own.admin.post("/v1/api-keys", json={"name": role, "role": role}).json()["id"]
+        for role in ("reporter", "agent", "admin")
+    ]
+    users = [own.invite(role)["id"] for role in ("reporter", "agent", "admin")]
+    tokens = {person: _token(caller) for person, caller in people.items()}
+    # Both are for people without a tenant.
+    tokens |= {"createTenant": accounts.token(accounts.sign_up()), "getTenantDeletion": _token(left.delete())}
+    return Target(
+        url=stack.base_url,
+        accounts=accounts,
+        tokens=tokens,
+        admin=own.admin,
+        agent_id=agent_id,
+        tickets=there,
+        in_the_trash=trash,
+        users=[*users, keys[0]],
+        api_keys=keys,
+        deletions=[left.id],
+        etags=etags,
+    )
+
+
+def _token(caller: httpx.Client) -> str:
+    return caller.headers["Authorization"].removeprefix("Bearer ")
+
+
+def _tickets(agent: httpx.Client, reporter: httpx.Client, agent_id: str) -> tuple[list[str], dict[str, str]]:
+    """Make tickets of every status by two people; return their ids, and their ETags by address."""
+    road: list[dict[str, str]] = [
+        {"status": "OPEN"},
+        {"status": "IN_PROGRESS", "assignedToId": agent_id},
+        {"status": "RESOLVED", "resolution": "New router."},
+        {"status": "CLOSED"},
+    ]
+    there, etags = [], {}
+    for owner in (reporter, agent):
+        for steps in range(len(road) + 1):
+            ticket = owner.post("/v1/tickets", json=TICKET).json()["id"]
+            for step in road[:steps]:
+                agent.patch(f"/v1/tickets/{ticket}", json=step).raise_for_status()
+            there.append(ticket)
+            etags[f"/v1/tickets/{ticket}"] = f'"{steps + 1}"'
+    return there, etags
 
 
 @pytest.mark.parametrize("person", ["admin"])
@@ -169,7 +252,8 @@ def test_every_operation_was_reached(target: Target) -> None:
     operations = {name for name, _ in target.answers}
     if operations != set(_operation_ids()):
         pytest.skip("only part of the requests were sent")
-    assert not {name for name in operations if served[name] < 5 and not name.startswith("preflight")}
+    asked = {name for name in operations if not name.startswith("preflight")} - {"deleteTenant"}
+    assert not {name for name in asked if served[name] < 5}
 
 
 def _operation_ids() -> list[str]:

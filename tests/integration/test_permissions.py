@@ -1,60 +1,272 @@
-"""Every operation of the contract, for every role and every kind of ticket, against the table of permissions."""
+"""Every operation of the contract, for every kind of caller and of thing, against the table of permissions."""
 
-from collections.abc import Callable
-from typing import Any
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import count
+from typing import Any, Final
 
 import httpx
 import pytest
 
-from tests.callers import TICKET, Tenant
+from tests.callers import TICKET, Accounts, OwnTenant
 from tests.contract.checker import Contract
+from tests.stack import Stack
 from ticketing.lifecycle import Role
-from ticketing.permissions import PERMISSIONS, Operation, Scope
+from ticketing.permissions import PEOPLE_ONLY, PERMISSIONS, Operation, Relation
 
-type Call = Callable[[httpx.Client, str, dict[str, Any]], httpx.Response]
+type Call = Callable[[httpx.Client, str], httpx.Response]
 
-PREFLIGHTS = {"preflightTickets", "preflightTicket", "preflightTicketRestore"} | {
-    "preflightTicketTransitions",
-    "preflightTicketHistory",
+CALLERS: Final = ("newcomer", "reporter", "agent", "admin", "reporter's key", "agent's key", "admin's key")
+
+
+class Thing(StrEnum):
+    """What an operation is tried on, seen from the caller."""
+
+    NONE = "nothing in particular"
+    OWN = "own"
+    ASSIGNED = "assigned"
+    OTHERS = "somebody else's"
+    FOREIGN = "another tenant's"
+    DELETED = "own, deleted"
+    MISSING = "none there"
+
+
+TICKETS: Final = (Thing.OWN, Thing.ASSIGNED, Thing.OTHERS, Thing.FOREIGN, Thing.DELETED, Thing.MISSING)
+USERS: Final = (Thing.OWN, Thing.OTHERS, Thing.FOREIGN, Thing.DELETED, Thing.MISSING)
+KEYS: Final = (Thing.OTHERS, Thing.FOREIGN, Thing.DELETED, Thing.MISSING)
+DELETIONS: Final = (Thing.OTHERS, Thing.MISSING)
+KINDS: Final = {TICKETS: "ticket", USERS: "user", KEYS: "key", DELETIONS: "deletion"}
+
+
+@dataclass(frozen=True)
+class Step:
+    """How the walk tries an operation: on which things, by which request, and what success is."""
+
+    success: int
+    things: tuple[Thing, ...]
+    call: Call
+    found_when_deleted: bool = False
+    """Whether a deleted thing (in the trash, inactive, revoked) is one that the operation works on."""
+
+
+_numbers = count(1)
+
+
+def _replace(api: httpx.Client, url: str) -> httpx.Response:
+    """Replace a ticket by itself: a change that every role may make."""
+    body = TICKET | {"status": "NEW", "priority": "MEDIUM", "type": "INCIDENT", "reporterId": MISSING_ID}
+    seen = api.get(url)
+    if seen.status_code == httpx.codes.OK:
+        body |= {name: seen.json()[name] for name in ("reporterId", "assignedToId")}
+    return api.put(url, json=body)
+
+
+def _invitation() -> dict[str, str]:
+    return {"email": f"walk-{next(_numbers)}@walkers.example", "role": "reporter"}
+
+
+def _api_key() -> dict[str, str]:
+    return {"name": f"Walk {next(_numbers)}", "role": "reporter"}
+
+
+READS: Final = {operation for operation in Operation if operation.startswith(("get", "list"))}
+DELETION: Final = "/v1/tenant-deletions"
+MISSING_ID: Final = "0190b2c4-0000-7000-8000-000000000000"
+
+STEPS: Final = {
+    Operation.CREATE_TICKET: Step(201, (Thing.NONE,), lambda api, _: api.post("/v1/tickets", json=TICKET)),
+    Operation.LIST_TICKETS: Step(200, (Thing.NONE,), lambda api, _: api.get("/v1/tickets")),
+    Operation.GET_TICKET: Step(200, TICKETS, lambda api, url: api.get(url)),
+    Operation.REPLACE_TICKET: Step(200, TICKETS, _replace),
+    Operation.UPDATE_TICKET: Step(200, TICKETS, lambda api, url: api.patch(url, json={"title": "Another"})),
+    Operation.DELETE_TICKET: Step(204, TICKETS, lambda api, url: api.delete(url)),
+    Operation.RESTORE_TICKET: Step(200, TICKETS, lambda api, url: api.post(f"{url}/restore"), found_when_deleted=True),
+    Operation.TRANSITION_TICKET: Step(
+        200, TICKETS, lambda api, url: api.post(f"{url}/transitions", json={"to": "CLOSED"})
+    ),
+    Operation.LIST_TICKET_HISTORY: Step(200, TICKETS, lambda api, url: api.get(f"{url}/history")),
+    Operation.GET_ME: Step(200, (Thing.OWN,), lambda api, _: api.get("/v1/users/me")),
+    Operation.UPDATE_ME: Step(200, (Thing.OWN,), lambda api, _: api.patch("/v1/users/me", json={"locale": "de-CH"})),
+    Operation.LIST_USERS: Step(200, (Thing.NONE,), lambda api, _: api.get("/v1/users")),
+    Operation.GET_USER: Step(200, USERS, lambda api, url: api.get(url), found_when_deleted=True),
+    Operation.INVITE_USER: Step(201, (Thing.NONE,), lambda api, _: api.post("/v1/users", json=_invitation())),
+    Operation.UPDATE_USER: Step(
+        200, USERS, lambda api, url: api.patch(url, json={"active": True}), found_when_deleted=True
+    ),
+    Operation.DEACTIVATE_USER: Step(204, USERS, lambda api, url: api.delete(url), found_when_deleted=True),
+    Operation.CREATE_TENANT: Step(
+        201, (Thing.NONE,), lambda api, _: api.post("/v1/tenant", json={"name": f"Walkers {next(_numbers)}"})
+    ),
+    Operation.GET_TENANT: Step(200, (Thing.NONE,), lambda api, _: api.get("/v1/tenant")),
+    Operation.UPDATE_TENANT: Step(
+        200, (Thing.NONE,), lambda api, _: api.patch("/v1/tenant", json={"settings": {"autoCloseDays": 30}})
+    ),
+    Operation.DELETE_TENANT: Step(
+        202, (Thing.NONE,), lambda api, name: api.delete("/v1/tenant", params={"name": name})
+    ),
+    Operation.GET_TENANT_DELETION: Step(200, DELETIONS, lambda api, url: api.get(url)),
+    Operation.LIST_API_KEYS: Step(200, (Thing.NONE,), lambda api, _: api.get("/v1/api-keys")),
+    Operation.CREATE_API_KEY: Step(201, (Thing.NONE,), lambda api, _: api.post("/v1/api-keys", json=_api_key())),
+    Operation.GET_API_KEY: Step(200, KEYS, lambda api, url: api.get(url), found_when_deleted=True),
+    Operation.REVOKE_API_KEY: Step(204, KEYS, lambda api, url: api.delete(url), found_when_deleted=True),
 }
-"""Without a caller, so nobody can be refused."""
+"""A request that the ticket's status and everything but permissions allow, for each operation."""
 
-SUCCESS: dict[Operation, tuple[int, Call]] = {
-    Operation.CREATE_TICKET: (201, lambda api, _, __: api.post("/v1/tickets", json=TICKET)),
-    Operation.LIST_TICKETS: (200, lambda api, _, __: api.get("/v1/tickets")),
-    Operation.GET_TICKET: (200, lambda api, url, _: api.get(url)),
-    Operation.REPLACE_TICKET: (200, lambda api, url, ticket: api.put(url, json=_as_it_is(ticket))),
-    Operation.UPDATE_TICKET: (200, lambda api, url, _: api.patch(url, json={"title": "Another"})),
-    Operation.DELETE_TICKET: (204, lambda api, url, _: api.delete(url)),
-    Operation.RESTORE_TICKET: (200, lambda api, url, _: api.post(f"{url}/restore")),
-    Operation.TRANSITION_TICKET: (200, lambda api, url, _: api.post(f"{url}/transitions", json={"to": "CLOSED"})),
-    Operation.LIST_TICKET_HISTORY: (200, lambda api, url, _: api.get(f"{url}/history")),
-}
-"""A request that everybody's role and the ticket's status allow, if the operation is theirs, and its answer."""
+NOT_FOR_KEYS_THEMSELVES: Final = {Operation.UPDATE_USER, Operation.DEACTIVATE_USER}
+"""An API key is found as a user, so that its name can be shown, and changed as an API key alone."""
 
-KINDS = ("own", "somebody else's", "another tenant's", "own, deleted", "none")
-NOWHERE = "/v1/tickets/0190b2c4-0000-7000-8000-000000000000"
+CASES: Final = [
+    pytest.param(operation, caller, thing, id=f"{operation}, {caller}, {thing}")
+    for operation, step in STEPS.items()
+    for caller in CALLERS
+    for thing in step.things
+]
 
 
-def _as_it_is(ticket: dict[str, Any]) -> dict[str, Any]:
-    """Return a body that replaces a ticket by itself: a change that every role may make."""
-    fields = ("title", "description", "status", "priority", "type", "reporterId", "assignedToId", "tags", "resolution")
-    return {name: ticket[name] for name in fields}
-
-
-def _expected(operation: Operation, role: Role, kind: str) -> int:
+def _expected(operation: Operation, name: str, thing: Thing) -> int:
     """Return the status that the table promises."""
-    granted = PERMISSIONS[operation][role]
-    success = SUCCESS[operation][0]
-    if granted is Scope.NONE:
+    role, _, is_key = name.partition("'s ")
+    relations = PERMISSIONS[operation].get(Role(role), frozenset())
+    if not relations or (is_key and operation in PEOPLE_ONLY):
         return 403
-    if operation in {Operation.CREATE_TICKET, Operation.LIST_TICKETS}:
-        return success
-    if kind == "own, deleted":
-        return success if operation is Operation.RESTORE_TICKET else 404
-    if kind == "somebody else's":
-        return success if granted is Scope.TENANT else 404
-    return success if kind == "own" else 404
+    step = STEPS[operation]
+    if thing in {Thing.FOREIGN, Thing.MISSING} or (thing is Thing.DELETED and not step.found_when_deleted):
+        return 404
+    if is_key and thing is Thing.OWN and operation in NOT_FOR_KEYS_THEMSELVES:
+        return 404
+    related = {Thing.OWN: Relation.OWN, Thing.ASSIGNED: Relation.ASSIGNED}.get(thing)
+    if thing is Thing.DELETED and step.things is TICKETS:
+        related = Relation.OWN
+    within = thing is Thing.NONE or Relation.ANY in relations or related in relations
+    return step.success if within else 404
+
+
+class House:
+    """A tenant with everybody in it, and the things that they try the operations on."""
+
+    def __init__(self, stack: Stack, found_tenant: Callable[[], OwnTenant], accounts: Accounts) -> None:
+        self._stack = stack
+        self._found = found_tenant
+        self._accounts = accounts
+        self._tenant = found_tenant()
+        self._neighbour = found_tenant()
+        self._bystander = self._tenant.join("reporter")
+        self._callers: dict[str, httpx.Client] = {"admin": self._tenant.admin}
+        self._kept: dict[tuple[str, str, Thing], str] = {}
+
+    def scene(self, operation: Operation, name: str, thing: Thing) -> tuple[httpx.Client, str]:
+        """Return a caller of this kind, and where the thing is: new ones where the call will change them."""
+        changes = _expected(operation, name, thing) == STEPS[operation].success and operation not in READS
+        if changes and operation is Operation.DELETE_TENANT:
+            doomed = self._found()
+            return doomed.admin, doomed.name
+        ends_caller = operation is Operation.CREATE_TENANT or (
+            operation is Operation.DEACTIVATE_USER and thing is Thing.OWN
+        )
+        caller = self._new_caller(name) if changes and ends_caller else self._caller(name)
+        kind = KINDS.get(STEPS[operation].things, "none")
+        if changes:
+            return caller, self._make(kind, caller, thing)
+        if (kind, name, thing) not in self._kept:
+            self._kept[kind, name, thing] = self._make(kind, caller, thing)
+        return caller, self._kept[kind, name, thing]
+
+    def _caller(self, name: str) -> httpx.Client:
+        if name not in self._callers:
+            self._callers[name] = self._new_caller(name)
+        return self._callers[name]
+
+    def _new_caller(self, name: str) -> httpx.Client:
+        role, _, is_key = name.partition("'s ")
+        if role == Role.NEWCOMER:
+            return self._accounts.caller(self._accounts.sign_up())
+        if not is_key:
+            return self._tenant.join(role)
+        key = self._tenant.admin.post("/v1/api-keys", json={"name": name, "role": role}).json()["key"]
+        return self._accounts.connect(Authorization=f"Bearer {key}")
+
+    def _make(self, kind: str, caller: httpx.Client, thing: Thing) -> str:
+        """Make a thing that stands so to the caller, and return where it is."""
+        if kind == "none":
+            return self._tenant.name
+        if thing is Thing.MISSING:
+            return {"ticket": "/v1/tickets", "user": "/v1/users", "key": "/v1/api-keys", "deletion": DELETION}[
+                kind
+            ] + f"/{MISSING_ID}"
+        match kind:
+            case "ticket":
+                return self._ticket(caller, thing)
+            case "user":
+                return self._user(caller, thing)
+            case "key":
+                return self._key(thing)
+        return self._deletion()
+
+    def _ticket(self, caller: httpx.Client, thing: Thing) -> str:
+        if thing is Thing.FOREIGN:
+            return _made(self._neighbour.admin, "/v1/tickets", TICKET)
+        admin, own = self._tenant.admin, _id_of(caller)
+        reporter = own if thing in {Thing.OWN, Thing.DELETED} else _id_of(self._bystander)
+        url = _made(admin, "/v1/tickets", TICKET | {"reporterId": reporter or _id_of(admin)})
+        if thing is Thing.ASSIGNED and own:
+            self._assign(url, own)
+        if thing is Thing.DELETED:
+            assert admin.delete(url).status_code == httpx.codes.NO_CONTENT
+        return url
+
+    def _assign(self, url: str, user_id: str) -> None:
+        """Assign a ticket past the API, which refuses reporters: one who was an agent before may still be assigned."""
+        key = {"PK": f"TENANT#{self._tenant.id}#TICKET#{url.rpartition('/')[2]}", "SK": "TICKET"}
+        self._stack.client("dynamodb").update_item(
+            TableName=self._stack.outputs["TicketsTableName"],
+            Key={name: {"S": value} for name, value in key.items()},
+            UpdateExpression="SET assignedToId = :user, assigneeKey = :key",
+            ExpressionAttributeValues={
+                ":user": {"S": user_id},
+                ":key": {"S": f"TENANT#{self._tenant.id}#ASSIGNEE#{user_id}"},
+            },
+        )
+
+    def _user(self, caller: httpx.Client, thing: Thing) -> str:
+        if thing is Thing.OWN:
+            return f"/v1/users/{_id_of(caller) or MISSING_ID}"
+        user = (self._neighbour if thing is Thing.FOREIGN else self._tenant).invite()
+        url = f"/v1/users/{user['id']}"
+        if thing is Thing.DELETED:
+            assert self._tenant.admin.delete(url).status_code == httpx.codes.NO_CONTENT
+        return url
+
+    def _key(self, thing: Thing) -> str:
+        admin = (self._neighbour if thing is Thing.FOREIGN else self._tenant).admin
+        url = _made(admin, "/v1/api-keys", _api_key())
+        if thing is Thing.DELETED:
+            assert admin.delete(url).status_code == httpx.codes.NO_CONTENT
+        return url
+
+    def _deletion(self) -> str:
+        doomed = self._found()
+        answer = doomed.admin.delete("/v1/tenant", params={"name": doomed.name})
+        assert answer.status_code == httpx.codes.ACCEPTED, answer.text
+        return answer.headers["Location"]
+
+
+def _made(api: httpx.Client, path: str, body: Mapping[str, Any]) -> str:
+    answer = api.post(path, json=body)
+    assert answer.status_code == httpx.codes.CREATED, answer.text
+    return answer.headers["Location"]
+
+
+def _id_of(caller: httpx.Client) -> str | None:
+    """Return the caller's id; None for a newcomer, whom no tenant knows."""
+    answer = caller.get("/v1/users/me")
+    return str(answer.json()["id"]) if answer.status_code == httpx.codes.OK else None
+
+
+@pytest.fixture(scope="module")
+def house(stack: Stack, found_tenant: Callable[[], OwnTenant], accounts: Accounts) -> House:
+    return House(stack, found_tenant, accounts)
 
 
 def test_the_walk_knows_every_operation(contract: Contract) -> None:
@@ -62,26 +274,28 @@ def test_the_walk_knows_every_operation(contract: Contract) -> None:
         operation["operationId"]
         for path in contract.document["paths"].values()
         for name, operation in path.items()
-        if name != "parameters"
+        if name not in {"parameters", "options"}  # preflights are without a caller, so nobody can be refused
     }
-    assert document == {operation.value for operation in SUCCESS} | PREFLIGHTS
-    assert set(SUCCESS) == set(PERMISSIONS) == set(Operation)
+    assert document == set(STEPS) == set(PERMISSIONS) == set(Operation)
+    assert len(CASES) >= 500
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("role", [Role.REPORTER, Role.AGENT, Role.ADMIN], ids=str)
-@pytest.mark.parametrize("operation", SUCCESS, ids=str)
-def test_every_operation_for_every_role_and_ticket(
-    acme: Tenant, globex: Tenant, operation: Operation, role: Role, kind: str
+@pytest.mark.parametrize(("operation", "name", "thing"), CASES)
+def test_every_operation_for_every_caller_and_thing(
+    house: House, operation: Operation, name: str, thing: Thing
 ) -> None:
-    caller: httpx.Client = getattr(acme, role.value)
-    owners = {
-        "somebody else's": acme.agent if role is Role.REPORTER else acme.reporter,
-        "another tenant's": globex.admin,
-    }
-    ticket = owners.get(kind, caller).post("/v1/tickets", json=TICKET).json()
-    url = NOWHERE if kind == "none" else f"/v1/tickets/{ticket['id']}"
-    if kind == "own, deleted":
-        assert acme.admin.delete(url).status_code == 204
-    answer = SUCCESS[operation][1](caller, url, ticket)
-    assert answer.status_code == _expected(operation, role, kind), answer.text
+    caller, place = house.scene(operation, name, thing)
+    answer = STEPS[operation].call(caller, place)
+    assert answer.status_code == _expected(operation, name, thing), answer.text
+
+
+def test_the_receipt_of_a_deletion_is_for_who_asked_for_it(
+    found_tenant: Callable[[], OwnTenant], accounts: Accounts
+) -> None:
+    doomed = found_tenant()
+    place = doomed.admin.delete("/v1/tenant", params={"name": doomed.name}).headers["Location"]
+    deadline = time.monotonic() + 60
+    while (seen := accounts.caller(doomed.email).get(place)).status_code != httpx.codes.OK:
+        assert time.monotonic() < deadline, seen.text  # until the asker is a newcomer again
+        time.sleep(0.5)
+    assert accounts.caller(accounts.sign_up()).get(place).status_code == httpx.codes.NOT_FOUND

@@ -33,7 +33,6 @@ LEFT_OUT_OF_A_PUT: dict[str, Any] = {"assignedToId": None, "tags": [], "resoluti
 class Caller:
     """A person of a tenant."""
 
-    email: str
     id: str
     tenant: str
     role: str
@@ -166,10 +165,11 @@ def _normal(body: dict[str, Any]) -> dict[str, Any]:
 
 
 class Tickets:
-    """All tickets, of all tenants."""
+    """All tickets, of all tenants, and the people who may be named on them."""
 
-    def __init__(self) -> None:
+    def __init__(self, people: Iterable[Caller]) -> None:
         self.all: list[Ticket] = []
+        self._people = {person.id: person for person in people}
         self._keys: dict[tuple[str, str], tuple[dict[str, Any], Ticket]] = {}
 
     def create(self, by: Caller, body: dict[str, Any], key: str | None) -> Answer:
@@ -180,14 +180,16 @@ class Tickets:
                 return _forbidden({name for name, is_chosen in chosen.items() if is_chosen})
         if key and (by.id, key) in self._keys:
             first, ticket = self._keys[by.id, key]
-            if first != wanted:
+            if first != _normal(body):
                 return Answer(422, code="idempotency_key_reused")
             return Answer(201, ticket) if _sees(by, ticket) else Answer(409, code="conflict")
+        if details := self._names_nobody(by, wanted):
+            return Answer(422, code="invalid_reference", details=details)
         ticket = Ticket(by.tenant, {"assignedToId": None, "resolution": None})
         ticket.record("TicketCreated", by, wanted)
         self.all.append(ticket)
         if key:
-            self._keys[by.id, key] = wanted, ticket
+            self._keys[by.id, key] = _normal(body), ticket
         return Answer(201, ticket)
 
     def get(self, by: Caller, ticket: Ticket, known_version: int | None) -> Answer:
@@ -210,11 +212,27 @@ class Tickets:
             may = REPORTERS_MAY_CHANGE if ticket.fields["status"] in UNTIL_RESOLVED else set()
             if changed - may:
                 return _forbidden(changed - may)
+        if details := self._names_nobody(by, {name: wanted[name] for name in changed}):
+            return Answer(422, code="invalid_reference", details=details)
         if to != ticket.fields["status"]:
             return self._move(by, ticket, to, wanted)
         if changed:
             ticket.record("TicketUpdated", by, wanted)
         return Answer(200, ticket)
+
+    def _names_nobody(self, by: Caller, named: dict[str, Any]) -> list[str]:
+        """Tell which of the fields, as they are to be, name somebody who can't be named there."""
+        details = []
+        assignee, reporter = named.get("assignedToId"), named.get("reporterId", by.id)
+        if assignee and not self._is_there(by.tenant, assignee, "agent admin"):
+            details.append("assignedToId: names no active agent or admin of this tenant")
+        if reporter not in {by.id, assignee} and not self._is_there(by.tenant, reporter, "reporter agent admin"):
+            details.append("reporterId: names no active user of this tenant")
+        return details
+
+    def _is_there(self, tenant: str, person_id: str, roles: str) -> bool:
+        person = self._people.get(person_id)
+        return person is not None and person.tenant == tenant and _is(person, roles)
 
     def transition(self, by: Caller, ticket: Ticket, body: dict[str, Any], expected: int | None) -> Answer:
         wanted = _normal(body)

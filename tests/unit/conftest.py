@@ -17,7 +17,20 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import DynamoDBBackend
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from tests.unit.support import MOMENT, STATE_MACHINE, TABLE, StubbedLifecycle, create_table, template
+from tests.unit.support import (
+    ADMIN,
+    AGENT,
+    MOMENT,
+    OTHER_REPORTER,
+    REPORTER,
+    STATE_MACHINE,
+    TABLE,
+    USERS_TABLE,
+    StubbedLifecycle,
+    create_table,
+    put_user,
+    template,
+)
 from ticketing import aws, clock, frame
 from ticketing.repository import TicketRepository
 
@@ -41,6 +54,7 @@ def aws_account(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
     monkeypatch.setenv("TICKETS_TABLE", TABLE)
+    monkeypatch.setenv("USERS_TABLE", USERS_TABLE)
     monkeypatch.setenv("TICKET_LIFECYCLE", STATE_MACHINE)
 
 
@@ -54,33 +68,44 @@ def botocore_session() -> Session:
 def fresh_clients(monkeypatch: pytest.MonkeyPatch, botocore_session: Session) -> Iterator[None]:
     """Let no client outlive its test."""
     monkeypatch.setattr(aws, "get_session", lambda: botocore_session)
-    aws.dynamodb.cache_clear()
-    aws.stepfunctions.cache_clear()
+    caches = (aws._session, aws.dynamodb, aws._tenants, aws.stepfunctions, aws.cognito, aws.apigateway, aws.sts)
+    for cached in caches:
+        cached.cache_clear()
     yield
-    aws.dynamodb.cache_clear()
-    aws.stepfunctions.cache_clear()
+    for cached in caches:
+        cached.cache_clear()
 
 
 @pytest.fixture(scope="session")
-def table_properties() -> dict[str, Any]:
-    """Return how template.yaml defines the tickets table."""
-    properties: dict[str, Any] = template()["Resources"]["TicketsTable"]["Properties"]
-    return properties
+def tables() -> dict[str, dict[str, Any]]:
+    """Return how template.yaml defines the tables, by the names that they have here."""
+    resources = template()["Resources"]
+    return {TABLE: resources["TicketsTable"]["Properties"], USERS_TABLE: resources["UsersTable"]["Properties"]}
 
 
 @pytest.fixture(scope="package")  # not longer: moto answers for every client while it runs
-def moto_backend(table_properties: dict[str, Any]) -> Iterator[DynamoDBBackend]:
-    """Keep one moto with the tickets table for all tests: starting it and making the table costs 30 ms."""
+def moto_backend(tables: dict[str, dict[str, Any]]) -> Iterator[DynamoDBBackend]:
+    """Keep one moto with the tables for all tests: starting it and making the tables costs 30 ms."""
     with mock_aws():
-        create_table(get_session().create_client("dynamodb", region_name="us-east-1"), table_properties)
+        client = get_session().create_client("dynamodb", region_name="us-east-1")
+        for name, properties in tables.items():
+            create_table(client, name, properties)
         yield get_backend("dynamodb")[DEFAULT_ACCOUNT_ID]["us-east-1"]
 
 
 @pytest.fixture
 def dynamodb(moto_backend: DynamoDBBackend) -> DynamoDBClient:
-    """Return the functions' own DynamoDB client, against an empty tickets table on moto."""
-    moto_backend.tables[TABLE].items.clear()
+    """Return the functions' own DynamoDB client, against empty tables on moto."""
+    for table in moto_backend.tables.values():
+        table.items.clear()
     return aws.dynamodb()
+
+
+@pytest.fixture
+def people(dynamodb: DynamoDBClient) -> None:
+    """Make the tests' callers users of acme."""
+    for caller, name in ((REPORTER, "Rita"), (OTHER_REPORTER, "Otto"), (AGENT, "Anna"), (ADMIN, "Ada")):
+        put_user(dynamodb, caller, name=name)
 
 
 @pytest.fixture
@@ -97,13 +122,19 @@ def globex(dynamodb: DynamoDBClient) -> TicketRepository:
 
 @pytest.fixture
 def items(moto_backend: DynamoDBBackend) -> Items:
-    """Return a look at all that the table holds, as it is stored."""
+    """Return a look at all that the tickets table holds, as it is stored."""
+    return lambda: _all_of(moto_backend, TABLE)
 
-    def look() -> list[dict[str, Any]]:
-        partitions = moto_backend.tables[TABLE].items.values()
-        return [deepcopy(item.to_json()["Attributes"]) for partition in partitions for item in partition.values()]
 
-    return look
+@pytest.fixture
+def user_items(moto_backend: DynamoDBBackend) -> Items:
+    """Return a look at all that the users table holds, as it is stored."""
+    return lambda: _all_of(moto_backend, USERS_TABLE)
+
+
+def _all_of(backend: DynamoDBBackend, table: str) -> list[dict[str, Any]]:
+    partitions = backend.tables[table].items.values()
+    return [deepcopy(item.to_json()["Attributes"]) for partition in partitions for item in partition.values()]
 
 
 @pytest.fixture

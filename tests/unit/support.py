@@ -23,6 +23,7 @@ from ticketing.repository import TicketRepository
 ROOT: Final = Path(__file__).resolve().parents[2]
 
 TABLE: Final = "tickets"
+USERS_TABLE: Final = "users"
 STATE_MACHINE: Final = "arn:aws:states:us-east-1:123456789012:stateMachine:lifecycle"
 REQUEST_ID: Final = "3f8a1c52-0d7e-4b1f-9a55-6f1c2d3e4a5b"
 
@@ -36,6 +37,8 @@ REPORTER: Final = Caller(REPORTER_ID, "acme", Role.REPORTER)
 OTHER_REPORTER: Final = Caller(OTHER_ID, "acme", Role.REPORTER)
 AGENT: Final = Caller(AGENT_ID, "acme", Role.AGENT)
 ADMIN: Final = Caller(ADMIN_ID, "acme", Role.ADMIN)
+NEWCOMER: Final = Caller(OTHER_ID, "", Role.NEWCOMER)
+"""Somebody who signed up and has no tenant yet."""
 STRANGER: Final = Caller(ADMIN_ID, "globex", Role.ADMIN)
 """An admin of another tenant."""
 
@@ -75,6 +78,21 @@ def stored(client: Any, ticket: Ticket) -> Ticket:
     tickets = TicketRepository(client, TABLE, ticket.tenant_id)
     tickets.create(ticket, an_event(ticket, EventType.TICKET_CREATED))
     return ticket
+
+
+def put_user(client: Any, user: Caller, *, name: str = "Somebody", active: bool = True) -> None:
+    """Write what tickets read of a user's item, over whatever is there."""
+    client.put_item(
+        TableName=USERS_TABLE,
+        Item={
+            "PK": {"S": f"TENANT#{user.tenant_id}#USER#{user.user_id}"},
+            "SK": {"S": "USER"},
+            "id": {"S": user.user_id},
+            "name": {"S": name},
+            "role": {"S": user.role.value},
+            "active": {"BOOL": active},
+        },
+    )
 
 
 def as_item(ticket: Ticket, **keys: str) -> dict[str, Any]:
@@ -122,10 +140,10 @@ def template() -> dict[str, Any]:
     return document
 
 
-def create_table(client: Any, properties: Mapping[str, Any]) -> None:
-    """Make the tickets table from the properties that the template gives it."""
+def create_table(client: Any, name: str, properties: Mapping[str, Any]) -> None:
+    """Make a table from the properties that the template gives it."""
     taken = ("AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes", "KeySchema")
-    client.create_table(TableName=TABLE, **{name: properties[name] for name in taken})
+    client.create_table(TableName=name, **{each: properties[each] for each in taken})
 
 
 # --- API Gateway -----------------------------------------------------------------------------------------------------
@@ -185,6 +203,7 @@ def api_event(
             "userId": caller.user_id,
             "tenantId": caller.tenant_id,
             "role": caller.role.value,
+            "kind": "API_KEY" if caller.is_api_key else "PERSON",
             "integrationLatency": 3,
         }
     return event | overrides

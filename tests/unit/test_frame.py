@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,8 +18,10 @@ from mypy_boto3_dynamodb import DynamoDBClient
 
 from functions.tickets import create_ticket, get_ticket, list_tickets, update_ticket
 from tests.unit.support import (
+    ADMIN,
     AGENT,
     AGENT_ID,
+    NEWCOMER,
     REPORTER,
     REQUEST_ID,
     TICKET_ID,
@@ -30,9 +33,11 @@ from tests.unit.support import (
     stored,
 )
 from ticketing import aws
-from ticketing.errors import ApiError, BadRequestError, PreconditionFailedError
+from ticketing.errors import ApiError, BadRequestError, PreconditionFailedError, TicketNotFoundError
 from ticketing.frame import Response, endpoint
-from ticketing.permissions import Operation
+from ticketing.identity import Caller
+from ticketing.lifecycle import Role
+from ticketing.permissions import Operation, Relation, check_ticket
 from ticketing.request import Request
 
 type Log = Callable[[], list[dict[str, Any]]]
@@ -180,6 +185,13 @@ def test_every_error_of_the_contract_has_its_status() -> None:
         "unauthorized": 401,
         "forbidden": 403,
         "ticket_not_found": 404,
+        "user_not_found": 404,
+        "tenant_not_found": 404,
+        "api_key_not_found": 404,
+        "deletion_not_found": 404,
+        "user_exists": 409,
+        "tenant_name_taken": 409,
+        "last_admin": 409,
         "transition_not_allowed": 409,
         "conflict": 409,
         "precondition_failed": 412,
@@ -187,6 +199,8 @@ def test_every_error_of_the_contract_has_its_status() -> None:
         "unsupported_media_type": 415,
         "transition_requirement_missing": 422,
         "idempotency_key_reused": 422,
+        "invalid_reference": 422,
+        "email_domain_not_allowed": 422,
         "service_unavailable": 503,
     }
 
@@ -198,6 +212,127 @@ def test_a_body_is_utf_8_and_compact() -> None:
 def test_an_empty_list_is_a_body_and_none_is_not() -> None:
     assert answered(Response(200, [])).text == "[]"
     assert answered(Response(204)).text == ""
+
+
+# --- what is granted -------------------------------------------------------------------------------------------------
+
+
+def looked(operation: Operation, caller: Caller, look: Callable[[Request], object]) -> Answer:
+    """Return what the frame makes of an operation that asks this of its request and then answers."""
+
+    @endpoint(operation)
+    def handler(request: Request) -> Response:
+        look(request)
+        return Response(200, {"title": "my-secret"}, etag=1, headers={"X-Title": "my-secret"})
+
+    return send(handler, api_event("GET", "/v1/x", caller=caller))
+
+
+LOOKS: dict[str, Callable[[Request], object]] = {
+    "only_own": lambda request: request.grant.only_own,
+    "covers": lambda request: request.grant.covers({Relation.OWN}),
+    "check_ticket": lambda request: check_ticket(request.grant, a_ticket()),
+    "leave_to_the_state_machine": lambda request: request.grant.leave_to_the_state_machine(),
+}
+
+
+def test_the_answer_of_a_handler_that_forgets_to_look_is_kept_back(log: Log) -> None:
+    answer = looked(Operation.GET_TICKET, REPORTER, lambda request: (request.caller, request.grant.everything))
+    assert (answer.status, answer.json) == (500, INTERNAL)
+    assert "my-secret" not in answer.text + str(answer.headers)
+    failure = next(line for line in log() if line["level"] == "ERROR")
+    assert "getTicket answered without a look at its grant" in failure["exception"]
+
+
+@pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS)
+def test_the_answer_of_a_handler_that_looked_goes_out(look: Callable[[Request], object]) -> None:
+    assert looked(Operation.GET_TICKET, REPORTER, look).status == 200
+
+
+@pytest.mark.parametrize("caller", [AGENT, ADMIN], ids=["agent", "admin"])
+def test_there_is_nothing_to_look_at_for_a_caller_who_may_do_it_to_everything(caller: Caller) -> None:
+    assert looked(Operation.GET_TICKET, caller, lambda _: None).status == 200
+
+
+def test_a_look_in_one_request_is_none_in_the_next() -> None:
+    asks = iter([True, False])
+
+    @endpoint(Operation.GET_TICKET)
+    def handler(request: Request) -> Response:
+        return Response(200, next(asks) and request.grant.only_own)
+
+    event = api_event("GET", "/v1/x", caller=REPORTER)
+    assert [send(handler, event).status for _ in range(2)] == [200, 500]
+
+
+def test_a_refusal_needs_no_look() -> None:
+    assert answered(TicketNotFoundError(), caller=REPORTER).error == (404, "ticket_not_found")
+
+
+def never(_request: Request) -> Response:
+    pytest.fail("the operation was reached")
+
+
+@pytest.mark.parametrize(
+    ("operation", "caller"),
+    [
+        pytest.param(Operation.DELETE_TICKET, REPORTER, id="reporter"),
+        pytest.param(Operation.DELETE_TICKET, AGENT, id="agent"),
+        pytest.param(Operation.CREATE_TENANT, ADMIN, id="admin makes a tenant"),
+        pytest.param(Operation.GET_TICKET, NEWCOMER, id="newcomer"),
+        pytest.param(Operation.DELETE_TENANT, replace(ADMIN, is_api_key=True), id="an admin's API key"),
+        pytest.param(Operation.CREATE_API_KEY, replace(ADMIN, is_api_key=True), id="an API key makes another"),
+    ],
+)
+def test_the_role_is_looked_at_before_anything_else(operation: Operation, caller: Caller) -> None:
+    event = api_event("DELETE", "/v1/tickets/nonsense?no=such", caller=caller, body="{")
+    assert send(endpoint(operation)(never), event).error == (403, "forbidden")
+
+
+@pytest.mark.parametrize(
+    "authorizer",
+    [
+        pytest.param({"userId": AGENT_ID, "tenantId": "acme", "role": "system"}, id="the backend's own role"),
+        pytest.param({"userId": AGENT_ID, "tenantId": "acme", "role": "newcomer"}, id="a newcomer of a tenant"),
+        pytest.param({"tenantId": "", "role": "newcomer"}, id="a newcomer who is nobody"),
+        pytest.param({"userId": AGENT_ID, "tenantId": "", "role": "admin"}, id="an admin of no tenant"),
+        pytest.param({"userId": AGENT_ID, "tenantId": "acme#", "role": "admin"}, id="a tenant that is no id"),
+    ],
+)
+def test_who_can_not_be_is_401(authorizer: dict[str, str]) -> None:
+    event = api_event("GET", "/v1/x")
+    event["requestContext"]["authorizer"] = authorizer
+    assert send(endpoint(Operation.GET_ME)(never), event).error == (401, "unauthorized")
+
+
+def test_a_newcomer_is_somebody_of_no_tenant(log: Log) -> None:
+    seen: list[Caller] = []
+
+    def look(request: Request) -> None:
+        seen.append(request.caller)
+        assert request.grant.only_own
+
+    assert looked(Operation.CREATE_TENANT, NEWCOMER, look).status == 200
+    assert seen == [Caller(NEWCOMER.user_id, "", Role.NEWCOMER)]
+    (line,) = log()
+    assert (line["userId"], line["role"]) == (NEWCOMER.user_id, "newcomer")
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_api_key"), [("API_KEY", True), ("PERSON", False), (None, False)], ids=["key", "person", "not said"]
+)
+def test_an_api_key_is_known_by_what_the_authorizer_says(kind: str | None, *, is_api_key: bool) -> None:
+    event = api_event("GET", "/v1/x")
+    event["requestContext"]["authorizer"] |= {"kind": kind}
+    seen = []
+
+    @endpoint(Operation.GET_TICKET)
+    def handler(request: Request) -> Response:
+        seen.append(request.caller.is_api_key)
+        return Response(200)
+
+    assert send(handler, event).status == 200
+    assert seen == [is_api_key]
 
 
 # --- the log ---------------------------------------------------------------------------------------------------------

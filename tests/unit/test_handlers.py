@@ -1,6 +1,7 @@
 """Every operation through its own function, with API Gateway's events, against the tickets table on moto."""
 
 import base64
+import dataclasses
 import json
 from datetime import timedelta
 from typing import Any
@@ -27,6 +28,7 @@ from tests.unit.support import (
     AGENT_ID,
     MOMENT,
     MOMENT_TEXT,
+    NEWCOMER,
     OTHER_ID,
     OTHER_REPORTER,
     REPORTER,
@@ -49,7 +51,7 @@ from ticketing.lifecycle import Role, Status
 from ticketing.models import Priority, Ticket
 from ticketing.repository import TicketRepository
 
-pytestmark = pytest.mark.usefixtures("dynamodb", "time")
+pytestmark = pytest.mark.usefixtures("dynamodb", "people", "time")
 
 TICKETS = "/v1/tickets"
 TICKET = f"{TICKETS}/{TICKET_ID}"
@@ -140,6 +142,8 @@ def test_without_a_verified_caller_all_is_401(items: Items, operation: str) -> N
         pytest.param({"userId": AGENT_ID, "role": "agent"}, id="no tenant"),
         pytest.param({"tenantId": "acme", "role": "agent"}, id="no user"),
         pytest.param({"userId": AGENT_ID, "tenantId": "acme", "role": "root"}, id="an unknown role"),
+        pytest.param({"userId": AGENT_ID, "tenantId": "acme", "role": "newcomer"}, id="a newcomer with a tenant"),
+        pytest.param({"userId": AGENT_ID, "tenantId": "acme#TICKET", "role": "agent"}, id="a tenant that is no id"),
     ],
 )
 def test_an_incomplete_caller_is_401(authorizer: dict[str, str] | None) -> None:
@@ -214,11 +218,26 @@ def test_the_trash_is_for_admins_whether_the_ticket_is_there_or_not(
 
 @pytest.mark.usefixtures("ticket")
 @pytest.mark.parametrize("operation", EVENTS)
-def test_the_backends_own_role_is_no_persons(items: Items, operation: str) -> None:
+def test_the_backends_own_role_is_nobodys_who_calls(items: Items, operation: str) -> None:
     before = items()
     answer = ask(operation, caller=Caller(AGENT_ID, "acme", Role.SYSTEM))
-    assert answer.error == (403, "forbidden")
+    assert answer.error == (401, "unauthorized")
     assert items() == before
+
+
+@pytest.mark.usefixtures("ticket")
+@pytest.mark.parametrize("operation", EVENTS)
+def test_a_newcomer_has_no_tickets(items: Items, operation: str) -> None:
+    before = items()
+    assert ask(operation, caller=NEWCOMER).error == (403, "forbidden")
+    assert items() == before
+
+
+@pytest.mark.usefixtures("ticket")
+@pytest.mark.parametrize("operation", [name for name in EVENTS if name != "transition"])
+def test_an_api_key_does_what_its_role_may(operation: str) -> None:
+    key = dataclasses.replace(ADMIN, is_api_key=True)
+    assert ask(operation, caller=key).status in {200, 201, 204}
 
 
 # --- bodies ----------------------------------------------------------------------------------------------------------
@@ -349,7 +368,7 @@ def test_a_created_ticket_is_answered_whole(acme: TicketRepository) -> None:
 
 
 def test_a_new_tickets_event_tells_all_that_it_was_made_with() -> None:
-    made = create(NEW | {"assignedToId": OTHER_ID, "tags": ["vpn"], "status": "OPEN"}, caller=AGENT).json
+    made = create(NEW | {"assignedToId": ADMIN_ID, "tags": ["vpn"], "status": "OPEN"}, caller=AGENT).json
     (event,) = history(path=f"{TICKETS}/{made['id']}").json
     assert event == {
         "id": event["id"],
@@ -367,7 +386,7 @@ def test_a_new_tickets_event_tells_all_that_it_was_made_with() -> None:
             "priority": {"from": None, "to": "MEDIUM"},
             "type": {"from": None, "to": "INCIDENT"},
             "reporterId": {"from": None, "to": AGENT_ID},
-            "assignedToId": {"from": None, "to": OTHER_ID},
+            "assignedToId": {"from": None, "to": ADMIN_ID},
             "tags": {"from": None, "to": ["vpn"]},
         },
         "comment": None,

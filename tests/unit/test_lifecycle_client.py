@@ -31,10 +31,11 @@ from ticketing.errors import (
     TransitionNotAllowedError,
     TransitionRequirementMissingError,
 )
+from ticketing.identity import Caller
 from ticketing.lifecycle import Status
 from ticketing.lifecycle_client import LifecycleClient, Outcome, Verdict
 from ticketing.models import Priority
-from ticketing.permissions import Operation
+from ticketing.permissions import Operation, grant
 from ticketing.repository import TicketRepository
 from ticketing.tickets import edit_ticket, move_ticket
 
@@ -116,9 +117,9 @@ def test_an_execution_is_started_once_whatever_happens(lifecycle: StubbedLifecyc
 # --- what becomes of a verdict ---------------------------------------------------------------------------------------
 
 
-def moved(caller: Any = AGENT, **values: Any) -> Any:
+def moved(caller: Caller = AGENT, **values: Any) -> Any:
     given: dict[str, Any] = {"resolution": None, "comment": None, "expected_version": None} | values
-    return move_ticket(caller, TICKET_ID, Status.IN_PROGRESS, **given)
+    return move_ticket(grant(Operation.TRANSITION_TICKET, caller), TICKET_ID, Status.IN_PROGRESS, **given)
 
 
 @pytest.mark.parametrize(
@@ -164,8 +165,8 @@ def test_a_moved_ticket_is_returned(lifecycle: StubbedLifecycle) -> None:
 # --- edits with another status ---------------------------------------------------------------------------------------
 
 
-def edited(values: dict[str, Any], expected_version: int | None = None, caller: Any = AGENT) -> Any:
-    return edit_ticket(Operation.UPDATE_TICKET, caller, TICKET_ID, values, expected_version)
+def edited(values: dict[str, Any], expected_version: int | None = None, caller: Caller = AGENT) -> Any:
+    return edit_ticket(grant(Operation.UPDATE_TICKET, caller), TICKET_ID, values, expected_version)
 
 
 def test_an_edit_sends_only_the_fields_that_change(dynamodb: DynamoDBClient, lifecycle: StubbedLifecycle) -> None:

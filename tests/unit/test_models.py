@@ -11,7 +11,17 @@ from pydantic import BaseModel, ValidationError
 
 from tests.unit.support import AGENT, a_ticket, api_event
 from ticketing.errors import BadRequestError
-from ticketing.models import PageQuery, TicketCreate, TicketQuery, TicketReplace, TicketUpdate, TransitionRequest
+from ticketing.models import (
+    ExpandQuery,
+    HistoryQuery,
+    PageQuery,
+    TicketCreate,
+    TicketQuery,
+    TicketReplace,
+    TicketUpdate,
+    TransitionRequest,
+)
+from ticketing.permissions import Operation, grant
 from ticketing.problems import problems
 from ticketing.request import Request
 
@@ -32,7 +42,7 @@ def read[M: BaseModel](model: type[M], raw: str | bytes) -> M:
         event = api_event("POST", "/v1/tickets", body=base64.b64encode(raw).decode(), isBase64Encoded=True)
     else:
         event = api_event("POST", "/v1/tickets", body=raw)
-    return Request(event, AGENT).body(model)
+    return Request(event, grant(Operation.CREATE_TICKET, AGENT)).body(model)
 
 
 def taken(model: type[BaseModel], body: Any) -> dict[str, Any]:
@@ -302,7 +312,40 @@ def test_a_querys_defaults() -> None:
         "assigned_to_id": None,
         "reporter_id": None,
         "tag": None,
+        "expand": frozenset(),
     }
+
+
+@pytest.mark.parametrize(
+    ("model", "given_", "taken_"),
+    [
+        pytest.param(ExpandQuery, "reporter", {"reporter"}, id="one"),
+        pytest.param(ExpandQuery, "reporter,assignedTo", {"reporter", "assignedTo"}, id="both"),
+        pytest.param(TicketQuery, "assignedTo,reporter,assignedTo", {"reporter", "assignedTo"}, id="one twice"),
+        pytest.param(HistoryQuery, "actor", {"actor"}, id="an actor"),
+    ],
+)
+def test_what_expand_takes(model: type[BaseModel], given_: str, taken_: set[str]) -> None:
+    assert model.model_validate({"expand": given_}).model_dump()["expand"] == taken_
+
+
+@pytest.mark.parametrize(
+    ("model", "given_", "problem"),
+    [
+        pytest.param(ExpandQuery, "", "expand.0: must be one of reporter, assignedTo", id="nothing"),
+        pytest.param(ExpandQuery, "actor", "expand.0: must be one of reporter, assignedTo", id="of another operation"),
+        pytest.param(ExpandQuery, "reporter,", "expand.1: must be one of reporter, assignedTo", id="a comma too many"),
+        pytest.param(
+            ExpandQuery, "reporter, assignedTo", "expand.1: must be one of reporter, assignedTo", id="a space"
+        ),
+        pytest.param(TicketQuery, "assigned_to", "expand.0: must be one of reporter, assignedTo", id="the inside name"),
+        pytest.param(HistoryQuery, "reporter", "expand.0: must be one of actor", id="no actor"),
+    ],
+)
+def test_what_expand_refuses(model: type[BaseModel], given_: str, problem: str) -> None:
+    with pytest.raises(ValidationError) as raised:
+        model.model_validate({"expand": given_})
+    assert problems(raised.value) == [problem]
 
 
 @pytest.mark.parametrize(

@@ -5,21 +5,41 @@ from pathlib import Path
 
 from ticketing.lifecycle import Role, Status
 from ticketing.permissions import (
+    PEOPLE_ONLY,
     PERMISSIONS,
     REPORTER_MAY_CHANGE,
     REPORTER_MAY_NOT_CREATE_WITH,
     Operation,
-    Scope,
+    Relation,
 )
 
 TEXT = (Path(__file__).parents[2] / "docs" / "permissions.md").read_text()
-WORDS = {Scope.OWN: "own", Scope.TENANT: "all", Scope.NONE: "no"}
+WORDS = {frozenset(): "no", frozenset({Relation.OWN}): "own", frozenset(Relation): "all"}
+ROLES = (Role.NEWCOMER, Role.REPORTER, Role.AGENT, Role.ADMIN)
+
+
+def word(operation: Operation, role: Role) -> str:
+    """Return what the page says of a role; `(people)` marks what no API key of the role has."""
+    said = WORDS[PERMISSIONS[operation].get(role, frozenset())]
+    return f"{said} (people)" if operation in PEOPLE_ONLY and said != "no" else said
 
 
 def test_the_page_shows_every_operation() -> None:
-    rows = re.findall(r"^\| `(\w+)` \| (\S+) \| (\S+) \| (\S+) \|$", TEXT, re.MULTILINE)
-    people = (Role.REPORTER, Role.AGENT, Role.ADMIN)
-    assert rows == [(each.value, *(WORDS[PERMISSIONS[each][role]] for role in people)) for each in Operation]
+    header = re.search(r"^\| operation \| (.+) \|$", TEXT, re.MULTILINE)
+    assert header is not None
+    assert header[1].split(" | ") == [role.value for role in ROLES]
+    rows = re.findall(r"^\| `(\w+)` \| ([^|`]+) \| ([^|`]+) \| ([^|`]+) \| ([^|`]+) \|$", TEXT, re.MULTILINE)
+    assert rows == [(each.value, *(word(each, role) for role in ROLES)) for each in Operation]
+
+
+def test_the_page_explains_every_word() -> None:
+    for said in ("own", "all", "no", "(people)"):
+        assert f"- **{said}**: " in TEXT
+
+
+def test_the_page_explains_every_relation() -> None:
+    explained = re.findall(r"^- `(\w+)`: ", TEXT, re.MULTILINE)
+    assert explained == [relation.value for relation in Relation]
 
 
 def test_the_page_shows_what_reporters_may_change() -> None:

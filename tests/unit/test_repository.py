@@ -28,15 +28,16 @@ from ticketing.errors import BadRequestError
 from ticketing.events import Change, EventType, TicketEvent
 from ticketing.ids import derived_id
 from ticketing.lifecycle import Status
-from ticketing.models import Priority, Ticket, TicketType
+from ticketing.models import Creators, Priority, Ticket, TicketType
+from ticketing.queries import TicketFilter
 from ticketing.repository import (
-    Page,
+    NotAmongCreatorsError,
+    TakenNumber,
     TicketExistsError,
-    TicketFilter,
     TicketGoneError,
     TicketRepository,
-    VersionConflictError,
 )
+from ticketing.tables import Page, VersionConflictError
 
 type Items = Callable[[], list[dict[str, Any]]]
 
@@ -159,8 +160,22 @@ def test_what_is_not_there_is_none(acme: TicketRepository, ticket_id: str) -> No
 
 
 def test_numbers_count_up_per_tenant(acme: TicketRepository, globex: TicketRepository, items: Items) -> None:
-    assert [acme.next_number(), acme.next_number(), globex.next_number(), acme.next_number()] == [1, 2, 1, 3]
+    taken = [each.take_number(among=[Creators.EVERYBODY]).number for each in (acme, acme, globex, acme)]
+    assert taken == [1, 2, 1, 3]
     assert {"PK": {"S": "TENANT#acme#COUNTER"}, "SK": {"S": "TICKETS"}, "lastNumber": {"N": "3"}} in items()
+
+
+def test_no_number_is_taken_for_those_who_may_not_create(
+    acme: TicketRepository, dynamodb: DynamoDBClient, items: Items
+) -> None:
+    counter = {"PK": {"S": "TENANT#acme#COUNTER"}, "SK": {"S": "TICKETS"}, "lastNumber": {"N": "7"}}
+    dynamodb.put_item(TableName=TABLE, Item=counter | {"creators": {"S": "AGENTS"}, "defaultPriority": {"S": "LOW"}})
+    before = items()
+    with pytest.raises(NotAmongCreatorsError) as raised:
+        acme.take_number(among=[Creators.EVERYBODY])
+    assert raised.value.creators is Creators.AGENTS
+    assert items() == before
+    assert acme.take_number(among=[Creators.EVERYBODY, Creators.AGENTS]) == TakenNumber(8, Priority.LOW)
 
 
 @pytest.mark.parametrize("tenant", ["", "acme#TICKET", "#"])

@@ -7,25 +7,71 @@ the same code runs on AWS, on the local AWS and in a container of `sam local`.
 
 from __future__ import annotations
 
+import os
 from functools import cache
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from botocore.config import Config
 from botocore.session import get_session
 
+from ticketing.isolation import TenantSessions
+
 if TYPE_CHECKING:
+    from botocore.session import Session
+    from mypy_boto3_apigateway import APIGatewayClient
+    from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_stepfunctions import SFNClient
+    from mypy_boto3_sts import STSClient
+
+
+# Throttling and timeouts are backed off. A transaction carries a token that botocore makes per call, so a try that
+# timed out but landed is not done twice.
+_DYNAMODB: Final = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 3})
+
+
+@cache
+def _session() -> Session:
+    """Return the session of all clients: a second one of its own takes 35 ms more, to read AWS's endpoints again."""
+    return get_session()
 
 
 @cache
 def dynamodb() -> DynamoDBClient:
-    """Return the DynamoDB client: three tries of at most 3 s each, throttling and timeouts backed off.
+    """Return the DynamoDB client of the function's own role: three tries of at most 3 s each."""
+    return cast("DynamoDBClient", _session().create_client("dynamodb", config=_DYNAMODB))
 
-    A transaction carries a token that botocore makes per call, so a try that timed out but landed is not done twice.
+
+def dynamodb_for(tenant_id: str) -> DynamoDBClient:
+    """Return the DynamoDB client for the data of one tenant.
+
+    With `TENANT_ROLE` in the environment (strict isolation) its credentials reach the items of that tenant and no
+    others; without, it is the shared client.
+
+    Raises
+    ------
+    ValueError
+        This is no tenant's id.
+    ServiceUnavailableError
+        The credentials can't be had. Nothing falls back to the shared client.
     """
-    config = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 3})
-    return cast("DynamoDBClient", get_session().create_client("dynamodb", config=config))
+    role = os.environ.get("TENANT_ROLE")
+    return _tenants(role).client(tenant_id) if role else dynamodb()
+
+
+@cache
+def _tenants(role: str) -> TenantSessions:
+    def client(access_key: str, secret_key: str, token: str) -> DynamoDBClient:
+        made = _session().create_client(
+            "dynamodb",
+            config=_DYNAMODB,
+            aws_access_key_id=access_key,
+            aws_secret_access_key=secret_key,
+            aws_session_token=token,
+        )
+        return cast("DynamoDBClient", made)
+
+    return TenantSessions(sts(), role, client)
 
 
 @cache
@@ -36,4 +82,32 @@ def stepfunctions() -> SFNClient:
     report a refusal for what was a success.
     """
     config = Config(connect_timeout=1, read_timeout=22, retries={"mode": "standard", "total_max_attempts": 1})
-    return cast("SFNClient", get_session().create_client("stepfunctions", config=config))
+    return cast("SFNClient", _session().create_client("stepfunctions", config=config))
+
+
+@cache
+def cognito() -> CognitoIdentityProviderClient:
+    """Return the user pool's client: two tries of at most 4 s each.
+
+    A second try is harmless: what is called either reads or says how a user shall be, and a user who is there already
+    is told apart by the caller. Cognito sends invitations while it is asked, so it gets more time than DynamoDB.
+    """
+    config = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2})
+    return cast("CognitoIdentityProviderClient", _session().create_client("cognito-idp", config=config))
+
+
+@cache
+def apigateway() -> APIGatewayClient:
+    """Return the API Gateway client: four tries of at most 3 s each.
+
+    Its quotas are the account's, five calls a second for some, so being throttled is nothing unusual.
+    """
+    config = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 4})
+    return cast("APIGatewayClient", _session().create_client("apigateway", config=config))
+
+
+@cache
+def sts() -> STSClient:
+    """Return the STS client: three tries of at most 2 s each, as somebody waits for the answer to their request."""
+    config = Config(connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 3})
+    return cast("STSClient", _session().create_client("sts", config=config))

@@ -60,6 +60,76 @@ class TicketNotFoundError(ApiError):
         super().__init__("There is no such ticket.")
 
 
+class UserNotFoundError(ApiError):
+    """There is no such user, or none that this caller may see."""
+
+    status = 404
+    code = "user_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("There is no such user.")
+
+
+class TenantNotFoundError(ApiError):
+    """The caller's tenant is not there: it is being made or being deleted."""
+
+    status = 404
+    code = "tenant_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("There is no such tenant.")
+
+
+class ApiKeyNotFoundError(ApiError):
+    """The tenant has no such API key."""
+
+    status = 404
+    code = "api_key_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("There is no such API key.")
+
+
+class DeletionNotFoundError(ApiError):
+    """No tenant with this id was deleted, or somebody else asked for it."""
+
+    status = 404
+    code = "deletion_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("There is no such deletion.")
+
+
+class UserExistsError(ApiError):
+    """Somebody uses this e-mail address already, in this tenant or elsewhere."""
+
+    status = 409
+    code = "user_exists"
+
+    def __init__(self) -> None:
+        super().__init__("This e-mail address can't be invited: somebody uses it already.")
+
+
+class TenantNameTakenError(ApiError):
+    """Another tenant has this name."""
+
+    status = 409
+    code = "tenant_name_taken"
+
+    def __init__(self) -> None:
+        super().__init__("Another tenant has this name. Choose another.")
+
+
+class LastAdminError(ApiError):
+    """The change would leave the tenant without an active admin."""
+
+    status = 409
+    code = "last_admin"
+
+    def __init__(self) -> None:
+        super().__init__("This is the tenant's last admin. Make somebody else an admin first.")
+
+
 class TransitionNotAllowedError(ApiError):
     """The lifecycle has no such move from here; details name the statuses that this caller may choose."""
 
@@ -68,20 +138,20 @@ class TransitionNotAllowedError(ApiError):
 
 
 class ConflictError(ApiError):
-    """Others changed the ticket each time this request tried to."""
+    """Others changed the same thing each time this request tried to, or it stands in the way."""
 
     status = 409
     code = "conflict"
 
 
 class PreconditionFailedError(ApiError):
-    """`If-Match` names another version than the ticket's."""
+    """`If-Match` names another version than the current one."""
 
     status = 412
     code = "precondition_failed"
 
     def __init__(self) -> None:
-        super().__init__("The ticket has changed since you read it: its ETag is no longer the one in If-Match.")
+        super().__init__("It has changed since you read it: its ETag is no longer the one in If-Match.")
 
 
 class PayloadTooLargeError(ApiError):
@@ -110,6 +180,20 @@ class IdempotencyKeyReusedError(ApiError):
 
     status = 422
     code = "idempotency_key_reused"
+
+
+class InvalidReferenceError(ApiError):
+    """The body names a person who can't be named there; details name each field as `where: what`."""
+
+    status = 422
+    code = "invalid_reference"
+
+
+class EmailDomainNotAllowedError(ApiError):
+    """The tenant's settings do not allow addresses of this domain."""
+
+    status = 422
+    code = "email_domain_not_allowed"
 
 
 class ServiceUnavailableError(ApiError):

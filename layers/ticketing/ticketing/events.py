@@ -17,6 +17,9 @@ from ticketing.models import Ticket
 
 SCHEMA_VERSION = 1
 
+SYSTEM_ID = "00000000-0000-0000-0000-000000000000"
+"""The actor's id where the backend acts by itself: the nil UUID, which is nobody's."""
+
 
 class EventType(StrEnum):
     """The kinds of change."""

@@ -3,8 +3,9 @@
     @endpoint(Operation.GET_TICKET)
     def handler(request: Request) -> Response: ...
 
-What is left for a handler is its operation. The frame identifies the caller, turns errors into the contract's answers,
-logs one line per request, counts it as a metric, and adds the CORS headers of the deployment.
+What is left for a handler is its operation. The frame identifies the caller and finds what is granted, turns errors
+into the contract's answers, logs one line per request, counts it as a metric, and adds the CORS headers of the
+deployment.
 """
 
 import json
@@ -23,7 +24,7 @@ from ticketing import cors
 from ticketing.errors import ApiError, InternalServerError, ServiceUnavailableError
 from ticketing.identity import caller_of
 from ticketing.models import NoQuery
-from ticketing.permissions import Operation
+from ticketing.permissions import Grant, Operation, grant
 from ticketing.request import Request
 
 # What AWS answers when it is the one that is busy or ill: worth another try, by botocore first and then by the caller.
@@ -35,6 +36,7 @@ _TRANSIENT = frozenset(
         "RequestLimitExceeded",
         "ServiceUnavailable",
         "ThrottlingException",
+        "TooManyRequestsException",
         "TransactionInProgressException",
     }
 )
@@ -77,10 +79,11 @@ def endpoint(
             try:
                 caller = caller_of(event)
                 log |= {"tenantId": caller.tenant_id, "userId": caller.user_id, "role": caller.role.value}
-                request = Request(event, caller)
+                request = Request(event, grant(operation, caller))
                 if not takes_query:
                     request.query(NoQuery)
                 response = handle(request)
+                _check_looked(request.grant)
             except Exception as error:
                 known = _known(error)
                 response, code = _refusal(known, request_id), known.code
@@ -94,6 +97,13 @@ def endpoint(
         return handler
 
     return decorate
+
+
+def _check_looked(granted: Grant) -> None:
+    """Keep back the answer of a handler that never asked whether the thing at hand is within its grant."""
+    if not granted.everything and not granted.looked:
+        message = f"{granted.operation} answered without a look at its grant"
+        raise AssertionError(message)
 
 
 def _known(error: Exception) -> ApiError:

@@ -21,8 +21,12 @@ class Status(StrEnum):
 
 
 class Role(StrEnum):
-    """What a caller is within a tenant; `system` is the backend acting by itself, never a person."""
+    """What a caller is within a tenant.
 
+    `newcomer` is somebody who signed up and has no tenant yet; `system` is the backend acting by itself, no caller.
+    """
+
+    NEWCOMER = "newcomer"
     REPORTER = "reporter"
     AGENT = "agent"
     ADMIN = "admin"

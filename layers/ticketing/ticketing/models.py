@@ -40,20 +40,32 @@ class TicketType(StrEnum):
     QUESTION = "QUESTION"
 
 
-def _absent() -> Any:  # noqa: ANN401 - stands in for every type of field
+class Creators(StrEnum):
+    """Who may create tickets, as a tenant has set it; nobody while it is being deleted."""
+
+    EVERYBODY = "EVERYBODY"
+    AGENTS = "AGENTS"
+    NOBODY = "NOBODY"
+
+
+def absent() -> Any:  # noqa: ANN401 - stands in for every type of field
     """Return the default of a field that may be left out but not be null; look at `model_fields_set`, never at it."""
     return Field(default=None)
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, frozen=True)
+class Model(BaseModel):
+    """What all models are: unchangeable, with camelCase names outside; the code may make them by the inside names."""
+
+    model_config = ConfigDict(alias_generator=to_camel, frozen=True, validate_by_name=True, validate_by_alias=True)
 
 
-class _Body(_Model):
-    model_config = ConfigDict(extra="forbid")
+class Body(Model):
+    """What callers send: unknown fields are refused, inside names among them."""
+
+    model_config = ConfigDict(extra="forbid", validate_by_name=False)
 
 
-class TicketCreate(_Body):
+class TicketCreate(Body):
     """The body of createTicket."""
 
     title: Title
@@ -61,12 +73,12 @@ class TicketCreate(_Body):
     status: Literal[Status.NEW, Status.OPEN] = Status.NEW
     priority: Priority = Priority.MEDIUM
     type: TicketType = TicketType.INCIDENT
-    reporter_id: Id = _absent()
+    reporter_id: Id = absent()
     assigned_to_id: Id | None = None
     tags: Tags = []
 
 
-class TicketReplace(_Body):
+class TicketReplace(Body):
     """The body of replaceTicket: all that a caller may set. What is left out becomes null, or an empty list."""
 
     title: Title
@@ -80,17 +92,17 @@ class TicketReplace(_Body):
     resolution: LongText | None = None
 
 
-class TicketUpdate(_Body):
+class TicketUpdate(Body):
     """The body of updateTicket: at least one field; what is left out stays as it is."""
 
-    title: Title = _absent()
-    description: LongText = _absent()
-    status: Status = _absent()
-    priority: Priority = _absent()
-    type: TicketType = _absent()
-    reporter_id: Id = _absent()
+    title: Title = absent()
+    description: LongText = absent()
+    status: Status = absent()
+    priority: Priority = absent()
+    type: TicketType = absent()
+    reporter_id: Id = absent()
     assigned_to_id: Id | None = None
-    tags: Tags = _absent()
+    tags: Tags = absent()
     resolution: LongText | None = None
 
     @model_validator(mode="after")
@@ -101,12 +113,12 @@ class TicketUpdate(_Body):
         return self
 
 
-class TransitionRequest(_Body):
+class TransitionRequest(Body):
     """The body of transitionTicket."""
 
     to: Status
-    resolution: LongText = _absent()
-    comment: LongText = _absent()
+    resolution: LongText = absent()
+    comment: LongText = absent()
 
 
 def _whole_number(value: Any) -> int:  # noqa: ANN401 - whatever the query holds
@@ -117,18 +129,42 @@ def _whole_number(value: Any) -> int:  # noqa: ANN401 - whatever the query holds
     return int(value)
 
 
-class NoQuery(_Body):
-    """The query of every operation that is no list: there is none."""
+def _listed(value: Any) -> Any:  # noqa: ANN401 - whatever the query holds
+    """Return the names of a list that is separated by commas."""
+    return value.split(",") if isinstance(value, str) else value
 
 
-class PageQuery(_Body):
+class NoQuery(Body):
+    """The query of the operations that take none."""
+
+
+class Expandable(StrEnum):
+    """What a ticket can tell more of: the people whose ids it holds."""
+
+    REPORTER = "reporter"
+    ASSIGNED_TO = "assignedTo"
+
+
+class ExpandQuery(Body):
+    """The query of getTicket."""
+
+    expand: Annotated[frozenset[Expandable], BeforeValidator(_listed)] = frozenset()
+
+
+class PageQuery(Body):
     """The query of every list: how much of it, and from where."""
 
     limit: Annotated[int, BeforeValidator(_whole_number), Field(ge=1, le=100)] = 25
     cursor: str | None = None
 
 
-class TicketQuery(PageQuery):
+class HistoryQuery(PageQuery):
+    """The query of listTicketHistory."""
+
+    expand: Annotated[frozenset[Literal["actor"]], BeforeValidator(_listed)] = frozenset()
+
+
+class TicketQuery(PageQuery, ExpandQuery):
     """The query of listTickets; `me` stands for the caller, `none` for nobody."""
 
     status: Status | None = None
@@ -143,7 +179,7 @@ EDITABLE = frozenset({"title", "description", "priority", "type", "reporterId", 
 """The fields of a ticket that a caller sets directly, by their outside names. `status` is the state machine's."""
 
 
-class Ticket(_Model):
+class Ticket(Model):
     """A ticket as it is stored, without the keys that store it. Times are RFC 3339 texts in UTC with milliseconds."""
 
     id: str

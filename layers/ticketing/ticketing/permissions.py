@@ -1,12 +1,17 @@
-"""Who may do what: operation x role x relation, and which fields a role may change. Data, read in one glance."""
+"""Who may do what: operation x role x relation, and which fields a role may change. Data, read in one glance.
+
+The frame asks for the caller's `Grant` before a handler sees the request, and lets no answer out of a handler that was
+granted a part of the tenant and did not look whether the thing at hand belongs to that part.
+"""
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 
 from ticketing.errors import ForbiddenError, TicketNotFoundError
 from ticketing.identity import Caller
-from ticketing.lifecycle import AGENTS, Role, Status
-from ticketing.models import Ticket
+from ticketing.lifecycle import AGENTS, AGENTS_AND_REPORTER, Role, Status
+from ticketing.models import Creators, Ticket
 
 
 class Operation(StrEnum):
@@ -21,18 +26,44 @@ class Operation(StrEnum):
     RESTORE_TICKET = "restoreTicket"
     TRANSITION_TICKET = "transitionTicket"
     LIST_TICKET_HISTORY = "listTicketHistory"
+    GET_ME = "getMe"
+    UPDATE_ME = "updateMe"
+    LIST_USERS = "listUsers"
+    GET_USER = "getUser"
+    INVITE_USER = "inviteUser"
+    UPDATE_USER = "updateUser"
+    DEACTIVATE_USER = "deactivateUser"
+    CREATE_TENANT = "createTenant"
+    GET_TENANT = "getTenant"
+    UPDATE_TENANT = "updateTenant"
+    DELETE_TENANT = "deleteTenant"
+    GET_TENANT_DELETION = "getTenantDeletion"
+    LIST_API_KEYS = "listApiKeys"
+    CREATE_API_KEY = "createApiKey"
+    GET_API_KEY = "getApiKey"
+    REVOKE_API_KEY = "revokeApiKey"
 
 
-class Scope(Enum):
-    """The tickets that a role may do an operation to."""
+class Relation(Enum):
+    """How a thing (a ticket, a user, ...) stands to the caller."""
 
-    NONE = "none"
-    OWN = "those that the caller reported"
-    TENANT = "all of the tenant"
+    OWN = "own"
+    """A ticket that the caller reported; the caller as a user; a deletion that the caller asked for."""
+    ASSIGNED = "assigned"
+    """A ticket that is assigned to the caller."""
+    ANY = "any"
+    """Anything of the caller's tenant."""
 
 
-_EVERYBODY_ON_THEIRS = {Role.REPORTER: Scope.OWN, Role.AGENT: Scope.TENANT, Role.ADMIN: Scope.TENANT}
-_ADMINS_ONLY = {Role.REPORTER: Scope.NONE, Role.AGENT: Scope.NONE, Role.ADMIN: Scope.TENANT}
+_NOTHING = frozenset[Relation]()
+_OWN = frozenset({Relation.OWN})
+_ALL = frozenset(Relation)
+
+_EVERYBODY_ON_THEIRS = {Role.REPORTER: _OWN, Role.AGENT: _ALL, Role.ADMIN: _ALL}
+_EVERYBODY_ON_THEMSELVES = dict.fromkeys((Role.REPORTER, Role.AGENT, Role.ADMIN), _OWN)
+_EVERYBODY = dict.fromkeys((Role.REPORTER, Role.AGENT, Role.ADMIN), _ALL)
+_AGENTS_ONLY = {Role.AGENT: _ALL, Role.ADMIN: _ALL}
+_ADMINS_ONLY = {Role.ADMIN: _ALL}
 
 PERMISSIONS = {
     Operation.CREATE_TICKET: _EVERYBODY_ON_THEIRS,
@@ -44,7 +75,27 @@ PERMISSIONS = {
     Operation.RESTORE_TICKET: _ADMINS_ONLY,
     Operation.TRANSITION_TICKET: _EVERYBODY_ON_THEIRS,
     Operation.LIST_TICKET_HISTORY: _EVERYBODY_ON_THEIRS,
+    Operation.GET_ME: _EVERYBODY_ON_THEMSELVES,
+    Operation.UPDATE_ME: _EVERYBODY_ON_THEMSELVES,
+    Operation.LIST_USERS: _AGENTS_ONLY,
+    Operation.GET_USER: _EVERYBODY_ON_THEIRS,
+    Operation.INVITE_USER: _ADMINS_ONLY,
+    Operation.UPDATE_USER: _ADMINS_ONLY,
+    Operation.DEACTIVATE_USER: _ADMINS_ONLY,
+    Operation.CREATE_TENANT: {Role.NEWCOMER: _OWN},
+    Operation.GET_TENANT: _EVERYBODY,
+    Operation.UPDATE_TENANT: _ADMINS_ONLY,
+    Operation.DELETE_TENANT: _ADMINS_ONLY,
+    Operation.GET_TENANT_DELETION: _EVERYBODY_ON_THEMSELVES | {Role.NEWCOMER: _OWN},
+    Operation.LIST_API_KEYS: _ADMINS_ONLY,
+    Operation.CREATE_API_KEY: _ADMINS_ONLY,
+    Operation.GET_API_KEY: _ADMINS_ONLY,
+    Operation.REVOKE_API_KEY: _ADMINS_ONLY,
 }
+"""For each operation and role, the relations in which the role has the operation; a role not named has none."""
+
+PEOPLE_ONLY = frozenset({Operation.CREATE_API_KEY, Operation.DELETE_TENANT, Operation.UPDATE_ME})
+"""The operations that no API key has, whatever its role: it may not make others or end the tenant, has no profile."""
 
 _UNTIL_RESOLVED = frozenset({Status.NEW, Status.OPEN, Status.IN_PROGRESS})
 
@@ -58,33 +109,65 @@ REPORTER_MAY_CHANGE = {
 REPORTER_MAY_NOT_CREATE_WITH = frozenset({"assignedToId", "reporterId"})
 """The fields that a reporter may not choose on a new ticket (naming nobody, or oneself as reporter, is no choice)."""
 
+CREATORS = {Creators.EVERYBODY: AGENTS_AND_REPORTER, Creators.AGENTS: AGENTS, Creators.NOBODY: frozenset[Role]()}
+"""Who may create tickets, by the tenant's setting."""
 
-def scope(operation: Operation, caller: Caller) -> Scope:
+
+@dataclass(slots=True)
+class Grant:
+    """What one caller may do with one operation; `looked` tells whether the handler has asked."""
+
+    operation: Operation
+    caller: Caller
+    relations: frozenset[Relation]
+    looked: bool = field(default=False, init=False)
+
+    @property
+    def everything(self) -> bool:
+        """Whether the grant is for everything of the tenant, so that there is nothing to look at."""
+        return Relation.ANY in self.relations
+
+    @property
+    def only_own(self) -> bool:
+        """Whether a list has to be narrowed to what is the caller's own."""
+        self.looked = True
+        return not self.everything
+
+    def covers(self, relations: Iterable[Relation]) -> bool:
+        """Return whether the grant is for a thing that stands in these relations to the caller."""
+        self.looked = True
+        return self.everything or not self.relations.isdisjoint(relations)
+
+    def leave_to_the_state_machine(self) -> None:
+        """Say that the state machine, given the caller's id and role, looks at the relation in its own table."""
+        self.looked = True
+
+
+def grant(operation: Operation, caller: Caller) -> Grant:
     """Return what the caller may do the operation to.
 
     Raises
     ------
     ForbiddenError
-        Nothing at all: the role does not have this operation.
+        Nothing at all: the role does not have this operation, or only people have it.
     """
-    granted = PERMISSIONS[operation].get(caller.role, Scope.NONE)
-    if granted is Scope.NONE:
+    if caller.is_api_key and operation in PEOPLE_ONLY:
+        message = "An API key may not do this; it takes a person."
+        raise ForbiddenError(message)
+    relations = PERMISSIONS[operation].get(caller.role, _NOTHING)
+    if not relations:
         message = f"The role {caller.role} may not do this."
         raise ForbiddenError(message)
-    return granted
+    return Grant(operation, caller, relations)
 
 
-def check_ticket(operation: Operation, caller: Caller, ticket: Ticket) -> None:
-    """Let the operation on the ticket pass, or raise.
-
-    Raises
-    ------
-    ForbiddenError
-        The role does not have this operation.
-    TicketNotFoundError
-        The ticket is outside what the caller may see.
-    """
-    if scope(operation, caller) is Scope.OWN and ticket.reporter_id != caller.user_id:
+def check_ticket(granted: Grant, ticket: Ticket) -> None:
+    """Let the operation on the ticket pass, or raise TicketNotFoundError: it is outside what the caller may see."""
+    caller_id = granted.caller.user_id
+    relations = {Relation.OWN} if ticket.reporter_id == caller_id else set()
+    if ticket.assigned_to_id == caller_id:
+        relations.add(Relation.ASSIGNED)
+    if not granted.covers(relations):
         raise TicketNotFoundError
 
 
@@ -110,3 +193,8 @@ def check_choices(caller: Caller, chosen: Iterable[str]) -> None:
     if refused:
         message = f"The role {caller.role} may not set these fields of a new ticket."
         raise ForbiddenError(message, refused)
+
+
+def creators_with(caller: Caller) -> frozenset[Creators]:
+    """Return the settings of a tenant in which the caller may create tickets."""
+    return frozenset(creators for creators, roles in CREATORS.items() if caller.role in roles)

@@ -1,15 +1,14 @@
-"""Where tickets live: the only module that knows keys, indexes and expressions of the tickets table.
+"""Where tickets live: keys and expressions of the tickets table.
 
-A ticket, its events and what later hangs on it are one item collection under `TENANT#…#TICKET#…`. Four sparse indexes
-serve the lists; all share the range key `listKey`, so that removing that one attribute takes a ticket in the trash out
-of every list. docs/architecture.md has the whole layout.
+A ticket, its events and what later hangs on it are one item collection under `TENANT#…#TICKET#…`. The indexes of the
+lists (`ticketing.queries`) share the range key `listKey`, so that removing that one attribute takes a ticket in the
+trash out of every list. docs/architecture.md has the whole layout.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -21,39 +20,29 @@ from ticketing.attributes import from_item, to_attribute, to_item
 from ticketing.events import TicketEvent
 from ticketing.identity import TENANT_ID
 from ticketing.lifecycle import Status
-from ticketing.models import EDITABLE, Priority, Ticket, TicketType
+from ticketing.models import EDITABLE, Creators, Priority, Ticket
+from ticketing.queries import NOBODY, TicketFilter, position, query_for, unchanged_since
+from ticketing.tables import Page, VersionConflictError, page_of, reasons
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef, TransactWriteItemTypeDef
 
-type Item = Mapping[str, Any]
+type Checks = Mapping[str, TransactWriteItemTypeDef]
+"""What else has to hold for a write, by the field of the ticket that asks for it: checks on whom it names."""
 
 RETENTION: Final = timedelta(days=30)
 """How long a deleted ticket can be restored, before DynamoDB's TTL removes it."""
 
-NOBODY: Final = "none"
-"""Stands for "no assignee" in filters and in the assignee index."""
-
 _FILTERED_PAGE = 400
 """How many tickets a list page may read when a filter is left that no index serves; bounds its cost and time."""
-
-_INDEXES: Final = {
-    "byReporter": "reporterKey",
-    "byAssignee": "assigneeKey",
-    "byStatus": "statusKey",
-    "byChange": "tenantKey",
-}
-"""The indexes and their partition keys; the range key of each is `listKey`."""
 
 _LIST_KEY = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z#[0-9a-f-]{36}")
 _EVENT_KEY = re.compile(r"EVENT#\d{10}")
 
+_NO_CHECKS: Final[Checks] = {}
+
 _LOST_RACE = frozenset({"ConditionalCheckFailed", "TransactionConflict"})
-
-
-class VersionConflictError(Exception):
-    """Somebody else changed the ticket between the read and the write; nothing was written."""
 
 
 class TicketExistsError(Exception):
@@ -68,29 +57,28 @@ class TicketGoneError(Exception):
     """There was a ticket with this id, which is gone for good; nothing was written."""
 
 
+class NotNamedError(Exception):
+    """The ticket names people who can't be named in these fields (outside names); nothing was written."""
+
+    def __init__(self, fields: list[str]) -> None:
+        super().__init__(*fields)
+        self.fields = fields
+
+
+class NotAmongCreatorsError(Exception):
+    """The tenant lets only these create tickets; no number was taken."""
+
+    def __init__(self, creators: Creators) -> None:
+        super().__init__(creators)
+        self.creators = creators
+
+
 @dataclass(frozen=True, slots=True)
-class TicketFilter:
-    """Which tickets a list holds; None leaves a field open. `assigned_to_id` may be `NOBODY`."""
+class TakenNumber:
+    """The number of a new ticket, and the priority that the tenant gives one that names none (None: the usual)."""
 
-    status: Status | None = None
-    priority: Priority | None = None
-    type: TicketType | None = None
-    assigned_to_id: str | None = None
-    reporter_id: str | None = None
-    tag: str | None = None
-
-    def __str__(self) -> str:
-        """Return the filter as the text that a cursor is bound to."""
-        fields = (self.status, self.priority, self.type, self.assigned_to_id, self.reporter_id, self.tag)
-        return json.dumps(fields)
-
-
-@dataclass(frozen=True, slots=True)
-class Page[T]:
-    """One page of a list; `cursor` starts the next one, or is None at the end."""
-
-    items: list[T]
-    cursor: str | None
+    number: int
+    default_priority: Priority | None
 
 
 class TicketRepository:
@@ -104,19 +92,37 @@ class TicketRepository:
         self._table = table
         self._tenant = f"TENANT#{tenant_id}"
 
-    def next_number(self) -> int:
-        """Take the tenant's next ticket number: one write. A number that is then not used leaves a gap."""
-        answer = self._client.update_item(
-            TableName=self._table,
-            Key=to_item({"PK": f"{self._tenant}#COUNTER", "SK": "TICKETS"}),
-            UpdateExpression="ADD lastNumber :one",
-            ExpressionAttributeValues={":one": {"N": "1"}},
-            ReturnValues="UPDATED_NEW",
-        )
-        return int(answer["Attributes"]["lastNumber"]["N"])
+    def take_number(self, *, among: Collection[Creators]) -> TakenNumber:
+        """Take the tenant's next ticket number: one write. A number that is then not used leaves a gap.
 
-    def create(self, ticket: Ticket, event: TicketEvent) -> None:
-        """Write a new ticket and its event in one transaction.
+        `among` are the settings of the tenant that include the caller: who may create tickets is written next to the
+        counter, as is the default priority, so that both are looked at without another request.
+
+        Raises
+        ------
+        NotAmongCreatorsError
+            The tenant has another setting than these. One that has none takes everybody.
+        """
+        names = {f":{number}": creators for number, creators in enumerate(sorted(among))}
+        try:
+            answer = self._client.update_item(
+                TableName=self._table,
+                Key=to_item({"PK": f"{self._tenant}#COUNTER", "SK": "TICKETS"}),
+                UpdateExpression="ADD lastNumber :one",
+                ConditionExpression=f"attribute_not_exists(creators) OR creators IN ({', '.join(names)})",
+                ExpressionAttributeValues=to_item({":one": 1, **names}),
+                ReturnValues="ALL_NEW",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except self._client.exceptions.ConditionalCheckFailedException as error:
+            counter = from_item(cast("dict[str, Any]", error.response)["Item"])
+            raise NotAmongCreatorsError(Creators(counter["creators"])) from error
+        counter = from_item(answer["Attributes"])
+        priority = counter.get("defaultPriority")
+        return TakenNumber(counter["lastNumber"], priority and Priority(priority))
+
+    def create(self, ticket: Ticket, event: TicketEvent, checks: Checks = _NO_CHECKS) -> None:
+        """Write a new ticket and its event in one transaction, if the checks hold.
 
         Raises
         ------
@@ -124,8 +130,10 @@ class TicketRepository:
             With the ticket that has this id already, in the trash or not.
         TicketGoneError
             There was a ticket with this id, whose events are still there.
+        NotNamedError
+            A check does not hold, and none of the above is the case.
         VersionConflictError
-            Somebody else is writing a ticket with this id.
+            Somebody else is writing a ticket with this id, or somebody who is named.
         """
         new = {
             "Put": {
@@ -141,14 +149,14 @@ class TicketRepository:
             }
         }
         try:
-            self._client.transact_write_items(TransactItems=[new, self._put(event)])  # type: ignore[list-item]
+            self._client.transact_write_items(TransactItems=[new, self._put(event), *checks.values()])  # type: ignore[list-item]
         except self._client.exceptions.TransactionCanceledException as error:
-            new_ticket, new_event = (*_reasons(error), {})[:2]
+            new_ticket, new_event = (*reasons(error), {})[:2]
             if new_ticket.get("Item"):
                 raise TicketExistsError(self.ticket_from(new_ticket["Item"])) from error
             if new_event.get("Code") == "ConditionalCheckFailed":
                 raise TicketGoneError from error
-            _raise_if_lost_race(error)
+            _raise_refusal(error, checks)
             raise
 
     def get(self, ticket_id: str) -> Ticket | None:
@@ -179,31 +187,47 @@ class TicketRepository:
             The cursor was altered, or belongs to another tenant or filter.
         """
         scope = f"{self._tenant} tickets {wanted}"
-        query = self._query_for(wanted)
+        query = query_for(self._table, self._tenant, wanted)
         filtered = "FilterExpression" in query
         if cursor is not None:
-            query["ExclusiveStartKey"] = self._list_position(
-                query, cursors.decode(cursor, scope=scope, shape=_LIST_KEY)
-            )
+            list_key = cursors.decode(cursor, scope=scope, shape=_LIST_KEY)
+            query["ExclusiveStartKey"] = position(query, self._key(list_key.partition("#")[2]), list_key)
         # One more than asked for tells whether there is a next page, without an empty one at the end.
         query["Limit"] = _FILTERED_PAGE if filtered else limit + 1
-        items, last = self._page(query, limit)
+        items, last = page_of(self._client, query, limit)
         following = cursors.encode(last["listKey"]["S"], scope=scope) if last else None
         return Page([self.ticket_from(item) for item in items], following)
 
-    def update(self, before: Ticket, after: Ticket, event: TicketEvent) -> None:
+    def unchanged(self, status: Status, *, since: str) -> Iterator[tuple[str, int]]:
+        """Yield id and version of each ticket with a status that did not change since a moment, oldest change first.
+
+        One query for each 1 MB, as the caller gets there. They come from an index: what is done to a ticket has to be
+        conditional on the version.
+        """
+        query = unchanged_since(self._table, self._tenant, status, since)
+        while True:
+            answer = self._client.query(**query)
+            for item in answer["Items"]:
+                yield str(item["id"]["S"]), int(item["version"]["N"])
+            if "LastEvaluatedKey" not in answer:
+                return
+            query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def update(self, before: Ticket, after: Ticket, event: TicketEvent, checks: Checks = _NO_CHECKS) -> None:
         """Write the changed fields of a ticket and the event in one transaction, if `before` is still its version.
 
         Raises
         ------
+        NotNamedError
+            A check does not hold, of a ticket that did not change.
         VersionConflictError
-            The ticket changed, went to the trash or is gone since `before` was read.
+            The ticket changed, went to the trash or is gone since `before` was read, or somebody who is named changes.
         """
         old, new = before.editable(), after.editable()
         values = {name: new[name] for name in sorted(EDITABLE) if old[name] != new[name]}
         old_keys = self._index_keys(before)
         values |= {name: key for name, key in self._index_keys(after).items() if old_keys[name] != key}
-        self._change(after, before.version, values, event)
+        self._change(after, before.version, values, event, checks)
 
     def delete(self, before: Ticket, after: Ticket, event: TicketEvent, *, now: datetime) -> None:
         """Move a ticket to the trash; raises VersionConflictError as `update` does."""
@@ -237,7 +261,7 @@ class TicketRepository:
             query["ExclusiveStartKey"] = to_item(
                 {"PK": partition, "SK": cursors.decode(cursor, scope=scope, shape=_EVENT_KEY)}
             )
-        items, last = self._page(query, limit)
+        items, last = page_of(self._client, query, limit)
         position = cursors.encode(last["SK"]["S"], scope=scope) if last else None
         return Page([_event_from(item) for item in items], position)
 
@@ -251,17 +275,9 @@ class TicketRepository:
         answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
         return self.ticket_from(answer["Item"]) if "Item" in answer else None
 
-    def _page(
-        self, query: QueryInputTypeDef, limit: int
-    ) -> tuple[Sequence[Mapping[str, Any]], Mapping[str, Any] | None]:
-        """Return at most `limit` items of a query, and the one that the next page follows, or None at the end."""
-        answer = self._client.query(**query)
-        items = answer["Items"]
-        if len(items) > limit:
-            return items[:limit], items[limit - 1]
-        return items, answer.get("LastEvaluatedKey")  # also where DynamoDB ended the page, at 1 MB of long texts
-
-    def _change(self, after: Ticket, version: int, values: Mapping[str, Any], event: TicketEvent) -> None:
+    def _change(
+        self, after: Ticket, version: int, values: Mapping[str, Any], event: TicketEvent, checks: Checks = _NO_CHECKS
+    ) -> None:
         """Set the values of a ticket (None removes), its version and time, and put the event, all or nothing."""
         values = {**values, "version": after.version, "updatedAt": after.updated_at}
         names = list(values)
@@ -281,9 +297,9 @@ class TicketRepository:
             }
         }
         try:
-            self._client.transact_write_items(TransactItems=[change, self._put(event)])
+            self._client.transact_write_items(TransactItems=[change, self._put(event), *checks.values()])
         except self._client.exceptions.TransactionCanceledException as error:
-            _raise_if_lost_race(error)
+            _raise_refusal(error, checks)
             raise
 
     def _put(self, event: TicketEvent) -> TransactWriteItemTypeDef:
@@ -321,50 +337,6 @@ class TicketRepository:
             "listKey": f"{ticket.updated_at}#{ticket.id}",
         }
 
-    def _query_for(self, wanted: TicketFilter) -> QueryInputTypeDef:
-        """Return the query of the narrowest index for a filter, with the rest of it as a filter expression."""
-        rest = {
-            "reporterId": wanted.reporter_id,
-            "assignedToId": wanted.assigned_to_id,
-            "status": wanted.status,
-            "priority": wanted.priority,
-            "type": wanted.type,
-        }
-        if wanted.reporter_id:
-            index, partition = "byReporter", f"REPORTER#{rest.pop('reporterId')}"
-        elif wanted.assigned_to_id:
-            index, partition = "byAssignee", f"ASSIGNEE#{rest.pop('assignedToId')}"
-        elif wanted.status:
-            index, partition = "byStatus", f"STATUS#{rest.pop('status')}"
-        else:
-            index, partition = "byChange", "TICKETS"
-        conditions = [f"#{name} = :{name}" for name, value in rest.items() if value is not None and value != NOBODY]
-        names = {f"#{name}": name for name, value in rest.items() if value is not None}
-        values: dict[str, Any] = {f":{name}": value for name, value in rest.items() if value not in {None, NOBODY}}
-        if rest.get("assignedToId") == NOBODY:
-            conditions.append("attribute_not_exists(#assignedToId)")
-        if wanted.tag:
-            conditions.append("contains(tags, :tag)")
-            values[":tag"] = wanted.tag
-        query: QueryInputTypeDef = {
-            "TableName": self._table,
-            "IndexName": index,
-            "KeyConditionExpression": f"{_INDEXES[index]} = :partition",
-            "ExpressionAttributeValues": to_item({":partition": f"{self._tenant}#{partition}", **values}),
-            "ScanIndexForward": False,
-        }
-        if conditions:
-            query["FilterExpression"] = " AND ".join(conditions)
-        if names:
-            query["ExpressionAttributeNames"] = names
-        return query
-
-    def _list_position(self, query: QueryInputTypeDef, list_key: str) -> dict[str, Any]:
-        """Return the start key of a query at a position: all of it follows from the query and the `listKey`."""
-        partition = query["ExpressionAttributeValues"][":partition"]
-        ticket_id = list_key.partition("#")[2]
-        return {_INDEXES[query["IndexName"]]: partition, **to_item(self._key(ticket_id) | {"listKey": list_key})}
-
 
 def _event_from(item: Mapping[str, Any]) -> TicketEvent:
     values = from_item(item)
@@ -376,14 +348,15 @@ def _event_from(item: Mapping[str, Any]) -> TicketEvent:
     return TicketEvent.model_validate(values)
 
 
-def _reasons(error: ClientError) -> list[dict[str, Any]]:
-    """Return why a transaction was cancelled: one reason for each of its items, in order."""
-    reasons: list[dict[str, Any]] = cast("dict[str, Any]", error.response).get("CancellationReasons") or [{}]
-    return reasons
+def _raise_refusal(error: ClientError, checks: Checks) -> None:
+    """Raise what a cancelled transaction (ticket, event, checks) means, unless it was cancelled by a failure.
 
-
-def _raise_if_lost_race(error: ClientError) -> None:
-    """Raise VersionConflictError if a transaction was cancelled because somebody else was first."""
-    reasons = {reason.get("Code") for reason in _reasons(error)}
-    if reasons & _LOST_RACE and reasons <= _LOST_RACE | {"None"}:
+    A check that failed counts only where nothing else stood in its way: a ticket that changed meanwhile may name
+    somebody else by now, so that is decided anew first.
+    """
+    codes = [reason.get("Code") for reason in reasons(error)]
+    refused = [field for field, code in zip(checks, codes[2:], strict=False) if code == "ConditionalCheckFailed"]
+    if refused and set(codes[:2]) == {"None"} and set(codes[2:]) <= {"None", "ConditionalCheckFailed"}:
+        raise NotNamedError(refused) from error
+    if _LOST_RACE.intersection(codes) and _LOST_RACE.union({"None"}).issuperset(codes):
         raise VersionConflictError from error

@@ -11,13 +11,16 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
 from ticketing.errors import (
+    ApiKeyNotFoundError,
     BadRequestError,
     PayloadTooLargeError,
     TicketNotFoundError,
     UnsupportedMediaTypeError,
+    UserNotFoundError,
 )
 from ticketing.identity import Caller
 from ticketing.models import UUID
+from ticketing.permissions import Grant
 from ticketing.problems import problems
 
 BODY_LIMIT: Final = 256 * 1024
@@ -35,7 +38,12 @@ class Request:
     """An event of API Gateway (REST, proxy integration), read on demand so that an operation pays for what it uses."""
 
     event: Mapping[str, Any]
-    caller: Caller
+    grant: Grant
+
+    @property
+    def caller(self) -> Caller:
+        """Who sends it."""
+        return self.grant.caller
 
     @property
     def path(self) -> str:
@@ -50,10 +58,14 @@ class Request:
 
     @property
     def ticket_id(self) -> str:
-        """The id in the path, in lower case; what is no UUID names no ticket."""
+        """The ticket's id in the path, in lower case; what is no UUID names no ticket."""
+        return self.id_or(TicketNotFoundError)
+
+    def id_or(self, missing: type[TicketNotFoundError | UserNotFoundError | ApiKeyNotFoundError]) -> str:
+        """Return the id in the path, in lower case, or raise the error that stands for `not there` if it is no UUID."""
         value = str((self.event.get("pathParameters") or {}).get("id", ""))
         if not re.fullmatch(UUID, value):
-            raise TicketNotFoundError
+            raise missing
         return value.lower()
 
     def header(self, name: str) -> str | None:

@@ -5,7 +5,8 @@ number of times, so that no decision is ever carried out on another ticket than 
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 
@@ -13,44 +14,54 @@ from ticketing import aws, clock
 from ticketing.errors import (
     ConflictError,
     ForbiddenError,
+    InvalidReferenceError,
     PreconditionFailedError,
     TicketNotFoundError,
     TransitionNotAllowedError,
     TransitionRequirementMissingError,
 )
-from ticketing.events import EventType, TicketEvent, changes_between
+from ticketing.events import Change, EventType, TicketEvent, changes_between
 from ticketing.identity import Caller
 from ticketing.lifecycle import Status, allowed_transitions
 from ticketing.lifecycle_client import LifecycleClient, Outcome, Verdict
-from ticketing.models import Ticket
-from ticketing.permissions import Operation, check_changes, check_ticket
-from ticketing.repository import TicketRepository, VersionConflictError
+from ticketing.models import Expandable, Ticket
+from ticketing.people import People
+from ticketing.permissions import Grant, check_changes, check_ticket
+from ticketing.repository import Checks, NotNamedError, TicketRepository
+from ticketing.tables import OTHERS_WERE_FIRST, VersionConflictError, until_written
 
-ATTEMPTS: Final = 5
-"""How often a change is decided anew after losing a race, before the caller is told 409."""
-
-_OTHERS_WERE_FIRST = "Others keep changing this ticket. Read it again, then repeat the request."
 _NOT_SHOWN = {"tenant_id", "closed_at", "deleted_at", "request_hash"}
+
+_AGENTS_ONLY: Final = {"assignedToId": True, "reporterId": False}
+"""The fields that name somebody who must be active, and whether only an agent or admin will do."""
+
+_NAMES_NOBODY: Final = {
+    "assignedToId": "assignedToId: names no active agent or admin of this tenant",
+    "reporterId": "reporterId: names no active user of this tenant",
+}
 
 
 def tickets_of(caller: Caller) -> TicketRepository:
     """Return the tickets of the caller's tenant."""
-    return TicketRepository(aws.dynamodb(), os.environ["TICKETS_TABLE"], caller.tenant_id)
+    return TicketRepository(aws.dynamodb_for(caller.tenant_id), os.environ["TICKETS_TABLE"], caller.tenant_id)
 
 
-def find_ticket(
-    operation: Operation, caller: Caller, ticket: Ticket | None, expected_version: int | None = None
-) -> Ticket:
+def people_of(caller: Caller) -> People:
+    """Return the people of the caller's tenant."""
+    return People(aws.dynamodb_for(caller.tenant_id), os.environ["USERS_TABLE"], caller.tenant_id)
+
+
+def find_ticket(granted: Grant, ticket: Ticket | None, expected_version: int | None = None) -> Ticket:
     """Return the ticket that was read, if the caller may do the operation to it in the version expected.
 
     Raises
     ------
-    ForbiddenError, TicketNotFoundError, PreconditionFailedError
-        Looked at in this order: the role, the ticket's existence for this caller, its version.
+    TicketNotFoundError, PreconditionFailedError
+        Looked at in this order: the ticket's existence for this caller, its version.
     """
     if ticket is None:
         raise TicketNotFoundError
-    check_ticket(operation, caller, ticket)
+    check_ticket(granted, ticket)
     if expected_version is not None and ticket.version != expected_version:
         raise PreconditionFailedError
     return ticket
@@ -62,42 +73,53 @@ def next_version(ticket: Ticket, moment: datetime, values: Mapping[str, Any]) ->
     return Ticket.model_validate({**ticket.model_dump(by_alias=True), **values, **counted})
 
 
-def until_written(attempt: Callable[[], Ticket]) -> Ticket:
-    """Return what the attempt returns, trying it again while it raises VersionConflictError.
+def named_by(changes: Mapping[str, Change], caller: Caller) -> dict[str, str]:
+    """Return whom a change of a ticket names, by field: those whom nobody has looked at yet.
 
-    Raises
-    ------
-    ConflictError
-        The race was lost every time.
+    Whoever was named before stays, active or not; and the authorizer has just looked at the caller. An assignee who is
+    the reporter as well is looked at once, as the assignee, which asks for more: a transaction takes an item once.
     """
-    for _ in range(ATTEMPTS):
-        try:
-            return attempt()
-        except VersionConflictError:
-            continue
-    raise ConflictError(_OTHERS_WERE_FIRST)
+    named = {field: changes[field].after for field in _AGENTS_ONLY if field in changes}
+    if named.get("reporterId") in {caller.user_id, named.get("assignedToId")}:
+        named.pop("reporterId", None)
+    return {field: person_id for field, person_id in named.items() if person_id is not None}
 
 
-def edit_ticket(
-    operation: Operation, caller: Caller, ticket_id: str, values: Mapping[str, Any], expected_version: int | None
-) -> Ticket:
+def checks_of(named: Mapping[str, str], people: People) -> Checks:
+    """Return what a transaction has to check of those who are named."""
+    return {field: people.check(named[field], agents_only=_AGENTS_ONLY[field]) for field in named}
+
+
+def invalid_reference(fields: Collection[str]) -> InvalidReferenceError:
+    """Return the error that says which of the fields names nobody who may be named there."""
+    message = "The ticket can't name these people."
+    return InvalidReferenceError(message, [_NAMES_NOBODY[field] for field in sorted(fields)])
+
+
+def edit_ticket(granted: Grant, ticket_id: str, values: Mapping[str, Any], expected_version: int | None) -> Ticket:
     """Set fields of a ticket (outside names, plain values) and return it; what is the same already is no change.
 
-    A new `status` among the values goes to the state machine, together with all other changes in one write.
+    A new `status` among the values goes to the state machine, together with all other changes in one write. The state
+    machine knows no users table, so who is named along with a status is looked up before the move and not in its write.
     """
-    tickets = tickets_of(caller)
+    caller = granted.caller
+    tickets, people = tickets_of(caller), people_of(caller)
     to = Status(values["status"]) if "status" in values else None
     wanted = {name: value for name, value in values.items() if name != "status"}
 
     def attempt() -> Ticket:
-        ticket = find_ticket(operation, caller, tickets.get(ticket_id), expected_version)
+        ticket = find_ticket(granted, tickets.get(ticket_id), expected_version)
         changes = changes_between(ticket.editable(), wanted)
         check_changes(caller, ticket, changes)
+        named = named_by(changes, caller)
         if to is not None and to is not ticket.status:
+            refused = [field for field in named if not people.is_active(named[field], agents_only=_AGENTS_ONLY[field])]
+            if refused:
+                raise invalid_reference(refused)
             # A resolution that the request names goes along even if it is the one that is there: going back to OPEN
             # would clear it otherwise.
-            named = {"resolution"} if wanted.get("resolution") is not None else set()
-            fields = {name: wanted[name] for name in changes.keys() | named}
+            kept = {"resolution"} if wanted.get("resolution") is not None else set()
+            fields = {name: wanted[name] for name in changes.keys() | kept}
             verdict = _lifecycle().move(
                 ticket_id, to, caller, fields=fields, comment=None, expected_version=ticket.version
             )
@@ -107,14 +129,18 @@ def edit_ticket(
         if not changes:
             return ticket
         after = next_version(ticket, clock.now(), wanted)
-        tickets.update(ticket, after, TicketEvent.of(EventType.TICKET_UPDATED, after, caller, changes))
+        event = TicketEvent.of(EventType.TICKET_UPDATED, after, caller, changes)
+        try:
+            tickets.update(ticket, after, event, checks_of(named, people))
+        except NotNamedError as error:
+            raise invalid_reference(error.fields) from error
         return after
 
     return until_written(attempt)
 
 
 def move_ticket(  # noqa: PLR0913 - one request, spelled out
-    caller: Caller,
+    granted: Grant,
     ticket_id: str,
     to: Status,
     *,
@@ -124,7 +150,9 @@ def move_ticket(  # noqa: PLR0913 - one request, spelled out
 ) -> Ticket:
     """Move a ticket through the state machine and return it."""
     fields = {} if resolution is None else {"resolution": resolution}
+    caller = granted.caller
     check_changes(caller, None, fields)
+    granted.leave_to_the_state_machine()
     verdict = _lifecycle().move(
         ticket_id, to, caller, fields=fields, comment=comment, expected_version=expected_version
     )
@@ -135,6 +163,16 @@ def presented(ticket: Ticket, caller: Caller) -> dict[str, Any]:
     """Return the ticket as the contract shows it to this caller."""
     body = ticket.model_dump(mode="json", by_alias=True, exclude=_NOT_SHOWN)
     return body | {"allowedTransitions": _allowed(ticket, caller)}
+
+
+def presented_page(tickets: Sequence[Ticket], caller: Caller, expand: Collection[Expandable]) -> list[dict[str, Any]]:
+    """Return tickets as the contract shows them to this caller, with the people that the query asks to expand."""
+    bodies = [presented(ticket, caller) for ticket in tickets]
+    ids = {body[f"{field}Id"] for body in bodies for field in expand} - {None}
+    known = {person_id: asdict(person) for person_id, person in people_of(caller).known(ids).items()}
+    for body in bodies:
+        body |= {field.value: known.get(body[f"{field}Id"]) for field in sorted(expand)}
+    return bodies
 
 
 def _lifecycle() -> LifecycleClient:
@@ -168,7 +206,7 @@ def _moved(verdict: Verdict, caller: Caller) -> Ticket:
             message = f"The ticket needs a value in {verdict.missing} for this move."
             raise TransitionRequirementMissingError(message, [str(verdict.missing)])
         case Outcome.CONFLICT:
-            raise ConflictError(_OTHERS_WERE_FIRST)
+            raise ConflictError(OTHERS_WERE_FIRST)
         case Outcome.TRANSITION_NOT_ALLOWED | Outcome.TICKET_NOT_FOUND:
             message = f"A ticket that is {ticket.status} can't be moved there."
             raise TransitionNotAllowedError(message, _allowed(ticket, caller))

@@ -1,0 +1,60 @@
+"""Closes the tickets that have been RESOLVED for as long as their tenant has set: by schedule, every hour."""
+
+import os
+from collections import Counter, deque
+from typing import Any, Final
+
+from aws_lambda_powertools.logging import Logger
+
+from ticketing import aws, clock
+from ticketing.auto_close import auto_closing, closing
+from ticketing.lifecycle_client import LifecycleClient, Outcome
+from ticketing.repository import TicketRepository
+
+_LAST_START: Final = 30_000
+"""Milliseconds that have to be left for another ticket: a move takes 23 s at most."""
+
+logger = Logger(service="tickets")
+
+
+class NotAllClosedError(Exception):
+    """Some tenants' tickets could not be closed; they come up again in an hour."""
+
+
+def handler(_event: dict[str, Any], context: Any) -> None:  # noqa: ANN401 - Lambda's own type
+    """Close what is due, one ticket of each tenant in turn, so that none waits for all of another's.
+
+    What there is no time for comes up again in an hour, as does all of a tenant of whom one ticket failed.
+
+    Raises
+    ------
+    NotAllClosedError
+        After the tickets of all others: a tenant's failed.
+    """
+    client, now = aws.dynamodb(), clock.now()
+    lifecycle = LifecycleClient(aws.stepfunctions(), os.environ["TICKET_LIFECYCLE"])
+    tenants = deque(
+        (setting.tenant_id, closing(setting, _tickets_of(setting.tenant_id), lifecycle, now))
+        for setting in auto_closing(client, os.environ["USERS_TABLE"])
+    )
+    outcomes, failed = Counter[Outcome](), list[str]()
+    while tenants and context.get_remaining_time_in_millis() > _LAST_START:
+        tenant_id, tickets = tenants.popleft()
+        try:
+            outcome = next(tickets, None)
+        except Exception:
+            logger.exception("closeResolvedTickets", extra={"tenantId": tenant_id})
+            failed.append(tenant_id)
+            continue
+        if outcome is not None:
+            outcomes[outcome] += 1
+            tenants.append((tenant_id, tickets))
+    counts = {outcome.value: number for outcome, number in outcomes.items()}
+    logger.info("closeResolvedTickets", extra={"outcomes": counts, "failed": failed, "unfinished": len(tenants)})
+    if failed:
+        message = f"failed for {len(failed)} tenants"
+        raise NotAllClosedError(message)
+
+
+def _tickets_of(tenant_id: str) -> TicketRepository:
+    return TicketRepository(aws.dynamodb(), os.environ["TICKETS_TABLE"], tenant_id)

@@ -1,0 +1,32 @@
+"""Purges what is left of a ticket after 30 days in the trash: a consumer of the tickets table's stream."""
+
+import os
+from typing import Any
+
+from aws_lambda_powertools.logging import Logger
+
+from ticketing import aws
+from ticketing.leftovers import purge
+
+logger = Logger(service="tickets")
+
+
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's own type
+    """Delete the events of each ticket that is gone, and answer which records have to come again.
+
+    Whoever removed the ticket, its events are of no use to anybody then; so the records may be filtered before (only
+    what TTL removed) or not. What fails does not hold up the rest of the batch: all of it can be repeated.
+    """
+    failed = []
+    for record in event["Records"]:
+        key = record["dynamodb"]["Keys"]
+        if record["eventName"] != "REMOVE" or key["SK"] != {"S": "TICKET"}:
+            continue
+        try:
+            deleted = purge(aws.dynamodb(), os.environ["TICKETS_TABLE"], key)
+        except Exception:
+            logger.exception("purgeTicket", extra={"ticket": key["PK"]["S"]})
+            failed.append({"itemIdentifier": record["dynamodb"]["SequenceNumber"]})
+        else:
+            logger.info("purgeTicket", extra={"ticket": key["PK"]["S"], "deleted": deleted})
+    return {"batchItemFailures": failed}

@@ -1,0 +1,19 @@
+"""createTenant: POST /v1/tenant."""
+
+from ticketing.errors import ForbiddenError
+from ticketing.frame import Response, endpoint
+from ticketing.permissions import Operation, Relation
+from ticketing.request import Request
+from ticketing.users.founding import found
+from ticketing.users.tenant_models import TenantCreate
+from ticketing.users.tenants import presented
+
+
+@endpoint(Operation.CREATE_TENANT)
+def handler(request: Request) -> Response:
+    """Make a tenant for the newcomer who asks, and answer it. The newcomer's next tokens are those of its admin."""
+    if not request.grant.covers({Relation.OWN}):
+        message = "This belongs to a newcomer."
+        raise ForbiddenError(message)
+    tenant = found(request.caller.user_id, request.body(TenantCreate))
+    return Response(201, presented(tenant), etag=tenant.version, headers={"Location": request.path})

@@ -1,0 +1,15 @@
+"""deleteTenant: DELETE /v1/tenant."""
+
+from ticketing.frame import Response, endpoint
+from ticketing.permissions import Operation
+from ticketing.request import Request
+from ticketing.users.erasure import delete_tenant, presented
+from ticketing.users.tenant_models import DeleteTenantQuery
+
+
+@endpoint(Operation.DELETE_TENANT, takes_query=True)
+def handler(request: Request) -> Response:
+    """Begin to delete the tenant with all that is its own, and answer the receipt."""
+    receipt = delete_tenant(request.caller, request.query(DeleteTenantQuery).name)
+    location = f"{request.path}-deletions/{receipt.tenant_id}"
+    return Response(202, presented(receipt), headers={"Location": location})

@@ -1,0 +1,16 @@
+"""getMe: GET /v1/users/me."""
+
+from ticketing.frame import Response, endpoint
+from ticketing.permissions import Operation
+from ticketing.request import Request
+from ticketing.users.service import find_user, presented_to_self, users_of
+
+
+@endpoint(Operation.GET_ME)
+def handler(request: Request) -> Response:
+    """Answer who is calling, or 304 if the caller has this version already."""
+    caller = request.caller
+    user = find_user(request.grant, users_of(caller).get(caller.user_id))
+    if request.has_current(user.version):
+        return Response(304, etag=user.version)
+    return Response(200, presented_to_self(user), etag=user.version)

@@ -1,0 +1,15 @@
+"""getTenant: GET /v1/tenant."""
+
+from ticketing.frame import Response, endpoint
+from ticketing.permissions import Operation
+from ticketing.request import Request
+from ticketing.users.tenants import find_tenant, presented, tenant_of
+
+
+@endpoint(Operation.GET_TENANT)
+def handler(request: Request) -> Response:
+    """Answer the caller's tenant, or 304 if the caller has this version already."""
+    tenant = find_tenant(tenant_of(request.caller).get())
+    if request.has_current(tenant.version):
+        return Response(304, etag=tenant.version)
+    return Response(200, presented(tenant), etag=tenant.version)

@@ -1,0 +1,16 @@
+"""getUser: GET /v1/users/{id}."""
+
+from ticketing.errors import UserNotFoundError
+from ticketing.frame import Response, endpoint
+from ticketing.permissions import Operation
+from ticketing.request import Request
+from ticketing.users.service import find_user, presented, users_of
+
+
+@endpoint(Operation.GET_USER)
+def handler(request: Request) -> Response:
+    """Answer a person or API key of the tenant, or 304 if the caller has this version already."""
+    user = find_user(request.grant, users_of(request.caller).get(request.id_or(UserNotFoundError)))
+    if request.has_current(user.version):
+        return Response(304, etag=user.version)
+    return Response(200, presented(user), etag=user.version)

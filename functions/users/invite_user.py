@@ -1,0 +1,18 @@
+"""inviteUser: POST /v1/users."""
+
+from ticketing.frame import Response, endpoint
+from ticketing.permissions import Operation
+from ticketing.request import Request
+from ticketing.users.invitations import invite
+from ticketing.users.models import InviteUser
+from ticketing.users.service import presented
+
+
+@endpoint(Operation.INVITE_USER)
+def handler(request: Request) -> Response:
+    """Make a user and mail them, or mail somebody again who never signed in."""
+    user, is_new = invite(request.caller, request.body(InviteUser))
+    if not is_new:
+        return Response(200, presented(user), etag=user.version)
+    location = f"{request.path}/{user.id}"
+    return Response(201, presented(user), etag=user.version, headers={"Location": location})

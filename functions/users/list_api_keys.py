@@ -1,0 +1,15 @@
+"""listApiKeys: GET /v1/api-keys."""
+
+from ticketing.frame import Response, endpoint
+from ticketing.models import PageQuery
+from ticketing.permissions import Operation
+from ticketing.request import Request
+from ticketing.users.api_keys import api_keys_of, presented
+
+
+@endpoint(Operation.LIST_API_KEYS, takes_query=True)
+def handler(request: Request) -> Response:
+    """Answer one page of the tenant's API keys, by name."""
+    query = request.query(PageQuery)
+    page = api_keys_of(request.caller).list(limit=query.limit, cursor=query.cursor)
+    return Response(200, [presented(key) for key in page.items], headers=request.next_link(page.cursor))

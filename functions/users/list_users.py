@@ -1,0 +1,22 @@
+"""listUsers: GET /v1/users."""
+
+from ticketing.frame import Response, endpoint
+from ticketing.permissions import Operation
+from ticketing.request import Request
+from ticketing.users.models import UserQuery
+from ticketing.users.repository import UserFilter
+from ticketing.users.service import presented, users_of
+
+
+@endpoint(Operation.LIST_USERS, takes_query=True)
+def handler(request: Request) -> Response:
+    """Answer one page of the tenant's people, by name."""
+    query = request.query(UserQuery)
+    wanted = UserFilter(
+        role=query.role,
+        active=None if query.active is None else query.active == "true",
+        name=query.name,
+        email=query.email,
+    )
+    page = users_of(request.caller).list(wanted, limit=query.limit, cursor=query.cursor)
+    return Response(200, [presented(user) for user in page.items], headers=request.next_link(page.cursor))

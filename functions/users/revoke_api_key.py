@@ -1,0 +1,20 @@
+"""revokeApiKey: DELETE /v1/api-keys/{id}."""
+
+from ticketing import clock
+from ticketing.errors import ApiKeyNotFoundError
+from ticketing.frame import Response, endpoint
+from ticketing.permissions import Operation
+from ticketing.request import Request
+from ticketing.users.api_keys import api_keys_of
+
+
+@endpoint(Operation.REVOKE_API_KEY)
+def handler(request: Request) -> Response:
+    """End the API key's access, if it has not ended already."""
+    api_keys = api_keys_of(request.caller)
+    key = api_keys.get(request.id_or(ApiKeyNotFoundError))
+    if key is None:
+        raise ApiKeyNotFoundError
+    if key.active:
+        api_keys.revoke(key.id, now=clock.timestamp(clock.now()))
+    return Response(204)

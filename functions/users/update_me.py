@@ -1,0 +1,14 @@
+"""updateMe: PATCH /v1/users/me."""
+
+from ticketing.frame import Response, endpoint
+from ticketing.permissions import Operation
+from ticketing.request import Request
+from ticketing.users.models import MeUpdate
+from ticketing.users.service import edit_me, presented_to_self
+
+
+@endpoint(Operation.UPDATE_ME)
+def handler(request: Request) -> Response:
+    """Set the fields given of the caller's own profile."""
+    user = edit_me(request.grant, request.body(MeUpdate), request.expected_version())
+    return Response(200, presented_to_self(user), etag=user.version)

@@ -1,0 +1,14 @@
+"""updateTenant: PATCH /v1/tenant."""
+
+from ticketing.frame import Response, endpoint
+from ticketing.permissions import Operation
+from ticketing.request import Request
+from ticketing.users.tenant_models import TenantUpdate
+from ticketing.users.tenants import edit_tenant, presented
+
+
+@endpoint(Operation.UPDATE_TENANT)
+def handler(request: Request) -> Response:
+    """Set the tenant's name and the settings given."""
+    tenant = edit_tenant(request.caller, request.body(TenantUpdate), request.expected_version())
+    return Response(200, presented(tenant), etag=tenant.version)

@@ -1,0 +1,18 @@
+"""updateUser: PATCH /v1/users/{id}."""
+
+from ticketing.errors import UserNotFoundError
+from ticketing.frame import Response, endpoint
+from ticketing.permissions import Operation
+from ticketing.request import Request
+from ticketing.users.changes import change_user
+from ticketing.users.models import UserUpdate
+from ticketing.users.service import presented
+
+
+@endpoint(Operation.UPDATE_USER)
+def handler(request: Request) -> Response:
+    """Set somebody's role, and whether they are active."""
+    user_id, expected = request.id_or(UserNotFoundError), request.expected_version()
+    values = request.body(UserUpdate).model_dump(exclude_unset=True)
+    user = change_user(request.grant, user_id, values, expected)
+    return Response(200, presented(user), etag=user.version)

@@ -1,0 +1,115 @@
+"""What tickets need to know of people: whether somebody may be named on one, and what people are called.
+
+The users table is the User Service's (`ticketing.users`); this module reads five attributes of a user's item and writes
+nothing. It stays apart and light, because every operation of tickets imports it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import batched
+from time import sleep
+from typing import TYPE_CHECKING, Final
+
+from ticketing.attributes import from_item, to_item
+from ticketing.errors import ServiceUnavailableError
+from ticketing.identity import TENANT_ID
+from ticketing.lifecycle import AGENTS
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import KeysAndAttributesUnionTypeDef, TransactWriteItemTypeDef
+
+_BATCH: Final = 100
+"""How many items DynamoDB reads in one request."""
+
+_PAUSES: Final = (0.05, 0.1, 0.2)
+"""Seconds to wait before asking again for what DynamoDB left out of a batch because it was busy."""
+
+_AGENTS: Final = sorted(AGENTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who is named on a ticket: a user or an API key. Who is not there has no name and is not active."""
+
+    id: str
+    name: str | None = None
+    active: bool = False
+
+
+class People:
+    """The people of one tenant, as tickets name them. It cannot be made without a tenant."""
+
+    def __init__(self, client: DynamoDBClient, table: str, tenant_id: str) -> None:
+        if not TENANT_ID.fullmatch(tenant_id):
+            message = "people need a tenant's id"
+            raise ValueError(message)
+        self._client = client
+        self._table = table
+        self._users = f"TENANT#{tenant_id}#USER#"
+
+    def check(self, person_id: str, *, agents_only: bool) -> TransactWriteItemTypeDef:
+        """Return the member of a transaction that fails it unless the person is active (and an agent or admin)."""
+        condition, names, values = "#active = :yes", {"#active": "active"}, {":yes": True}
+        if agents_only:
+            condition += " AND #role IN (:admin, :agent)"
+            names |= {"#role": "role"}
+        roles = {f":{role}": role for role in _AGENTS} if agents_only else {}
+        return {
+            "ConditionCheck": {
+                "TableName": self._table,
+                "Key": to_item(self._key(person_id)),
+                "ConditionExpression": condition,
+                "ExpressionAttributeNames": names,
+                "ExpressionAttributeValues": to_item(values | roles),
+            }
+        }
+
+    def is_active(self, person_id: str, *, agents_only: bool) -> bool:
+        """Return what `check` would find, by a consistent read: for a write that somebody else makes."""
+        answer = self._client.get_item(
+            TableName=self._table,
+            Key=to_item(self._key(person_id)),
+            ConsistentRead=True,
+            ProjectionExpression="#active, #role",
+            ExpressionAttributeNames={"#active": "active", "#role": "role"},
+        )
+        person = from_item(answer.get("Item", {}))
+        return person.get("active") is True and (not agents_only or person.get("role") in AGENTS)
+
+    def known(self, ids: Iterable[str]) -> dict[str, Person]:
+        """Return each of these people by id, also those who are not there: one batch read for every 100.
+
+        Raises
+        ------
+        ServiceUnavailableError
+            DynamoDB kept leaving some of them out, being busy.
+        """
+        people = {each: Person(each) for each in ids}
+        for batch in batched(people, _BATCH, strict=False):
+            people |= {person.id: person for person in self._read(batch)}
+        return people
+
+    def _read(self, ids: Iterable[str]) -> list[Person]:
+        """Return who is there of one batch. What DynamoDB left out it names, and is asked for again."""
+        wanted: KeysAndAttributesUnionTypeDef = {
+            "Keys": [to_item(self._key(each)) for each in ids],
+            "ProjectionExpression": "#id, #name, #active",
+            "ExpressionAttributeNames": {"#id": "id", "#name": "name", "#active": "active"},
+        }
+        found: list[Person] = []
+        for pause in (*_PAUSES, None):
+            answer = self._client.batch_get_item(RequestItems={self._table: wanted})
+            found += [Person(**from_item(item)) for item in answer["Responses"].get(self._table, ())]
+            if self._table not in answer["UnprocessedKeys"]:
+                return found
+            wanted = answer["UnprocessedKeys"][self._table]
+            if pause:
+                sleep(pause)
+        message = "The names of people can't be read just now. Try again, or without expand."
+        raise ServiceUnavailableError(message)
+
+    def _key(self, person_id: str) -> dict[str, str]:
+        return {"PK": f"{self._users}{person_id}", "SK": "USER"}

@@ -1,0 +1,1 @@
+"""The User Service: tenants, their people and their API keys."""

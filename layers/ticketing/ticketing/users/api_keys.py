@@ -1,0 +1,167 @@
+"""API keys: what a tenant's programs call this API with. Stored as users of a kind of their own, unknown to Cognito.
+
+A key that was made changes in two ways only: it is revoked, and the authorizer notes its use. It stays in the table for
+as long as its tenant, because tickets and their history name it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator
+
+from ticketing import aws, clock, cursors
+from ticketing.attributes import from_item, to_item
+from ticketing.identity import TENANT_ID, Caller
+from ticketing.models import Body
+from ticketing.tables import Page, page_of
+from ticketing.users import keys, rows
+from ticketing.users.models import Kind, Name, TenantRole, User
+from ticketing.users.repository import UserRepository
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
+
+_SHOWN: Final = {"id", "name", "role", "active", "expires_at", "last_used_at", "created_by_id", "created_at"}
+
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9:]{8}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})")
+_NAME_KEY = re.compile(r".*\t[0-9a-f-]{36}")
+
+
+def _future(text: str) -> str:
+    """Return a time (RFC 3339) that is still to come as this API writes times."""
+    try:
+        if not _TIME.fullmatch(text):
+            raise ValueError
+        moment = datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (OverflowError, ValueError):
+        message = "must be a time with its offset from UTC, such as 2027-01-31T09:30:00Z"
+        raise ValueError(message) from None
+    if moment <= clock.now():
+        message = "must be in the future"
+        raise ValueError(message)
+    return clock.timestamp(moment)
+
+
+class ApiKeyCreate(Body):
+    """The body of createApiKey; without `expires_at`, the key is good until it is revoked."""
+
+    name: Name
+    role: TenantRole
+    expires_at: Annotated[str, AfterValidator(_future)] | None = None
+
+
+class ApiKey(User):
+    """An API key as stored. `key_hash` is of its token; the times are as a user's, None for never."""
+
+    kind: Literal[Kind.API_KEY] = Kind.API_KEY
+    key_hash: str
+    expires_at: str | None = None
+    last_used_at: str | None = None
+    created_by_id: str
+
+
+class ApiKeyRepository:
+    """The API keys of one tenant. It cannot be made without one, and every key it builds starts with it."""
+
+    def __init__(self, client: DynamoDBClient, table: str, tenant_id: str) -> None:
+        if not TENANT_ID.fullmatch(tenant_id):
+            message = "a repository needs a tenant's id"
+            raise ValueError(message)
+        self._client = client
+        self._table = table
+        self._tenant_id = tenant_id
+
+    def create(self, key: ApiKey) -> None:
+        """Write a new API key; raises what `UserRepository.create` does."""
+        UserRepository(self._client, self._table, self._tenant_id).create(key)
+
+    def get(self, key_id: str) -> ApiKey | None:
+        """Return an API key as last written (a consistent read), or None if there is none; a person is none."""
+        answer = self._client.get_item(TableName=self._table, Key=self._key(key_id), ConsistentRead=True)
+        return _key_from(answer["Item"]) if _is_key(answer.get("Item", {})) else None
+
+    def list(self, *, limit: int, cursor: str | None) -> Page[ApiKey]:
+        """Return one page of the API keys, revoked and expired ones as well, by name: one query.
+
+        Raises
+        ------
+        BadRequestError
+            The cursor was altered, or belongs to another tenant or list.
+        """
+        partition = rows.list_key(self._tenant_id, Kind.API_KEY)
+        query: QueryInputTypeDef = {
+            "TableName": self._table,
+            "IndexName": "byName",
+            "KeyConditionExpression": "tenantKey = :keys",
+            "ExpressionAttributeValues": to_item({":keys": partition}),
+            "Limit": limit + 1,  # one more than asked for tells whether there is a next page
+        }
+        if cursor is not None:
+            position = cursors.decode(cursor, scope=partition, shape=_NAME_KEY)
+            last_id = position.rpartition("\t")[2]
+            query["ExclusiveStartKey"] = self._key(last_id) | to_item({"tenantKey": partition, "nameKey": position})
+        items, last = page_of(self._client, query, limit)
+        following = cursors.encode(last["nameKey"]["S"], scope=partition) if last else None
+        return Page([_key_from(item) for item in items], following)
+
+    def revoke(self, key_id: str, *, now: str) -> None:
+        """End an API key's access, if there is one that still has any."""
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key=self._key(key_id),
+                UpdateExpression="SET active = :no, updatedAt = :now ADD version :one",
+                ConditionExpression="kind = :key AND active = :yes",
+                ExpressionAttributeValues=to_item(
+                    {":no": False, ":yes": True, ":now": now, ":one": 1, ":key": Kind.API_KEY.value}
+                ),
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return
+
+    def _key(self, key_id: str) -> dict[str, Any]:
+        return to_item(rows.user_key(self._tenant_id, key_id))
+
+
+def api_keys_of(caller: Caller) -> ApiKeyRepository:
+    """Return the API keys of the caller's tenant."""
+    return ApiKeyRepository(aws.dynamodb_for(caller.tenant_id), os.environ["USERS_TABLE"], caller.tenant_id)
+
+
+def new_api_key(body: ApiKeyCreate, caller: Caller, key_id: str) -> tuple[ApiKey, str]:
+    """Return a new API key, and its token, which nothing else will ever tell."""
+    token = keys.make(keys.KeyName(caller.tenant_id, key_id))
+    now = clock.timestamp(clock.now())
+    values = {
+        "id": key_id,
+        "tenantId": caller.tenant_id,
+        "name": body.name,
+        "role": body.role,
+        "active": True,
+        "version": 1,
+        "createdAt": now,
+        "updatedAt": now,
+        "keyHash": keys.hashed(token),
+        "expiresAt": body.expires_at,
+        "createdById": caller.user_id,
+    }
+    return ApiKey.model_validate(values), token
+
+
+def presented(key: ApiKey) -> dict[str, Any]:
+    """Return the API key as the contract shows it."""
+    return key.model_dump(mode="json", by_alias=True, include=_SHOWN)
+
+
+def _is_key(item: Mapping[str, Any]) -> bool:
+    return bool(item) and item["kind"]["S"] == Kind.API_KEY
+
+
+def _key_from(item: Mapping[str, Any]) -> ApiKey:
+    return ApiKey.model_validate(from_item(item))

@@ -1,0 +1,98 @@
+"""What is unique among all tenants: their names, and who founded which. The keys of these claims, and founding itself.
+
+A claim is an item that says which tenant has the name, or was founded by the user. It is written and deleted in the
+transactions that make, rename and remove the tenant, so that the one is never there without the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from ticketing.attributes import to_item
+from ticketing.tables import VersionConflictError, reasons
+from ticketing.users.text import folded
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+
+_LONGEST: Final = 2_000
+"""Bytes of a folded name in a key, which may have 2,048: of 100 characters, folding can make 3,300 bytes."""
+
+
+class NameTakenError(Exception):
+    """Another tenant has this name; nothing was written."""
+
+
+def name_key(name: str) -> dict[str, str]:
+    """Return the key of the claim to a tenant's name. Names that people take for the same have the same."""
+    comparable = folded(name).encode()[:_LONGEST].decode(errors="ignore")
+    return {"PK": f"NAME#{comparable}", "SK": "NAME"}
+
+
+def founder_key(user_id: str) -> dict[str, str]:
+    """Return the key of the claim of a tenant's founder, who founds one at a time."""
+    return {"PK": f"FOUNDER#{user_id}", "SK": "FOUNDER"}
+
+
+def put_new(table: str, item: Mapping[str, Any]) -> TransactWriteItemTypeDef:
+    """Return the write of an item (in plain values) that is not there yet."""
+    return {"Put": {"TableName": table, "Item": to_item(item), "ConditionExpression": "attribute_not_exists(PK)"}}
+
+
+def claim(table: str, key: Mapping[str, str], tenant_id: str) -> TransactWriteItemTypeDef:
+    """Return the write that makes a claim, if there is none to the same."""
+    return put_new(table, {**key, "tenantId": tenant_id})
+
+
+def unclaim(table: str, key: Mapping[str, str], tenant_id: str) -> TransactWriteItemTypeDef:
+    """Return the write that gives a claim up, if it is this tenant's; without a claim, it does nothing."""
+    return {
+        "Delete": {
+            "TableName": table,
+            "Key": to_item(key),
+            "ConditionExpression": "attribute_not_exists(PK) OR tenantId = :tenant",
+            "ExpressionAttributeValues": to_item({":tenant": tenant_id}),
+        }
+    }
+
+
+class Claims:
+    """The claims of all tenants, for those who have none yet."""
+
+    def __init__(self, client: DynamoDBClient, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def founded_by(self, user_id: str) -> str | None:
+        """Return the id of the tenant that the user founded, being deleted or not, or None (a consistent read)."""
+        key = to_item(founder_key(user_id))
+        answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
+        return answer["Item"]["tenantId"]["S"] if "Item" in answer else None
+
+    def found(self, tenant: Mapping[str, Any], founder: Mapping[str, Any], name: str) -> None:
+        """Write a new tenant and its first user (items, in plain values) with both claims, all or nothing.
+
+        Raises
+        ------
+        NameTakenError
+            Another tenant has the name.
+        VersionConflictError
+            The user has founded a tenant meanwhile, or somebody writes the same at this moment.
+        """
+        new = [
+            claim(self._table, founder_key(founder["id"]), tenant["id"]),
+            claim(self._table, name_key(name), tenant["id"]),
+            put_new(self._table, tenant),
+            put_new(self._table, founder),
+        ]
+        try:
+            self._client.transact_write_items(TransactItems=new)
+        except self._client.exceptions.TransactionCanceledException as error:
+            codes = [reason.get("Code") for reason in reasons(error)]
+            if codes[0] == "ConditionalCheckFailed" or "TransactionConflict" in codes:
+                raise VersionConflictError from error
+            if codes[1] == "ConditionalCheckFailed":
+                raise NameTakenError from error
+            raise

@@ -1,0 +1,155 @@
+"""Founding a tenant: whoever signed up and belongs to none makes one, and is its first admin.
+
+The tenant, its first user and the claims to both are written in one transaction. API Gateway and Cognito are told
+afterwards; what they have not heard of is marked, and told again by the founder who repeats the request or by
+reconcileUsers, whoever is first.
+"""
+
+from __future__ import annotations
+
+import os
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ticketing import aws, clock, ids
+from ticketing.errors import (
+    ConflictError,
+    ForbiddenError,
+    ServiceUnavailableError,
+    TenantNameTakenError,
+    UnauthorizedError,
+)
+from ticketing.lifecycle import Role
+from ticketing.tables import VersionConflictError, until_written
+from ticketing.users.allowances import Allowances, NoUsagePlanError
+from ticketing.users.changes import settle
+from ticketing.users.claims import Claims, NameTakenError
+from ticketing.users.directory import Account, Directory
+from ticketing.users.models import PENDING, Kind, User
+from ticketing.users.repository import UserRepository
+from ticketing.users.rows import user_item
+from ticketing.users.tenant_models import Tenant, TenantCreate, TenantSettings, TenantState
+from ticketing.users.tenant_repository import TenantRepository
+from ticketing.users.text import folded
+
+
+def found(user_id: str, body: TenantCreate) -> Tenant:
+    """Make a tenant for a newcomer and return it; repeated with the same name, the one that was made before.
+
+    Raises
+    ------
+    UnauthorizedError, ForbiddenError
+        The account is gone; its address is not verified.
+    ConflictError, TenantNameTakenError
+        The account belongs to a tenant or has founded another; another tenant has the name.
+    ServiceUnavailableError
+        The tenant is recorded, and will be ready within minutes.
+    """
+    account = _directory().account(user_id)
+    if account is None:
+        message = "The account is gone."
+        raise UnauthorizedError(message)
+    claims = Claims(aws.dynamodb(), os.environ["USERS_TABLE"])
+
+    def attempt() -> Tenant:
+        founded = claims.founded_by(user_id)
+        if founded is not None:
+            return _made_before(founded, account, body)
+        if account.tenant_id:
+            message = "The account belongs to a tenant already. Refresh its tokens to act for it."
+            raise ConflictError(message)
+        if not account.email_verified:
+            message = "The account's e-mail address is not verified."
+            raise ForbiddenError(message)
+        tenant, founder = _new(user_id, account, body)
+        claims.found(_tenants(tenant.id).item_of(tenant), user_item(founder), tenant.name)
+        return tenant
+
+    try:
+        tenant = until_written(attempt)
+    except NameTakenError as error:
+        raise TenantNameTakenError from error
+    try:
+        finish_founding(tenant.id)
+    except (BotoCoreError, ClientError, NoUsagePlanError) as error:
+        message = "The tenant is recorded and will be ready within minutes, by itself. Repeat to have it at once."
+        raise ServiceUnavailableError(message) from error
+    return tenant
+
+
+def finish_founding(tenant_id: str) -> None:
+    """Tell API Gateway and Cognito of a tenant that they have not heard of yet; of others, do nothing.
+
+    Raises
+    ------
+    Exception
+        Whatever AWS throws: the tenant stays marked, and this can be repeated.
+    """
+    tenants = _tenants(tenant_id)
+    tenant = tenants.get()
+    if tenant is None or tenant.state is not TenantState.ACTIVE or tenant.task_key != PENDING:
+        return
+    Allowances(aws.apigateway(), os.environ["USAGE_PLAN_NAME"]).ensure(tenant_id)
+    users = UserRepository(aws.dynamodb(), os.environ["USERS_TABLE"], tenant_id)
+    founder = users.get(tenant.founded_by_id)
+    if founder is not None and founder.task_key == PENDING:
+        settle(users, _directory(), founder)
+    tenants.told()
+
+
+def _made_before(tenant_id: str, account: Account, body: TenantCreate) -> Tenant:
+    """Return the tenant that the account founded, if the request asks for that one once more."""
+    tenant = _tenants(tenant_id).get()
+    if tenant is None:
+        raise VersionConflictError  # it went between the two reads
+    if tenant.state is not TenantState.ACTIVE:
+        message = "The tenant that the account founded is being deleted. Another can be founded after that."
+        raise ConflictError(message)
+    if folded(tenant.name) != folded(body.name) or account.tenant_id not in {"", tenant_id}:
+        message = "The account has founded a tenant already. Refresh its tokens to act for it."
+        raise ConflictError(message)
+    return tenant
+
+
+def _new(user_id: str, account: Account, body: TenantCreate) -> tuple[Tenant, User]:
+    now = clock.timestamp(clock.now())
+    tenant = Tenant.model_validate(
+        {
+            "id": ids.new_id(),
+            "name": body.name,
+            "state": TenantState.ACTIVE,
+            "settings": TenantSettings(),
+            "admins": 1,
+            "foundedById": user_id,
+            "version": 1,
+            "createdAt": now,
+            "updatedAt": now,
+            "taskKey": PENDING,
+            "taskSince": now,
+        }
+    )
+    founder = User.model_validate(
+        {
+            "id": user_id,
+            "tenantId": tenant.id,
+            "kind": Kind.PERSON,
+            "name": (body.admin_name or account.name or account.email.partition("@")[0])[:100],
+            "email": account.email.lower(),
+            "role": Role.ADMIN,
+            "active": True,
+            "version": 1,
+            "createdAt": now,
+            "updatedAt": now,
+            "taskKey": PENDING,
+            "taskSince": now,
+        }
+    )
+    return tenant, founder
+
+
+def _tenants(tenant_id: str) -> TenantRepository:
+    return TenantRepository(aws.dynamodb(), os.environ["USERS_TABLE"], os.environ["TICKETS_TABLE"], tenant_id)
+
+
+def _directory() -> Directory:
+    return Directory(aws.cognito(), os.environ["USER_POOL_ID"])

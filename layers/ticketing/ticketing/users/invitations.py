@@ -1,0 +1,162 @@
+"""Inviting somebody: an account in Cognito, mailed to its owner, and a row in the table.
+
+The invitation is written first, so that one that was cut off is finished by whoever comes next: the same request
+repeated, or reconcileUsers. It goes in the transaction that writes the user.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ticketing import clock
+from ticketing.errors import (
+    BadRequestError,
+    EmailDomainNotAllowedError,
+    UserExistsError,
+)
+from ticketing.tables import VersionConflictError, until_written
+from ticketing.users import repository
+from ticketing.users.changes import directory, recorded, settle
+from ticketing.users.directory import (
+    NEVER_SIGNED_IN,
+    UNCONFIRMED,
+    Account,
+    AccountGoneError,
+    AddressRefusedError,
+    AddressTakenError,
+    Directory,
+)
+from ticketing.users.models import Invitation, Kind, User
+from ticketing.users.service import users_of
+from ticketing.users.tenants import find_tenant, tenant_of
+
+if TYPE_CHECKING:
+    from ticketing.identity import Caller
+    from ticketing.users.models import InviteUser, TenantRole
+    from ticketing.users.repository import UserRepository
+
+
+def invite(caller: Caller, body: InviteUser) -> tuple[User, bool]:
+    """Invite somebody to the caller's tenant; return the user, and whether they are new.
+
+    Raises
+    ------
+    TenantNotFoundError, EmailDomainNotAllowedError, UserExistsError, BadRequestError
+        The tenant is being deleted; its settings do not allow the address; somebody else uses it; Cognito refuses it.
+    ServiceUnavailableError
+        The invitation is recorded, but Cognito was not told yet.
+    """
+    domain = body.email.rpartition("@")[2]
+    allowed = find_tenant(tenant_of(caller).get()).settings.allowed_email_domains
+    if allowed and domain not in allowed:
+        message = "Your tenant's settings do not allow e-mail addresses of this domain."
+        raise EmailDomainNotAllowedError(message, [f"email: allowed are addresses of {', '.join(allowed)}"])
+    users = users_of(caller)
+    invitation = Invitation(
+        tenant_id=caller.tenant_id,
+        email=body.email,
+        role=body.role,
+        name=body.name,
+        invited_by_id=caller.user_id,
+        task_since=clock.timestamp(clock.now()),
+    )
+    until_written(lambda: users.begin(invitation))
+    with recorded():
+        return complete(users, directory(), invitation)
+
+
+def complete(users: UserRepository, accounts: Directory, invitation: Invitation) -> tuple[User, bool]:
+    """Carry an invitation out from wherever it got to; return the user, and whether they are new.
+
+    Somebody who was invited before and never signed in is mailed again. No invitation is left behind, unless AWS fails.
+
+    Raises
+    ------
+    UserExistsError, BadRequestError, TenantNotFoundError, ConflictError
+        Somebody else uses the address; Cognito refuses it; the tenant is being deleted; the race was lost every time.
+    """
+
+    def attempt() -> tuple[User, bool]:
+        account = _account_for(accounts, invitation)
+        known = users.get(account.id)
+        if known is None:
+            return _enrolled(users, accounts, account, invitation)
+        if account.status != NEVER_SIGNED_IN or not known.active:
+            raise UserExistsError
+        accounts.invite_again(account)
+        return known, False
+
+    try:
+        user, is_new = until_written(attempt)
+    except (UserExistsError, BadRequestError):
+        users.drop(invitation.email)
+        raise
+    if not is_new:
+        users.drop(invitation.email)
+    return user, is_new
+
+
+def user_of(
+    account: Account, tenant_id: str, role: TenantRole, *, active: bool = True, name: str | None = None
+) -> User:
+    """Return the user that an account becomes in a tenant; without any name, called as the address begins."""
+    now = clock.timestamp(clock.now())
+    return User(
+        id=account.id,
+        tenant_id=tenant_id,
+        kind=Kind.PERSON,
+        name=(name or account.name or account.email.partition("@")[0])[:100],
+        email=account.email.lower(),
+        role=role,
+        active=active,
+        version=1,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def _account_for(accounts: Directory, invitation: Invitation) -> Account:
+    """Return the invited account: a new one, or the tenant's own with this address.
+
+    Raises
+    ------
+    UserExistsError, BadRequestError
+        The address is somebody else's; Cognito refuses it.
+    VersionConflictError
+        The address has just become free.
+    """
+    try:
+        return accounts.invite(invitation.email, invitation.tenant_id)
+    except AddressRefusedError as error:
+        message = "The e-mail address is none that mail can be sent to."
+        raise BadRequestError(message, ["email: is refused by the user pool"]) from error
+    except AddressTakenError as error:
+        account = accounts.account(invitation.email)
+        if account is None:
+            raise VersionConflictError from error
+        if account.status == UNCONFIRMED and not account.tenant_id:
+            # Somebody signed up with an address that they never proved to be theirs; it must not stay blocked.
+            accounts.remove(account.id)
+            raise VersionConflictError from error
+        if account.tenant_id != invitation.tenant_id:
+            raise UserExistsError from error
+        return account
+
+
+def _enrolled(
+    users: UserRepository, accounts: Directory, account: Account, invitation: Invitation
+) -> tuple[User, bool]:
+    """Give an invited account its role, write its row, and end the invitation."""
+    user = user_of(account, invitation.tenant_id, invitation.role, name=invitation.name)
+    try:
+        accounts.tell(user)
+        users.create(user, invitation=invitation.email)
+    except AccountGoneError as error:
+        raise VersionConflictError from error
+    except repository.UserExistsError as error:
+        # Another invitation to the same address was faster, and what Cognito was told last may not be what it said.
+        known = users.get(user.id)
+        if known is None:
+            raise VersionConflictError from error
+        return settle(users, accounts, known), False
+    return user, True

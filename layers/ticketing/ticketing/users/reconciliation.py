@@ -1,0 +1,234 @@
+"""Bringing table and Cognito together again: what was cut off is finished, and what was changed by hand is taken over.
+
+A row, tenant or invitation that is marked as pending counts as it is in the table: Cognito has not heard of it yet. Any
+other difference was made in Cognito, which then counts. Every step is idempotent and conditional on what it looked at,
+so that two runs at once, or one beside requests, do no harm.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from aws_lambda_powertools.logging import Logger
+
+from ticketing import aws, clock
+from ticketing.errors import BadRequestError, UserExistsError
+from ticketing.identity import TENANT_ID
+from ticketing.tables import until_written
+from ticketing.users import repository
+from ticketing.users.allowances import Allowances
+from ticketing.users.changes import directory, marked, settle, taken_out
+from ticketing.users.erasure import resume_deletion
+from ticketing.users.founding import finish_founding
+from ticketing.users.invitations import complete, user_of
+from ticketing.users.models import PENDING
+from ticketing.users.repository import UserRepository, pending
+from ticketing.users.service import next_version
+from ticketing.users.tenant_models import TenantState
+from ticketing.users.tenant_repository import TenantRepository
+
+if TYPE_CHECKING:
+    from ticketing.users.directory import Account
+    from ticketing.users.models import TenantRole, User
+    from ticketing.users.tenant_models import Tenant
+
+PATIENCE: Final = timedelta(minutes=1)
+"""How long what is pending is left to the request that wrote it: longer than any request lasts."""
+
+logger = Logger(service="users")
+
+
+class UnreconciledError(Exception):
+    """Something could not be reconciled; the log says what. All else is done."""
+
+
+def reconcile(*, everything: bool) -> dict[str, int]:
+    """Finish what is pending, and look at every account too if told so; return how often what was done.
+
+    Raises
+    ------
+    UnreconciledError
+        At the end, if anything failed. The next run tries it again.
+    """
+    run = Reconciliation()
+    run.finish_pending()
+    if everything:
+        run.walk_the_pool()
+    logger.info("reconciled", extra={"done": run.done, "failed": run.failed})
+    if run.failed:
+        message = f"{run.failed} of {run.done.total() + run.failed} could not be reconciled"
+        raise UnreconciledError(message)
+    return dict(run.done)
+
+
+class Reconciliation:
+    """One run: what it did, by kind, and how often it failed. One that fails does not stop the others."""
+
+    def __init__(self) -> None:
+        self._accounts = directory()
+        self._allowances = Allowances(aws.apigateway(), os.environ["USAGE_PLAN_NAME"])
+        self.done = Counter[str]()
+        self.failed = 0
+
+    def finish_pending(self) -> None:
+        """Finish what was cut off: changed users, invitations, tenants being founded or deleted."""
+        until = clock.timestamp(clock.now() - PATIENCE)
+        for item in pending(aws.dynamodb(), os.environ["USERS_TABLE"], until=until):
+            self._attempt("pending", item["PK"], partial(self._finish, item))
+
+    def walk_the_pool(self) -> None:
+        """Look at every account, and take over into the table what is different in Cognito."""
+        roles = self._accounts.roles()
+        tenants: dict[str, dict[str, Account]] = defaultdict(dict)
+        for account in self._accounts.everyone():
+            if account.tenant_id:
+                tenants[account.tenant_id][account.id] = account
+        for tenant_id, accounts in tenants.items():
+            self._attempt("tenant", tenant_id, partial(self._walk, tenant_id, accounts, roles))
+
+    def _attempt(self, kind: str, item: str, do: Callable[[], None]) -> None:
+        try:
+            do()
+        except Exception:
+            logger.exception("not reconciled", extra={"kind": kind, "item": item})
+            self.failed += 1
+        else:
+            self.done[kind] += 1
+
+    def _finish(self, item: Mapping[str, Any]) -> None:
+        """Finish what an item is pending for, if it is still."""
+        tenant_id = item["PK"].split("#")[1]
+        match item["SK"]:
+            case "TENANT":
+                finish_founding(tenant_id)
+            case "DELETION":
+                resume_deletion(tenant_id)
+            # Where the tenant is being deleted, its erasure takes care of both; what it released must stay released.
+            case "USER" if _is_active(_tenants(tenant_id).get()):
+                users = _users(tenant_id)
+                user = users.get(item["id"])
+                if user is not None and user.task_key == PENDING:
+                    settle(users, self._accounts, user)
+            case "INVITATION" if _is_active(_tenants(tenant_id).get()):
+                self._finish_invitation(_users(tenant_id), item["email"])
+
+    def _finish_invitation(self, users: UserRepository, email: str) -> None:
+        invitation = users.invitation(email)
+        if invitation is None:
+            return
+        try:
+            complete(users, self._accounts, invitation)
+        except (UserExistsError, BadRequestError) as error:
+            logger.warning("invitation given up", extra={"tenantId": invitation.tenant_id, "reason": error.code})
+
+    def _walk(self, tenant_id: str, accounts: Mapping[str, Account], roles: Mapping[str, TenantRole]) -> None:
+        """Look at the accounts of one tenant."""
+        if not TENANT_ID.fullmatch(tenant_id):
+            logger.warning("accounts of no tenant", extra={"tenantId": tenant_id, "accounts": len(accounts)})
+            return
+        tenant = _tenants(tenant_id).get()
+        if tenant is None:
+            self._walk_nobodys(tenant_id, accounts)
+        if tenant is None or not _is_active(tenant):
+            return
+        self._allowances.ensure(tenant_id)
+        users = _users(tenant_id)
+        rows = {user.id: user for user in users.everyone()}
+        for user_id in sorted(accounts.keys() | rows.keys()):
+            row, account = rows.get(user_id), accounts.get(user_id)
+            if _may_differ(row, account, roles.get(user_id)):
+                self._attempt("user", user_id, partial(self._take_over, users, tenant_id, user_id))
+        self._count_admins(users, tenant, rows)
+
+    def _walk_nobodys(self, tenant_id: str, accounts: Mapping[str, Account]) -> None:
+        """Delete accounts that were made by hand for a tenant while it was being deleted."""
+        if _tenants(tenant_id).deletion() is None:
+            logger.warning("accounts of no tenant", extra={"tenantId": tenant_id, "accounts": len(accounts)})
+            return
+        for user_id in accounts:
+            account = self._accounts.account(user_id)
+            if account is not None and account.tenant_id == tenant_id:  # not released since
+                self._accounts.remove(user_id)
+
+    def _take_over(self, users: UserRepository, tenant_id: str, user_id: str) -> None:
+        """Make the row what the account says, after a new look at both."""
+
+        def attempt() -> User | None:
+            row, account = users.get(user_id), self._accounts.account(user_id)
+            if row is not None and row.task_key == PENDING:
+                return None
+            if account is None or account.tenant_id != tenant_id:
+                if row is not None:
+                    taken_out(users, row)
+                return None
+            role = self._accounts.role(user_id)
+            if role is None:
+                logger.warning("account without a role", extra={"tenantId": tenant_id, "userId": user_id})
+                return None
+            if row is None:
+                _take_in(users, account, role)
+                return None
+            return _follow(users, row, account, role)
+
+        changed = until_written(attempt)
+        if changed is not None:
+            settle(users, self._accounts, changed)  # voids the tokens of before
+
+    def _count_admins(self, users: UserRepository, tenant: Tenant, rows: Mapping[str, User]) -> None:
+        """Correct the tenant's count of admins, should it be wrong; the index may be late, so every row is read."""
+        if sum(user.counts_as_admin for user in rows.values()) == tenant.admins:
+            return
+        found = sum(user.counts_as_admin for user in map(users.get, rows) if user is not None)
+        if found != tenant.admins and users.correct_admins(tenant.admins, found):
+            logger.warning("admins counted anew", extra={"tenantId": tenant.id, "was": tenant.admins, "is": found})
+
+
+def _take_in(users: UserRepository, account: Account, role: TenantRole) -> None:
+    """Write the row of an account that has none, unless an invitation under way is about to."""
+    # The invitation goes with the row's being written, so it is asked for after the row.
+    if users.invitation(account.email) is None:
+        with suppress(repository.UserExistsError):  # somebody else was first
+            users.create(user_of(account, account.tenant_id, role, active=account.enabled))
+
+
+def _follow(users: UserRepository, row: User, account: Account, role: TenantRole) -> User | None:
+    """Write what is different in Cognito; return the row if there are tokens to void."""
+    after = next_version(row, {"email": _address(account, row), "role": role, "active": account.enabled})
+    if (after.role, after.active) != (row.role, row.active):
+        after = marked(after)
+        users.change(row, after, last_admin_may_go=True)
+        return after
+    if after is not row:
+        users.edit(row, after)
+    return None
+
+
+def _may_differ(row: User | None, account: Account | None, role: TenantRole | None) -> bool:
+    """Return whether a row seems to differ from the account, by what lists said, which may be old by now."""
+    if row is None or account is None:
+        return row is None or row.active
+    seen = (row.active, row.role, row.email)
+    return row.task_key != PENDING and seen != (account.enabled, role, _address(account, row))
+
+
+def _address(account: Account, row: User) -> str | None:
+    """Return the address for a row: the account's, unless nobody has proved yet that it is theirs."""
+    return account.email.lower() if account.email_verified else row.email
+
+
+def _is_active(tenant: Tenant | None) -> bool:
+    return tenant is not None and tenant.state is TenantState.ACTIVE
+
+
+def _tenants(tenant_id: str) -> TenantRepository:
+    return TenantRepository(aws.dynamodb(), os.environ["USERS_TABLE"], os.environ["TICKETS_TABLE"], tenant_id)
+
+
+def _users(tenant_id: str) -> UserRepository:
+    return UserRepository(aws.dynamodb(), os.environ["USERS_TABLE"], tenant_id)

@@ -1,0 +1,247 @@
+"""What is left of a tenant that is being deleted: found and erased page by page, as the erasure needs it.
+
+Everything is found again until it is gone: whatever leads to other items is erased after them. So an erasure that is
+cut off anywhere and started again ends the same.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import batched
+from typing import TYPE_CHECKING, Any, Final
+
+from ticketing.attributes import to_item
+from ticketing.identity import TENANT_ID
+from ticketing.tables import VersionConflictError
+from ticketing.users.claims import founder_key, name_key
+from ticketing.users.models import PENDING, Kind
+from ticketing.users.rows import list_key, user_key
+from ticketing.users.tenant_models import DeletionState, Tenant
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef, WriteRequestTypeDef
+
+PAGE: Final = 100
+"""How many users or tickets are erased before the receipt counts them."""
+
+_BATCH: Final = 25
+"""How many items BatchWriteItem takes."""
+
+_TRIES: Final = 6
+"""How often a batch is sent again for what DynamoDB did not get to, after 50 ms, 100 ms, ... 1.6 s."""
+
+type Key = Mapping[str, Any]
+"""PK and SK of an item, in DynamoDB's JSON."""
+
+
+class ThrottledError(Exception):
+    """DynamoDB did not get to all of a batch, however often it was asked."""
+
+
+class Remains:
+    """The items of one tenant in both tables."""
+
+    def __init__(self, client: DynamoDBClient, users_table: str, tickets_table: str, tenant_id: str) -> None:
+        if not TENANT_ID.fullmatch(tenant_id):
+            message = "a repository needs a tenant's id"
+            raise ValueError(message)
+        self._client = client
+        self._users = users_table
+        self._tickets = tickets_table
+        self._id = tenant_id
+        self._prefix = f"TENANT#{tenant_id}"
+
+    def people(self) -> Iterator[list[str]]:
+        """Yield the ids of the tenant's people, page by page."""
+        return self._user_ids(Kind.PERSON)
+
+    def api_keys(self) -> Iterator[list[str]]:
+        """Yield the ids of the tenant's API keys, page by page."""
+        return self._user_ids(Kind.API_KEY)
+
+    def erase_user(self, user_id: str) -> bool:
+        """Erase the row of a person or an API key and return whether it was there."""
+        key = to_item(user_key(self._id, user_id))
+        answer = self._client.delete_item(TableName=self._users, Key=key, ReturnValues="ALL_OLD")
+        return "Attributes" in answer
+
+    def invitations(self) -> Iterator[str]:
+        """Yield the addresses that invitations are under way to. They stand among the pending work of all tenants."""
+        query: QueryInputTypeDef = {
+            "TableName": self._users,
+            "IndexName": "byTask",
+            "KeyConditionExpression": "taskKey = :pending",
+            "FilterExpression": "begins_with(PK, :invitations)",
+            "ExpressionAttributeValues": to_item({":pending": PENDING, ":invitations": f"{self._prefix}#INVITATION#"}),
+        }
+        for page in self._pages(query):
+            yield from (item["email"]["S"] for item in page)
+
+    def erase_invitation(self, folded_email: str) -> None:
+        """Erase an invitation that is under way."""
+        key = to_item({"PK": f"{self._prefix}#INVITATION#{folded_email}", "SK": "INVITATION"})
+        self._client.delete_item(TableName=self._users, Key=key)
+
+    def tickets(self) -> Iterator[list[str]]:
+        """Yield the partition keys of the tenant's tickets, in the trash or not, page by page."""
+        query: QueryInputTypeDef = {
+            "TableName": self._tickets,
+            "IndexName": "byNumber",
+            "KeyConditionExpression": "tenantKey = :tenant",
+            "ExpressionAttributeValues": to_item({":tenant": f"{self._prefix}#TICKETS"}),
+            "Limit": PAGE,
+        }
+        for page in self._pages(query):
+            yield [item["PK"]["S"] for item in page]
+
+    def erase_ticket(self, partition: str) -> int | None:
+        """Erase a ticket with all that hangs on it; return the number of its events, or None if it is gone already.
+
+        The ticket goes last, as it leads to the rest, and only in the version that was read with the rest: a change
+        brings an event.
+
+        Raises
+        ------
+        VersionConflictError
+            The ticket changed meanwhile; it is still there.
+        """
+        query: QueryInputTypeDef = {
+            "TableName": self._tickets,
+            "KeyConditionExpression": "PK = :partition",
+            "ExpressionAttributeValues": to_item({":partition": partition}),
+            "ProjectionExpression": "PK, SK, version",
+            "ConsistentRead": True,
+        }
+        version: Any = None
+        rest: list[Key] = []
+        for page in self._pages(query):
+            for item in page:
+                if item["SK"]["S"] == "TICKET":
+                    version = item["version"]
+                else:
+                    rest.append({"PK": item["PK"], "SK": item["SK"]})
+        self._erase_all(rest)
+        if version is None:
+            return None
+        try:
+            self._client.delete_item(
+                TableName=self._tickets,
+                Key=to_item({"PK": partition, "SK": "TICKET"}),
+                ConditionExpression="version = :read",
+                ExpressionAttributeValues={":read": version},
+            )
+        except self._client.exceptions.ConditionalCheckFailedException as error:
+            raise VersionConflictError from error
+        return len([key for key in rest if key["SK"]["S"].startswith("EVENT#")])
+
+    def count(self, moment: str, erased: Mapping[str, int]) -> None:
+        """Add to the counts of the receipt (by their outside names), and write that there is progress.
+
+        A receipt that is complete stays as it is.
+        """
+        adding = ", ".join(f"#{name} :{name}" for name in erased)
+        try:
+            self._client.update_item(
+                TableName=self._users,
+                Key=self._receipt,
+                UpdateExpression="SET taskSince = :now" + (f" ADD {adding}" if adding else ""),
+                ConditionExpression="#state = :running",
+                ExpressionAttributeNames={"#state": "state"} | {f"#{name}": name for name in erased},
+                ExpressionAttributeValues=to_item(
+                    {":now": moment, ":running": DeletionState.RUNNING.value}
+                    | {f":{name}": number for name, number in erased.items()}
+                ),
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return
+
+    def finish(self, tenant: Tenant, moment: str) -> None:
+        """Give the tenant's claims up, then erase its item and complete the receipt, both or neither.
+
+        A claim that is another's by now stays: it was given up before.
+        """
+        for key in (name_key(tenant.name), founder_key(tenant.founded_by_id)):
+            self._give_up(key)
+        self._client.transact_write_items(
+            TransactItems=[
+                {
+                    "Delete": {
+                        "TableName": self._users,
+                        "Key": to_item({"PK": f"{self._prefix}#TENANT", "SK": "TENANT"}),
+                    }
+                },
+                {
+                    "Update": {
+                        "TableName": self._users,
+                        "Key": self._receipt,
+                        "UpdateExpression": "SET #state = :done, finishedAt = :now REMOVE taskKey, taskSince",
+                        "ConditionExpression": "#state = :running",
+                        "ExpressionAttributeNames": {"#state": "state"},
+                        "ExpressionAttributeValues": to_item(
+                            {
+                                ":running": DeletionState.RUNNING.value,
+                                ":done": DeletionState.DONE.value,
+                                ":now": moment,
+                            }
+                        ),
+                    }
+                },
+            ]
+        )
+
+    def _give_up(self, key: Mapping[str, str]) -> None:
+        try:
+            self._client.delete_item(
+                TableName=self._users,
+                Key=to_item(key),
+                ConditionExpression="tenantId = :tenant",
+                ExpressionAttributeValues=to_item({":tenant": self._id}),
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return
+
+    @property
+    def _receipt(self) -> dict[str, Any]:
+        return to_item({"PK": f"{self._prefix}#DELETION", "SK": "DELETION"})
+
+    def _user_ids(self, kind: Kind) -> Iterator[list[str]]:
+        query: QueryInputTypeDef = {
+            "TableName": self._users,
+            "IndexName": "byName",
+            "KeyConditionExpression": "tenantKey = :tenant",
+            "ExpressionAttributeValues": to_item({":tenant": list_key(self._id, kind)}),
+            "ProjectionExpression": "id",
+            "Limit": PAGE,
+        }
+        for page in self._pages(query):
+            yield [item["id"]["S"] for item in page]
+
+    def _pages(self, query: QueryInputTypeDef) -> Iterator[Sequence[Key]]:
+        """Yield the pages of a query to its end; one may be empty."""
+        while True:
+            answer = self._client.query(**query)
+            yield answer["Items"]
+            if "LastEvaluatedKey" not in answer:
+                return
+            query = {**query, "ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+    def _erase_all(self, keys: Sequence[Key]) -> None:
+        """Erase items of the tickets table.
+
+        Raises
+        ------
+        ThrottledError
+            Some are still there.
+        """
+        for batch in batched(keys, _BATCH, strict=False):
+            requests: Sequence[WriteRequestTypeDef] = [{"DeleteRequest": {"Key": key}} for key in batch]
+            for attempt in range(_TRIES):
+                answer = self._client.batch_write_item(RequestItems={self._tickets: requests})
+                requests = answer["UnprocessedItems"].get(self._tickets, [])  # type: ignore[assignment]
+                if not requests:
+                    break
+                time.sleep(0.05 * 2**attempt)
+            else:
+                raise ThrottledError

@@ -1,0 +1,375 @@
+"""Where people live: the only module that knows the expressions of their rows and invitations.
+
+Whoever becomes a user, or stops being one, does so in a transaction that looks at the tenant: it has to be active, and
+its count of admins goes along. docs/architecture.md has the whole layout.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from ticketing import cursors
+from ticketing.attributes import from_item, to_attribute, to_item
+from ticketing.errors import LastAdminError, TenantNotFoundError
+from ticketing.identity import TENANT_ID
+from ticketing.tables import Page, VersionConflictError, page_of, reasons
+from ticketing.users.models import PENDING, Invitation, Kind, User
+from ticketing.users.rows import list_key, name_start, user_from, user_item, user_key
+from ticketing.users.text import folded
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef, TransactWriteItemTypeDef
+
+    from ticketing.users.models import TenantRole
+
+_FILTERED_PAGE: Final = 400
+"""How many users a list page may read when a filter is left that no index serves; bounds its cost and time."""
+
+_SORTED_BY: Final = {"byName": "nameKey", "byEmail": "emailKey"}
+"""The indexes of people and their range keys; the partition key of both is `tenantKey`."""
+
+_POSITION = re.compile(r"(?s:.{0,300})\t[0-9a-f-]{36}")
+"""Where a page ends: the range key's value without what is the user's id in it, and the id."""
+
+
+class UserExistsError(Exception):
+    """There is a row for this user already; nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class UserFilter:
+    """Which people a list holds; None leaves a field open. `name` and `email` are what theirs starts with."""
+
+    role: TenantRole | None = None
+    active: bool | None = None
+    name: str | None = None
+    email: str | None = None
+
+    def __str__(self) -> str:
+        """Return the filter as the text that a cursor is bound to."""
+        return json.dumps((self.role, self.active, self.name, self.email))
+
+
+class UserRepository:
+    """The users of one tenant. It cannot be made without one, and every key it builds starts with it."""
+
+    def __init__(self, client: DynamoDBClient, table: str, tenant_id: str) -> None:
+        if not TENANT_ID.fullmatch(tenant_id):
+            message = "a repository needs a tenant's id"
+            raise ValueError(message)
+        self._client = client
+        self._table = table
+        self._id = tenant_id
+
+    def get(self, user_id: str) -> User | None:
+        """Return a user, person or API key, as last written (a consistent read), or None if there is none."""
+        answer = self._client.get_item(
+            TableName=self._table, Key=to_item(user_key(self._id, user_id)), ConsistentRead=True
+        )
+        return user_from(answer["Item"]) if "Item" in answer else None
+
+    def list(self, wanted: UserFilter, *, limit: int, cursor: str | None) -> Page[User]:
+        """Return one page of the people that match, by name, or by e-mail address where the filter has one.
+
+        A page is full unless it is the last. Role and activity, and a name beside an address, are filters that no index
+        serves: they are applied to at most 400 people a page, so such a page may be short and still name a next one.
+
+        Raises
+        ------
+        BadRequestError
+            The cursor was altered, or belongs to another tenant or filter.
+        """
+        scope = f"TENANT#{self._id} users {wanted}"
+        query = self._query_for(wanted)
+        sort_key = _SORTED_BY[query["IndexName"]]
+        if cursor is not None:
+            sorted_by, _, user_id = cursors.decode(cursor, scope=scope, shape=_POSITION).rpartition("\t")
+            query["ExclusiveStartKey"] = to_item(
+                user_key(self._id, user_id)
+                | {
+                    "tenantKey": list_key(self._id, Kind.PERSON),
+                    sort_key: f"{sorted_by}\t{user_id}" if sort_key == "nameKey" else sorted_by,
+                }
+            )
+        # One more than asked for tells whether there is a next page, without an empty one at the end.
+        query["Limit"] = _FILTERED_PAGE if "FilterExpression" in query else limit + 1
+        items, last = page_of(self._client, query, limit)
+        following = cursors.encode(_position(last, sort_key), scope=scope) if last else None
+        return Page([user_from(item) for item in items], following)
+
+    def everyone(self) -> Iterator[User]:
+        """Return all people of the tenant, as the index has them: moments behind the last writes."""
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            IndexName="byName",
+            KeyConditionExpression="tenantKey = :people",
+            ExpressionAttributeValues=to_item({":people": list_key(self._id, Kind.PERSON)}),
+        )
+        return (user_from(item) for page in pages for item in page["Items"])
+
+    def create(self, user: User, *, invitation: str | None = None) -> None:
+        """Write a new user, and delete the invitation of this address that led to it, all or nothing.
+
+        Raises
+        ------
+        UserExistsError
+            There is a row with this id.
+        TenantNotFoundError
+            The tenant is not there or being deleted.
+        VersionConflictError
+            Somebody else is writing the same at this moment.
+        """
+        put: TransactWriteItemTypeDef = {
+            "Put": {
+                "TableName": self._table,
+                "Item": to_item(user_item(user)),
+                "ConditionExpression": "attribute_not_exists(PK)",
+            }
+        }
+        invited = [] if invitation is None else [self._removal(invitation)]
+        try:
+            self._write(put, *invited, admins=int(user.counts_as_admin))
+        except self._client.exceptions.TransactionCanceledException as error:
+            if _is_refused(error, 1):
+                raise UserExistsError from error
+            raise
+
+    def edit(self, before: User, after: User) -> None:
+        """Write what a user may change of themselves, or an e-mail address, if `before` is still the row's version.
+
+        Raises
+        ------
+        VersionConflictError
+            The row changed or is gone since `before` was read.
+        """
+        change = self._change(before, after)["Update"]
+        try:
+            self._client.update_item(**change)
+        except self._client.exceptions.ConditionalCheckFailedException as error:
+            raise VersionConflictError from error
+
+    def change(self, before: User, after: User, *, last_admin_may_go: bool = False) -> None:
+        """Write a person's role and activity if `before` is still the row's version, and count the admins with it.
+
+        Raises
+        ------
+        LastAdminError
+            The tenant would be left without an active admin.
+        TenantNotFoundError
+            The tenant is not there or being deleted.
+        VersionConflictError
+            The row changed or is gone since `before` was read, or others are writing at this moment.
+        """
+        admins = int(after.counts_as_admin) - int(before.counts_as_admin)
+        try:
+            self._write(self._change(before, after), admins=admins, last_admin_may_go=last_admin_may_go)
+        except self._client.exceptions.TransactionCanceledException as error:
+            if _is_refused(error, 1):
+                raise VersionConflictError from error
+            raise
+
+    def settled(self, user: User) -> None:
+        """Take the marker off a row that Cognito was told of, if this is still the row's version.
+
+        Raises
+        ------
+        VersionConflictError
+            The row changed or is gone since it was read: Cognito may have been told what is not so any more.
+        """
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key=to_item(user_key(self._id, user.id)),
+                UpdateExpression="REMOVE taskKey, taskSince",
+                ConditionExpression="version = :told",
+                ExpressionAttributeValues=to_item({":told": user.version}),
+            )
+        except self._client.exceptions.ConditionalCheckFailedException as error:
+            raise VersionConflictError from error
+
+    def begin(self, invitation: Invitation) -> None:
+        """Write an invitation, in the place of an earlier one to the same address.
+
+        Raises
+        ------
+        TenantNotFoundError
+            The tenant is not there or being deleted.
+        VersionConflictError
+            Somebody else is writing the same at this moment.
+        """
+        item = self._invitation_key(invitation.email) | invitation.model_dump(mode="json", by_alias=True)
+        self._write({"Put": {"TableName": self._table, "Item": to_item(item)}}, admins=0)
+
+    def invitation(self, email: str) -> Invitation | None:
+        """Return the invitation under way to an address (a consistent read), or None if there is none."""
+        key = to_item(self._invitation_key(email))
+        answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
+        return Invitation.model_validate(from_item(answer["Item"])) if "Item" in answer else None
+
+    def drop(self, email: str) -> None:
+        """Delete an invitation under way; without one, do nothing."""
+        self._client.delete_item(TableName=self._table, Key=to_item(self._invitation_key(email)))
+
+    def correct_admins(self, counted: int, found: int) -> bool:
+        """Write how many admins were found, if the tenant still counts as many as before; return whether it did."""
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key=to_item(self._tenant_key),
+                UpdateExpression="SET admins = :found",
+                ConditionExpression="admins = :counted",
+                ExpressionAttributeValues=to_item({":counted": counted, ":found": found}),
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    def _write(self, *writes: TransactWriteItemTypeDef, admins: int, last_admin_may_go: bool = False) -> None:
+        """Write all or nothing, if the tenant is active and keeps an admin; the tenant is the transaction's first item.
+
+        Raises
+        ------
+        LastAdminError, TenantNotFoundError, VersionConflictError
+            No admin would be left; the tenant is not active; somebody else is writing one of the items.
+        TransactionCanceledException
+            The first write's own condition does not hold. This comes first: what then is decided anew may be no change.
+        """
+        try:
+            self._client.transact_write_items(
+                TransactItems=[self._count(admins, last_admin_may_go=last_admin_may_go), *writes]
+            )
+        except self._client.exceptions.TransactionCanceledException as error:
+            if _is_refused(error, 1):
+                raise
+            _raise_if_tenant_refused(error)
+            if any(reason.get("Code") == "TransactionConflict" for reason in reasons(error)):
+                raise VersionConflictError from error
+            raise
+
+    def _count(self, admins: int, *, last_admin_may_go: bool) -> TransactWriteItemTypeDef:
+        """Return the write that adds to the tenant's admins, or the check of the tenant if there is nothing to add."""
+        condition = "#state = :active"
+        values: dict[str, Any] = {":active": "ACTIVE"}
+        names = {"#state": "state"}
+        if admins < 0 and not last_admin_may_go:
+            condition += " AND admins > :one"
+            values[":one"] = 1
+        if admins == 0:
+            return {
+                "ConditionCheck": {
+                    "TableName": self._table,
+                    "Key": to_item(self._tenant_key),
+                    "ConditionExpression": condition,
+                    "ExpressionAttributeNames": names,
+                    "ExpressionAttributeValues": to_item(values),
+                }
+            }
+        return {
+            "Update": {
+                "TableName": self._table,
+                "Key": to_item(self._tenant_key),
+                "UpdateExpression": "ADD admins :admins",
+                "ConditionExpression": condition,
+                "ExpressionAttributeNames": names,
+                "ExpressionAttributeValues": to_item(values | {":admins": admins}),
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            }
+        }
+
+    def _change(self, before: User, after: User) -> Any:  # noqa: ANN401 - an update, alone or in a transaction
+        """Return the write of all that differs between two versions of a row, if the first is still there."""
+        old, new = user_item(before), user_item(after)
+        values = {name: value for name, value in new.items() if value != old[name]}
+        setting = ", ".join(f"#{name} = :{name}" for name, value in values.items() if value is not None)
+        removing = ", ".join(f"#{name}" for name, value in values.items() if value is None)
+        return {
+            "Update": {
+                "TableName": self._table,
+                "Key": to_item(user_key(self._id, after.id)),
+                "UpdateExpression": f"SET {setting}" + (f" REMOVE {removing}" if removing else ""),
+                "ConditionExpression": "#version = :before",
+                "ExpressionAttributeNames": {f"#{name}": name for name in values},
+                "ExpressionAttributeValues": {
+                    ":before": to_attribute(before.version),
+                    **{f":{name}": to_attribute(value) for name, value in values.items() if value is not None},
+                },
+            }
+        }
+
+    def _removal(self, email: str) -> TransactWriteItemTypeDef:
+        return {"Delete": {"TableName": self._table, "Key": to_item(self._invitation_key(email))}}
+
+    def _query_for(self, wanted: UserFilter) -> QueryInputTypeDef:
+        """Return the query of the narrowest index for a filter, with the rest of it as a filter expression."""
+        index = "byEmail" if wanted.email else "byName"
+        values: dict[str, Any] = {":people": list_key(self._id, Kind.PERSON)}
+        starts = {
+            "nameKey": name_start(wanted.name) if wanted.name else None,
+            "emailKey": folded(wanted.email) if wanted.email else None,
+        }
+        values |= {f":{name}": start for name, start in starts.items() if start}
+        conditions = {name: f"begins_with({name}, :{name})" for name, start in starts.items() if start}
+        by_key = [
+            "tenantKey = :people",
+            *([conditions.pop(_SORTED_BY[index])] if _SORTED_BY[index] in conditions else []),
+        ]
+        rest = {"role": wanted.role, "active": wanted.active}
+        values |= {f":{name}": value for name, value in rest.items() if value is not None}
+        conditions |= {name: f"#{name} = :{name}" for name, value in rest.items() if value is not None}
+        names = {f"#{name}": name for name, value in rest.items() if value is not None}
+        query: QueryInputTypeDef = {
+            "TableName": self._table,
+            "IndexName": index,
+            "KeyConditionExpression": " AND ".join(by_key),
+            "ExpressionAttributeValues": to_item(values),
+        }
+        if conditions:
+            query["FilterExpression"] = " AND ".join(conditions.values())
+        if names:
+            query["ExpressionAttributeNames"] = names
+        return query
+
+    @property
+    def _tenant_key(self) -> dict[str, str]:
+        return {"PK": f"TENANT#{self._id}#TENANT", "SK": "TENANT"}
+
+    def _invitation_key(self, email: str) -> dict[str, str]:
+        return {"PK": f"TENANT#{self._id}#INVITATION#{folded(email)}", "SK": "INVITATION"}
+
+
+def pending(client: DynamoDBClient, table: str, *, until: str) -> Iterator[dict[str, Any]]:
+    """Return the items of all tenants, in plain values, that are marked as pending since `until` or before."""
+    pages = client.get_paginator("query").paginate(
+        TableName=table,
+        IndexName="byTask",
+        KeyConditionExpression="taskKey = :pending AND taskSince <= :until",
+        ExpressionAttributeValues=to_item({":pending": PENDING, ":until": until}),
+    )
+    return (from_item(item) for page in pages for item in page["Items"])
+
+
+def _position(item: Mapping[str, Any], sort_key: str) -> str:
+    """Return where a page ends: the value sorted by, a tab, the user's id. A `nameKey` is just that."""
+    value: str = item[sort_key]["S"]
+    return value if sort_key == "nameKey" else f"{value}\t{item['PK']['S'].rpartition('#')[2]}"
+
+
+def _is_refused(error: ClientError, index: int) -> bool:
+    """Return whether a transaction was cancelled because this one of its items did not meet its condition."""
+    found = reasons(error)
+    return len(found) > index and found[index].get("Code") == "ConditionalCheckFailed"
+
+
+def _raise_if_tenant_refused(error: ClientError) -> None:
+    """Raise what it means that the transaction's first item, the tenant, did not meet its condition."""
+    if not _is_refused(error, 0):
+        return
+    if from_item(reasons(error)[0].get("Item") or {}).get("state") == "ACTIVE":
+        raise LastAdminError from error
+    raise TenantNotFoundError from error

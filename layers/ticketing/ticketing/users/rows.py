@@ -1,0 +1,51 @@
+"""How a user is stored: the keys of the row, and what it is found by. People and API keys are stored alike."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ticketing.attributes import from_item
+from ticketing.users.models import Kind, User
+from ticketing.users.text import folded
+
+_LONGEST: Final = 200
+"""Characters of a name in a key. DynamoDB takes 1,024 bytes there; of 100 characters, folding can make 3,300 bytes."""
+
+_LISTS: Final = {Kind.PERSON: "USERS", Kind.API_KEY: "API_KEYS"}
+
+
+def user_key(tenant_id: str, user_id: str) -> dict[str, str]:
+    """Return the key of a user's row."""
+    return {"PK": f"TENANT#{tenant_id}#USER#{user_id}", "SK": "USER"}
+
+
+def list_key(tenant_id: str, kind: Kind) -> str:
+    """Return the `tenantKey` that all people, or all API keys, of a tenant share."""
+    return f"TENANT#{tenant_id}#{_LISTS[kind]}"
+
+
+def name_start(name: str) -> str:
+    """Return what the `nameKey` of everybody starts with whose name starts like this."""
+    return folded(name)[:_LONGEST]
+
+
+def name_key(name: str, user_id: str) -> str:
+    """Return what a user is sorted by in lists. A tab comes before all that folded names hold: Jo before Jo Ann."""
+    return f"{name_start(name)}\t{user_id}"
+
+
+def user_item(user: User) -> dict[str, Any]:
+    """Return a user's whole row, in plain values; None for attributes that are not there."""
+    return (
+        user.model_dump(mode="json", by_alias=True)
+        | user_key(user.tenant_id, user.id)
+        | {
+            "tenantKey": list_key(user.tenant_id, user.kind),
+            "nameKey": name_key(user.name, user.id),
+            "emailKey": folded(user.email) if user.email else None,
+        }
+    )
+
+
+def user_from(item: Mapping[str, Any]) -> User:
+    """Return the user that a row of the table holds."""
+    return User.model_validate(from_item(item))

@@ -1,0 +1,143 @@
+"""Tenants, their settings and the receipts of their deletion, and the bodies that callers send, as pydantic models."""
+
+import re
+from enum import StrEnum
+from typing import Annotated, Final, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from ticketing.models import Body, Model, Priority, absent
+from ticketing.users.models import Name
+
+MOST_DOMAINS: Final = 50
+
+_DOMAIN = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}")
+
+
+def _domain(text: str) -> str:
+    """Return a domain name as it is compared; addresses are matched with what follows their `@`."""
+    domain = text.strip().lower()
+    if not _DOMAIN.fullmatch(domain):
+        message = "must be a domain name, such as example.com"
+        raise ValueError(message)
+    return domain
+
+
+def _each_once(domains: list[str]) -> list[str]:
+    return list(dict.fromkeys(domains))
+
+
+Domains = Annotated[
+    list[Annotated[str, AfterValidator(_domain)]], Field(max_length=MOST_DOMAINS), AfterValidator(_each_once)
+]
+Days = Annotated[int, Field(strict=True, ge=1, le=365)]
+
+
+class WhoMayCreate(StrEnum):
+    """Who may report tickets."""
+
+    EVERYBODY = "EVERYBODY"
+    AGENTS = "AGENTS"
+
+
+class TenantState(StrEnum):
+    """Whether a tenant is there, or on its way out. One that is gone has no item."""
+
+    ACTIVE = "ACTIVE"
+    DELETING = "DELETING"
+
+
+class DeletionState(StrEnum):
+    """How far a deletion is."""
+
+    RUNNING = "RUNNING"
+    DONE = "DONE"
+
+
+class TenantSettings(Model):
+    """What a tenant's admins have decided for it.
+
+    An empty list of domains allows all. Tickets stay resolved for `auto_close_days` before they are closed; None: for
+    ever.
+    """
+
+    default_priority: Priority = Priority.MEDIUM
+    who_may_create: WhoMayCreate = WhoMayCreate.EVERYBODY
+    allowed_email_domains: list[str] = []
+    auto_close_days: int | None = None
+
+
+class Tenant(Model):
+    """A tenant as it is stored, without the keys that store it. Times are RFC 3339 texts in UTC with milliseconds.
+
+    `admins` counts the active people who are admins; `task_key` says that API Gateway or Cognito has not heard of the
+    tenant yet.
+    """
+
+    id: str
+    name: str
+    state: TenantState
+    settings: TenantSettings
+    admins: int
+    founded_by_id: str
+    version: int
+    created_at: str
+    updated_at: str
+    task_key: str | None = None
+    task_since: str | None = None
+
+
+class TenantDeletion(Model):
+    """The receipt of a deletion: all that stays of a tenant. The counts tell what was erased at least.
+
+    `task_since` is when the deletion last made progress; it is there while the deletion runs.
+    """
+
+    tenant_id: str
+    tenant_name: str
+    requested_by_id: str
+    state: DeletionState
+    started_at: str
+    finished_at: str | None = None
+    tickets: int = 0
+    events: int = 0
+    users: int = 0
+    api_keys: int = 0
+    task_key: str | None = None
+    task_since: str | None = None
+
+
+class TenantCreate(Body):
+    """The body of createTenant."""
+
+    name: Name
+    admin_name: Name = absent()
+
+
+class SettingsUpdate(Body):
+    """The settings in the body of updateTenant; what is left out stays as it is."""
+
+    default_priority: Priority = absent()
+    who_may_create: WhoMayCreate = absent()
+    allowed_email_domains: Domains = absent()
+    auto_close_days: Days | None = None
+
+
+class TenantUpdate(Body):
+    """The body of updateTenant: at least one field; what is left out stays as it is."""
+
+    name: Name = absent()
+    settings: SettingsUpdate = absent()
+
+    @model_validator(mode="after")
+    def _names_something(self) -> Self:
+        if not self.model_fields_set:
+            message = "at least one field is needed"
+            raise ValueError(message)
+        return self
+
+
+class DeleteTenantQuery(Body):
+    """The query of deleteTenant: the tenant's name, so that nobody deletes one by mistake."""
+
+    name: str

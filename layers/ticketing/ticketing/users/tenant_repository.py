@@ -1,0 +1,233 @@
+"""Where a tenant lives: its item, its receipt once it is deleted, and what its settings leave on other items.
+
+Two settings decide over new tickets. They are copied onto the counter that every new ticket takes its number from, so
+that reporting a ticket reads no settings: `defaultPriority` and `creators`, each absent while it is the default. The
+days until a resolved ticket is closed stand on an item of their own, where the job that does it finds all tenants.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from ticketing.attributes import from_item, to_attribute, to_item
+from ticketing.identity import TENANT_ID
+from ticketing.models import Priority
+from ticketing.tables import VersionConflictError, reasons
+from ticketing.users.claims import NameTakenError, claim, name_key, put_new, unclaim
+from ticketing.users.models import PENDING
+from ticketing.users.tenant_models import (
+    DeletionState,
+    Tenant,
+    TenantDeletion,
+    TenantSettings,
+    TenantState,
+    WhoMayCreate,
+)
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+
+NOBODY: Final = "NOBODY"
+"""Who may report tickets in a tenant that is being deleted."""
+
+
+class TenantRepository:
+    """One tenant. It cannot be made without its id, and every key that it builds starts with it."""
+
+    def __init__(self, client: DynamoDBClient, users_table: str, tickets_table: str, tenant_id: str) -> None:
+        if not TENANT_ID.fullmatch(tenant_id):
+            message = "a repository needs a tenant's id"
+            raise ValueError(message)
+        self._client = client
+        self._users = users_table
+        self._tickets = tickets_table
+        self._id = tenant_id
+        self._prefix = f"TENANT#{tenant_id}"
+
+    def get(self) -> Tenant | None:
+        """Return the tenant as last written (a consistent read), being deleted or not, or None if there is none."""
+        item = self._read("TENANT")
+        return Tenant.model_validate(item) if item else None
+
+    def deletion(self) -> TenantDeletion | None:
+        """Return the receipt of the tenant's deletion (a consistent read), or None if nobody asked for one."""
+        item = self._read("DELETION")
+        return TenantDeletion.model_validate(item) if item else None
+
+    def item_of(self, tenant: Tenant) -> dict[str, Any]:
+        """Return the tenant's item, in plain values."""
+        return self._key("TENANT") | tenant.model_dump(mode="json", by_alias=True)
+
+    def update(self, before: Tenant, after: Tenant) -> None:
+        """Write a tenant's name and settings and all that follows from them, if `before` is still its version.
+
+        Raises
+        ------
+        NameTakenError
+            Another tenant has the new name; nothing was written.
+        VersionConflictError
+            The tenant changed, or is being deleted, since `before` was read.
+        """
+        settings = after.settings.model_dump(mode="json", by_alias=True)
+        changes = {"name": after.name, "settings": settings, "version": after.version, "updatedAt": after.updated_at}
+        writes = [self._change(before, changes)]
+        old, new = name_key(before.name), name_key(after.name)
+        if old != new:
+            writes += [claim(self._users, new, self._id), unclaim(self._users, old, self._id)]
+        writes += self._consequences(before.settings, after.settings)
+        try:
+            self._client.transact_write_items(TransactItems=writes)
+        except self._client.exceptions.TransactionCanceledException as error:
+            codes = [reason.get("Code") for reason in reasons(error)]
+            if codes[0] == "ConditionalCheckFailed" or "TransactionConflict" in codes:
+                raise VersionConflictError from error
+            if old != new and codes[1] == "ConditionalCheckFailed":
+                raise NameTakenError from error
+            raise
+
+    def begin_deletion(self, before: Tenant, receipt: TenantDeletion) -> None:
+        """Write that a tenant is being deleted, and the receipt, if `before` is still its version.
+
+        From here on nobody becomes a user of the tenant (all such writes look at its state), and nobody reports a
+        ticket in it (the counter says so).
+
+        Raises
+        ------
+        VersionConflictError
+            The tenant changed, or is being deleted already, since `before` was read.
+        """
+        changes = {
+            "state": TenantState.DELETING.value,
+            "version": before.version + 1,
+            "updatedAt": receipt.started_at,
+            "taskKey": None,
+            "taskSince": None,
+        }
+        item = self._key("DELETION") | receipt.model_dump(mode="json", by_alias=True)
+        writes: list[TransactWriteItemTypeDef] = [
+            self._change(before, changes),
+            _update(self._tickets, self._counter, {"creators": NOBODY}),
+            put_new(self._users, item),
+            {"Delete": {"TableName": self._users, "Key": to_item(self._key("AUTO_CLOSE"))}},
+        ]
+        try:
+            self._client.transact_write_items(TransactItems=writes)
+        except self._client.exceptions.TransactionCanceledException as error:
+            if {reason.get("Code") for reason in reasons(error)} & {"ConditionalCheckFailed", "TransactionConflict"}:
+                raise VersionConflictError from error
+            raise
+
+    def told(self) -> None:
+        """Take the marker off a tenant that API Gateway and Cognito have heard of now; one being deleted has none."""
+        try:
+            self._client.update_item(
+                TableName=self._users,
+                Key=to_item(self._key("TENANT")),
+                UpdateExpression="REMOVE taskKey, taskSince",
+                ConditionExpression="taskKey = :pending",
+                ExpressionAttributeValues=to_item({":pending": PENDING}),
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return
+
+    def touch_deletion(self, receipt: TenantDeletion, moment: str) -> None:
+        """Write that a deletion is taken up again now.
+
+        Raises
+        ------
+        VersionConflictError
+            It made progress meanwhile, or somebody else took it up.
+        """
+        try:
+            self._client.update_item(
+                TableName=self._users,
+                Key=to_item(self._key("DELETION")),
+                UpdateExpression="SET taskSince = :now",
+                ConditionExpression="#state = :running AND taskSince = :before",
+                ExpressionAttributeNames={"#state": "state"},
+                ExpressionAttributeValues=to_item(
+                    {":now": moment, ":running": DeletionState.RUNNING.value, ":before": receipt.task_since}
+                ),
+            )
+        except self._client.exceptions.ConditionalCheckFailedException as error:
+            raise VersionConflictError from error
+
+    def _read(self, kind: str) -> dict[str, Any] | None:
+        answer = self._client.get_item(TableName=self._users, Key=to_item(self._key(kind)), ConsistentRead=True)
+        return from_item(answer["Item"]) if "Item" in answer else None
+
+    def _change(self, before: Tenant, changes: Mapping[str, Any]) -> TransactWriteItemTypeDef:
+        """Return the write that sets values of the tenant (None removes), if it is active and still this version."""
+        return _update(
+            self._users,
+            self._key("TENANT"),
+            changes,
+            conditions=("#version = :before", "#state = :active"),
+            names={"#version": "version", "#state": "state"},
+            values={":before": before.version, ":active": TenantState.ACTIVE.value},
+        )
+
+    def _consequences(self, before: TenantSettings, after: TenantSettings) -> list[TransactWriteItemTypeDef]:
+        """Return the writes of what changed settings leave on other items."""
+        writes: list[TransactWriteItemTypeDef] = []
+        copies = _copies(after)
+        if copies != _copies(before):
+            writes.append(_update(self._tickets, self._counter, copies))
+        if after.auto_close_days != before.auto_close_days:
+            key = self._key("AUTO_CLOSE")
+            if after.auto_close_days is None:
+                writes.append({"Delete": {"TableName": self._users, "Key": to_item(key)}})
+            else:
+                task = {"taskKey": "AUTO_CLOSE", "taskSince": self._id}
+                item = key | task | {"tenantId": self._id, "days": after.auto_close_days}
+                writes.append({"Put": {"TableName": self._users, "Item": to_item(item)}})
+        return writes
+
+    @property
+    def _counter(self) -> dict[str, str]:
+        return {"PK": f"{self._prefix}#COUNTER", "SK": "TICKETS"}
+
+    def _key(self, kind: str) -> dict[str, str]:
+        return {"PK": f"{self._prefix}#{kind}", "SK": kind}
+
+
+def _copies(settings: TenantSettings) -> dict[str, str | None]:
+    """Return what the counter says of the settings; None stands for an absent attribute."""
+    priority, who = settings.default_priority, settings.who_may_create
+    return {
+        "defaultPriority": None if priority is Priority.MEDIUM else priority.value,
+        "creators": None if who is WhoMayCreate.EVERYBODY else who.value,
+    }
+
+
+def _update(  # noqa: PLR0913 - the parts of one write
+    table: str,
+    key: Mapping[str, str],
+    changes: Mapping[str, Any],
+    *,
+    conditions: Sequence[str] = (),
+    names: Mapping[str, str] | None = None,
+    values: Mapping[str, Any] | None = None,
+) -> TransactWriteItemTypeDef:
+    """Return the write that sets values of an item; None removes."""
+    kept = {name: value for name, value in changes.items() if value is not None}
+    setting = ", ".join(f"#{name} = :{name}" for name in kept)
+    removing = ", ".join(f"#{name}" for name in changes if name not in kept)
+    update: TransactWriteItemTypeDef = {
+        "Update": {
+            "TableName": table,
+            "Key": to_item(key),
+            "UpdateExpression": " ".join(
+                f"{verb} {what}" for verb, what in (("SET", setting), ("REMOVE", removing)) if what
+            ),
+            "ExpressionAttributeNames": {f"#{name}": name for name in changes} | dict(names or {}),
+        }
+    }
+    bound = {f":{name}": to_attribute(value) for name, value in kept.items()} | to_item(values or {})
+    if bound:
+        update["Update"]["ExpressionAttributeValues"] = bound
+    if conditions:
+        update["Update"]["ConditionExpression"] = " AND ".join(conditions)
+    return update

@@ -1,0 +1,101 @@
+"""Streams of tables as their consumers see them: what expires is on them, and what keeps failing is put aside.
+
+Streams are in memory only. What is on one when the process ends is lost, and consumers go on with what comes next.
+"""
+
+import math
+import threading
+from collections import Counter
+from types import ModuleType
+from typing import Any
+
+from local.emulator import MiniStack
+from local.patches import replace, require, rewrite
+
+_BY_DYNAMODB = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
+_REAPER = "dynamodb-ttl-reaper"
+
+type Record = dict[str, Any]
+
+
+def put_expiry_on_streams(emulator: MiniStack) -> None:
+    """Let the removal of an expired item reach its table's stream, marked as DynamoDB's own doing.
+
+    Raises
+    ------
+    EmulatorError
+        If what this builds on is not there.
+    """
+    dynamodb = emulator.dynamodb
+    remove = require(dynamodb, "_remove_item", "table", "pk_val", "sk_val")
+    build = require(dynamodb, "_build_change_record", "table", "event_name", "old_item", "new_item", "view_type")
+    emit = require(dynamodb, "_emit_stream_event", "table_name", "event_name", "old_item", "new_item", "replicate")
+
+    def remove_and_tell(table: Record, pk_val: str, sk_val: str) -> Record | None:
+        old: Record | None = remove(table, pk_val, sk_val)
+        if old is not None and _is_reaper():  # all others tell by themselves
+            emit(table["TableName"], "REMOVE", old, None)
+        return old
+
+    def build_and_mark(table: Record, event_name: str, old_item: object, new_item: object, view_type: str) -> Record:
+        record: Record = build(table, event_name, old_item, new_item, view_type)
+        return {**record, "userIdentity": _BY_DYNAMODB} if _is_reaper() else record
+
+    replace(dynamodb, "_remove_item", remove_and_tell)
+    replace(dynamodb, "_build_change_record", build_and_mark)
+
+
+def _is_reaper() -> bool:
+    return threading.current_thread().name == _REAPER
+
+
+def give_up_on_failing_batches(emulator: MiniStack) -> None:
+    """Let consumers report which records failed, and let a batch that keeps failing go to the failure destination.
+
+    The emulator takes such a report for a success, and repeats a batch for ever. Here all of the batch is repeated, as
+    consumers have to expect anyway, and put aside whole.
+
+    Raises
+    ------
+    EmulatorError
+        If what this builds on is not there.
+    """
+    service = emulator.lambda_service
+    require(service, "_execute_function", "func", "event")
+    require(service, "_send_ddb_stream_failure_record", "esm", "func_rec", "batch", "stream_arn", "result", "condition")
+    changes = {
+        "            result = _execute_function(func_rec, event)\n": (
+            "            result = _judged(esm, func_rec, batch, source_arn, _execute_function(func_rec, event))\n"
+        ),
+        # Positions outlive the process, records do not.
+        "pos = max(_dynamodb_stream_positions[esm_id], horizon)": (
+            "pos = min(max(_dynamodb_stream_positions[esm_id], horizon), end)"
+        ),
+    }
+    rewrite(service, "_poll_dynamodb_streams", changes, _judged=_Judge(service))
+
+
+class _Judge:
+    """Tells whether a batch is done with; counts its failures."""
+
+    def __init__(self, service: ModuleType) -> None:
+        self._service = service
+        self._failures = Counter[tuple[str, str]]()
+
+    def __call__(self, esm: Record, function: Record, batch: list[Record], stream_arn: str, result: Record) -> Record:
+        """Return the result that the emulator is to act upon."""
+        key = esm["UUID"], batch[0]["dynamodb"]["SequenceNumber"]
+        reported = (result.get("body") or {}).get("batchItemFailures") if not result.get("error") else None
+        if reported and "ReportBatchItemFailures" in esm["FunctionResponseTypes"]:
+            result = {**result, "error": True}
+        if not result.get("error"):
+            del self._failures[key]
+            return result
+        self._failures[key] += 1
+        if self._failures[key] <= esm.get("MaximumRetryAttempts", math.inf):
+            return result
+        del self._failures[key]
+        self._service._send_ddb_stream_failure_record(  # noqa: SLF001
+            esm, function, batch, stream_arn, result, "RetryAttemptsExhausted"
+        )
+        return {**result, "error": False}

@@ -1,0 +1,178 @@
+"""Requests for which the document promises an answer, and the world that they are made in."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from tests.callers import DOMAIN, TICKET, Accounts, OwnTenant, Tenant
+from tests.stack import Stack
+
+JSON = {"Content-Type": "application/json"}
+SOMEBODY = "11111111-1111-4111-8111-111111111111"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A request, and what the document says comes of it."""
+
+    operation: str
+    status: int
+    by: str | None = None
+    """Who sends it; left out, whoever the operation is for."""
+    given: "Callable[[World], str] | None" = None
+    """Prepares what the request is about and returns its path; left out, whatever the operation succeeds with."""
+    body: Any = None
+    """JSON, text, or what makes JSON of the world; left out, what the operation succeeds with."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    query: str = ""
+    code: str | None = None
+    """The error's code, where the status has several."""
+
+    def __str__(self) -> str:
+        return "-".join(str(part) for part in (self.operation, self.status, self.by, self.code) if part)
+
+
+@dataclass(frozen=True)
+class Valid:
+    """A request that succeeds, and with what status."""
+
+    method: str
+    given: "Callable[[World], str]"
+    body: Any = None
+    by: str = "admin"
+    suffix: str = ""
+    status: int = 200
+
+
+@dataclass
+class World:
+    """Everybody who may call, and what they call about. Made when first asked for, and then kept."""
+
+    stack: Stack
+    accounts: Accounts
+    acme: Tenant
+    found: Callable[[], OwnTenant]
+    made: dict[str, httpx.Client] = field(default_factory=dict)
+
+    def caller(self, name: str) -> httpx.Client:
+        """Return who is called this; a newcomer is always another one."""
+        if name not in self.made or name == "newcomer":
+            self.made[name] = getattr(self, f"_{name}")()
+        return self.made[name]
+
+    # --- Of the demo tenant
+
+    def _admin(self) -> httpx.Client:
+        return self.acme.admin
+
+    def _agent(self) -> httpx.Client:
+        return self.acme.agent
+
+    def _reporter(self) -> httpx.Client:
+        return self.acme.reporter
+
+    def _anonymous(self) -> httpx.Client:
+        return self.accounts.connect()
+
+    @cached_property
+    def reporter_id(self) -> str:
+        """The demo tenant's reporter."""
+        return str(self.acme.reporter.get("/v1/users/me").json()["id"])
+
+    @cached_property
+    def acme_name(self) -> str:
+        """What the demo tenant is called."""
+        return str(self.acme.admin.get("/v1/tenant").json()["name"])
+
+    def ticket(self, **headers: str) -> str:
+        """Make a ticket and return its path."""
+        return str(self.acme.reporter.post("/v1/tickets", json=TICKET, headers=headers).headers["Location"])
+
+    # --- Of a tenant of its own
+
+    @cached_property
+    def own(self) -> OwnTenant:
+        """A tenant with one admin, where only agents create tickets and only one domain is invited."""
+        own = self.found()
+        settings = {"whoMayCreate": "AGENTS", "allowedEmailDomains": [own.email.partition("@")[2]]}
+        own.admin.patch("/v1/tenant", json={"settings": settings})
+        return own
+
+    def _owner(self) -> httpx.Client:
+        return self.own.admin
+
+    def _member(self) -> httpx.Client:
+        return self.own.join("reporter")
+
+    def _key(self) -> httpx.Client:
+        """An API key that is an admin."""
+        answer = self.own.admin.post("/v1/api-keys", json={"name": "A key", "role": "admin"})
+        return self.accounts.connect(Authorization=f"Bearer {answer.json()['key']}")
+
+    def _without_a_role(self) -> httpx.Client:
+        return self._made_in_cognito(None, self.own.id)
+
+    def _unknown(self) -> httpx.Client:
+        """Somebody whom Cognito knows as of the tenant, and the tenant does not know yet."""
+        return self._made_in_cognito("reporter", self.own.id)
+
+    def _early(self) -> httpx.Client:
+        """Somebody of a tenant that API Gateway has not heard of yet."""
+        return self._made_in_cognito("admin", str(uuid4()))
+
+    def _made_in_cognito(self, role: str | None, tenant_id: str) -> httpx.Client:
+        cognito, pool_id = self.stack.client("cognito-idp"), self.stack.outputs["UserPoolId"]
+        email = f"{uuid4()}@{DOMAIN}"
+        attributes = {"email": email, "email_verified": "true", "custom:tenantId": tenant_id}
+        cognito.admin_create_user(
+            UserPoolId=pool_id,
+            Username=email,
+            MessageAction="SUPPRESS",
+            UserAttributes=[{"Name": name, "Value": value} for name, value in attributes.items()],
+        )
+        self.accounts.accept(email)
+        if role:
+            cognito.admin_add_user_to_group(UserPoolId=pool_id, Username=email, GroupName=role)
+        return self.accounts.caller(email)
+
+    # --- Of tenants that come and go
+
+    def _newcomer(self) -> httpx.Client:
+        return self.accounts.caller(self.accounts.sign_up())
+
+    def _founder(self) -> httpx.Client:
+        """Return somebody who has just founded a tenant, with the token of before."""
+        founder = self._newcomer()
+        founder.post("/v1/tenant", json={"name": f"Tenant {uuid4()}"})
+        return founder
+
+    @cached_property
+    def leaving(self) -> OwnTenant:
+        """A tenant that may be deleted."""
+        return self.found()
+
+    def _leaver(self) -> httpx.Client:
+        return self.leaving.admin
+
+    @cached_property
+    def gone(self) -> OwnTenant:
+        """A tenant whose item is gone while API Gateway still lets its people in, as in the minute after its end."""
+        gone = self.found()
+        key = {"PK": {"S": f"TENANT#{gone.id}#TENANT"}, "SK": {"S": "TENANT"}}
+        self.stack.client("dynamodb").delete_item(TableName=self.stack.outputs["UsersTableName"], Key=key)
+        return gone
+
+    def _ghost(self) -> httpx.Client:
+        return self.gone.admin
+
+    @cached_property
+    def left(self) -> OwnTenant:
+        """A tenant that `former` has deleted, to the end."""
+        return self.found()
+
+    def _former(self) -> httpx.Client:
+        return self.left.delete()

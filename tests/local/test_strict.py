@@ -1,0 +1,204 @@
+"""A stack deployed with TenantIsolation=strict: functions reach their caller's tenant only, and all works as usual."""
+
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import httpx
+import pytest
+from botocore.exceptions import ClientError
+from ministack.core.iam_evaluator import EvalContext, evaluate, parse_policy_document
+
+from local.settings import ACCOUNT_ID, REGION, STACK_NAME
+from tests.stack import Stack, launch
+from ticketing.isolation import session_policy
+
+# They serve nobody's tenant yet, the one in the path, or all; or make no call of DynamoDB.
+NOT_OF_A_TENANT = {
+    "AuthorizeFunction",
+    "CloseResolvedTicketsFunction",
+    "CreateTenantFunction",
+    "EraseTenantFunction",
+    "GetTenantDeletionFunction",
+    "PreflightFunction",
+    "PurgeTicketFunction",
+    "ReconcileUsersFunction",
+    "TransitionTicketFunction",
+}
+TICKET = {"title": "VPN drops", "description": "Every ten minutes."}
+
+
+@pytest.fixture(scope="module")
+def strict(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack on which nothing but the parameter was changed."""
+    copy = tmp_path_factory.mktemp("strict") / "state"
+    shutil.copytree(stack.state, copy, ignore=shutil.ignore_patterns("lock", "logs", "tmp"))
+    running = launch(copy)
+    try:
+        running.wait_until_ready()
+        isolate(running)
+        yield running
+    finally:
+        running.stop()
+
+
+def isolate(running: Stack) -> None:
+    """Update a deployed stack to strict isolation."""
+    cloudformation = running.client("cloudformation")
+
+    def stack() -> dict[str, Any]:
+        (found,) = cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"]
+        described: dict[str, Any] = found
+        return described
+
+    kept = [
+        {"ParameterKey": parameter["ParameterKey"], "UsePreviousValue": True}
+        for parameter in stack()["Parameters"]
+        if parameter["ParameterKey"] != "TenantIsolation"
+    ]
+    cloudformation.update_stack(
+        StackName=STACK_NAME,
+        UsePreviousTemplate=True,
+        Parameters=[*kept, {"ParameterKey": "TenantIsolation", "ParameterValue": "strict"}],
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+    )
+    deadline = time.monotonic() + 60
+    while stack()["StackStatus"] != "UPDATE_COMPLETE":
+        assert time.monotonic() < deadline, stack()
+        time.sleep(0.2)
+
+
+@pytest.fixture(scope="module")
+def callers(strict: Stack) -> Iterator[list[httpx.Client]]:
+    """An admin of each demo tenant."""
+    clients = [
+        httpx.Client(
+            base_url=strict.base_url,
+            headers={"Authorization": f"Bearer {strict.token(f'admin@{tenant}.example')}"},
+            timeout=30,
+        )
+        for tenant in ("acme", "globex")
+    ]
+    yield clients
+    for client in clients:
+        client.close()
+
+
+def functions(stack: Stack) -> dict[str, dict[str, Any]]:
+    """Return the configuration of each function, by its name in the template."""
+    resources = stack.client("cloudformation").describe_stack_resources(StackName=STACK_NAME)["StackResources"]
+    client = stack.client("lambda")
+    return {
+        resource["LogicalResourceId"]: client.get_function_configuration(FunctionName=resource["PhysicalResourceId"])
+        for resource in resources
+        if resource["ResourceType"] == "AWS::Lambda::Function"
+    }
+
+
+def use_all_of(caller: httpx.Client) -> None:
+    """Call the operations that read and write a tenant's data."""
+    me = caller.get("/v1/users/me").json()["id"]
+    ticket = caller.post("/v1/tickets", json=TICKET | {"assignedToId": me}).json()
+    url = f"/v1/tickets/{ticket['id']}"
+    key = caller.post("/v1/api-keys", json={"name": "K", "role": "agent"}).json()
+    name = caller.get("/v1/tenant").json()["name"]
+    answers = [
+        caller.get(url, params={"expand": "reporter"}),
+        caller.get("/v1/tickets", params={"expand": "assignedTo"}),
+        caller.patch(url, json={"title": "Changed", "assignedToId": None}),
+        caller.patch(url, json={"status": "OPEN", "assignedToId": me}),
+        caller.put(url, json=TICKET | {"status": "OPEN", "priority": "LOW", "type": "INCIDENT", "reporterId": me}),
+        caller.post(f"{url}/transitions", json={"to": "CLOSED"}),
+        caller.get(f"{url}/history", params={"expand": "actor"}),
+        caller.delete(url),
+        caller.post(f"{url}/restore"),
+        caller.patch("/v1/users/me", json={"locale": "pt"}),
+        caller.get("/v1/users", params={"name": "a"}),
+        caller.get(f"/v1/users/{key['id']}"),
+        caller.patch("/v1/tenant", json={"name": f"{name} & Co.", "settings": {"defaultPriority": "HIGH"}}),
+        caller.patch("/v1/tenant", json={"name": name}),
+        caller.get("/v1/api-keys"),
+        caller.get(f"/v1/api-keys/{key['id']}"),
+        caller.delete(f"/v1/api-keys/{key['id']}"),
+    ]
+    invited = caller.post("/v1/users", json={"email": f"strict-{me}@example.com", "role": "reporter"})
+    user = f"/v1/users/{invited.json()['id']}"
+    answers += [invited, caller.patch(user, json={"role": "agent"}), caller.delete(user)]
+    assert [answer.text for answer in answers if not answer.is_success] == []
+
+
+def test_every_function_of_a_tenant_may_assume_its_own_role_and_no_other(strict: Stack) -> None:
+    iam, deployed = strict.client("iam"), functions(strict)
+    roles = {
+        name: function["Environment"]["Variables"]["TENANT_ROLE"]
+        for name, function in deployed.items()
+        if "TENANT_ROLE" in function["Environment"]["Variables"]
+    }
+    assert set(deployed) - set(roles) == NOT_OF_A_TENANT
+    assert roles == {name: deployed[name]["Role"] for name in roles}
+
+    def assumed_by(role: str) -> set[str]:
+        """Return the functions whose own policies and the role's trust both let them assume it."""
+        trust = iam.get_role(RoleName=role.rpartition("/")[2])["Role"]["AssumeRolePolicyDocument"]
+        return {name for name, own in roles.items() if _may(own, role) and _trusts(trust, own)}
+
+    def _may(principal: str, role: str) -> bool:
+        name = principal.rpartition("/")[2]
+        documents = [
+            iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
+            for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]
+        ]
+        asked = EvalContext(principal, "AssumedRole", ACCOUNT_ID, "sts:AssumeRole", role, REGION)
+        return bool(evaluate(asked, [parse_policy_document(one) for one in documents]).decision == "Allow")
+
+    def _trusts(trust: dict[str, Any], principal: str) -> bool:
+        of_people = [one for one in trust["Statement"] if "AWS" in one["Principal"]]
+        asked = EvalContext(principal, "AssumedRole", ACCOUNT_ID, "sts:AssumeRole", "*", REGION)
+        document = {"Version": "2012-10-17", "Statement": of_people}
+        return bool(evaluate(asked, [parse_policy_document(document)]).decision == "Allow")
+
+    assert {name: assumed_by(role) for name, role in roles.items()} == {name: {name} for name in roles}
+
+
+def test_no_call_for_a_tenant_is_made_with_the_functions_own_credentials(
+    strict: Stack, callers: list[httpx.Client]
+) -> None:
+    before = len(strict.calls.read_text().splitlines())
+    for caller in callers:
+        use_all_of(caller)
+    lines = [json.loads(line) for line in strict.calls.read_text().splitlines()[before:]]
+    calls = {
+        (line["principal"], line.get("session", False))
+        for line in lines
+        if line["service"] == "dynamodb" and line["principal"].endswith("Function")
+    }
+    of_tenants = set(functions(strict)) - NOT_OF_A_TENANT - {"DeleteTenantFunction"}
+    assert {name for name, in_session in calls if in_session} == of_tenants
+    assert {name for name, in_session in calls if not in_session} <= NOT_OF_A_TENANT
+
+
+def test_a_session_is_refused_what_is_another_tenants(strict: Stack, callers: list[httpx.Client]) -> None:
+    acme, globex = (caller.get("/v1/users/me").json() for caller in callers)
+    role = functions(strict)["GetUserFunction"]["Environment"]["Variables"]["TENANT_ROLE"]
+    credentials = strict.client("sts").assume_role(
+        RoleArn=role, RoleSessionName="test", Policy=session_policy(acme["tenantId"])
+    )["Credentials"]
+    dynamodb = boto3.session.Session().client(
+        "dynamodb",
+        endpoint_url=strict.aws_endpoint,
+        region_name=REGION,
+        aws_access_key_id=credentials["AccessKeyId"],
+        aws_secret_access_key=credentials["SecretAccessKey"],
+        aws_session_token=credentials["SessionToken"],
+    )
+
+    def read(user: dict[str, Any]) -> Any:
+        key = {"PK": {"S": f"TENANT#{user['tenantId']}#USER#{user['id']}"}, "SK": {"S": "USER"}}
+        return dynamodb.get_item(TableName=strict.outputs["UsersTableName"], Key=key, ConsistentRead=True)
+
+    assert read(acme)["Item"]["id"] == {"S": acme["id"]}
+    with pytest.raises(ClientError, match="AccessDenied"):
+        read(globex)

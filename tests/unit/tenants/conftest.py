@@ -1,0 +1,252 @@
+"""Two tables, a user pool, a usage plan and a state machine on moto, and people to fill them with."""
+
+import json
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from botocore.exceptions import EndpointConnectionError
+from botocore.session import get_session
+from moto.dynamodb.models import DynamoDBBackend
+
+from tests.unit.support import MOMENT_TEXT, template
+from ticketing import aws
+from ticketing.attributes import from_item, to_item
+from ticketing.lifecycle import Role
+from ticketing.users.allowances import Allowances
+from ticketing.users.claims import founder_key, name_key
+from ticketing.users.models import Kind, User
+from ticketing.users.rows import user_item
+from ticketing.users.tenant_models import Tenant, TenantSettings, TenantState
+from ticketing.users.tenant_repository import TenantRepository
+
+USERS, TICKETS, PLAN = "tenants-users", "tenants-tickets", "stack-of-tests"
+
+
+@dataclass
+class Faults:
+    """What goes wrong between the functions and AWS: the call of this number, counted from 1."""
+
+    calls: list[str] = field(default_factory=list)
+    at: int | None = None
+    answer_only: bool = False
+    """The call is carried out, only its answer is lost."""
+
+    def watch(self, client: Any) -> None:
+        service = client.meta.service_model.service_id.hyphenize()
+        client.meta.events.register(f"before-call.{service}", self._before)
+        client.meta.events.register(f"after-call.{service}", self._after)
+
+    def _before(self, model: Any, **_: Any) -> None:
+        self.calls.append(model.name)
+        if not self.answer_only:
+            self._fail()
+
+    def _after(self, **_: Any) -> None:
+        if self.answer_only:
+            self._fail()
+
+    def _fail(self) -> None:
+        if len(self.calls) == self.at:
+            raise EndpointConnectionError(endpoint_url="https://aws.example")
+
+
+class World:
+    """All that tenants live on, and what is in it."""
+
+    def __init__(self, backend: DynamoDBBackend, pool_id: str, state_machine: str) -> None:
+        self._tables = backend.tables
+        self.dynamodb, self.cognito, self.apigateway = aws.dynamodb(), aws.cognito(), aws.apigateway()
+        self.stepfunctions = aws.stepfunctions()
+        self.pool_id = pool_id
+        self.state_machine = state_machine
+        self.faults = Faults()
+        for client in (self.dynamodb, self.cognito, self.apigateway, self.stepfunctions):
+            self.faults.watch(client)
+
+    def account(self, email: str, tenant_id: str = "", role: Role | None = None, *, verified: bool = True) -> str:
+        """Make an account in the user pool and return its id."""
+        attributes = {"email": email, "email_verified": str(verified).lower()}
+        if tenant_id:
+            attributes["custom:tenantId"] = tenant_id
+        user = self.cognito.admin_create_user(
+            UserPoolId=self.pool_id,
+            Username=email,
+            UserAttributes=[{"Name": name, "Value": value} for name, value in attributes.items()],
+            MessageAction="SUPPRESS",
+        )["User"]
+        user_id = next(one["Value"] for one in user["Attributes"] if one["Name"] == "sub")
+        if role:
+            self.cognito.admin_add_user_to_group(UserPoolId=self.pool_id, Username=email, GroupName=role.value)
+        return user_id
+
+    def tenant(self, tenant_id: str, name: str, founder_id: str = "nobody", **values: Any) -> Tenant:
+        """Make a tenant with its claims and its allowance."""
+        tenant = Tenant.model_validate(
+            {
+                "id": tenant_id,
+                "name": name,
+                "state": TenantState.ACTIVE,
+                "settings": TenantSettings(),
+                "admins": 1,
+                "foundedById": founder_id,
+                "version": 1,
+                "createdAt": MOMENT_TEXT,
+                "updatedAt": MOMENT_TEXT,
+            }
+        ).model_copy(update=values)
+        self.put(USERS, self.tenants(tenant_id).item_of(tenant))
+        self.put(USERS, name_key(name) | {"tenantId": tenant_id})
+        self.put(USERS, founder_key(founder_id) | {"tenantId": tenant_id})
+        self.put(TICKETS, {"PK": f"TENANT#{tenant_id}#COUNTER", "SK": "TICKETS", "lastNumber": 7})
+        Allowances(self.apigateway, PLAN).ensure(tenant_id)
+        return tenant
+
+    def user(self, tenant_id: str, user_id: str, kind: Kind = Kind.PERSON, role: Role = Role.ADMIN) -> None:
+        """Write the row of a user."""
+        user = User.model_validate(
+            {
+                "id": user_id,
+                "tenantId": tenant_id,
+                "kind": kind,
+                "name": "Somebody",
+                "email": None if kind is Kind.API_KEY else f"{user_id[:8]}@example.com",
+                "role": role,
+                "active": True,
+                "version": 1,
+                "createdAt": MOMENT_TEXT,
+                "updatedAt": MOMENT_TEXT,
+            }
+        )
+        self.put(USERS, user_item(user))
+
+    def person(self, tenant_id: str, email: str, role: Role = Role.ADMIN) -> str:
+        """Make an account with its row and return its id."""
+        user_id = self.account(email, tenant_id, role)
+        self.user(tenant_id, user_id, role=role)
+        return user_id
+
+    def api_key(self, tenant_id: str) -> None:
+        self.user(tenant_id, str(uuid4()), Kind.API_KEY)
+
+    def invitation(self, tenant_id: str, email: str) -> None:
+        """Write an invitation under way."""
+        pending = {"taskKey": "PENDING", "taskSince": MOMENT_TEXT}
+        key = {"PK": f"TENANT#{tenant_id}#INVITATION#{email}", "SK": "INVITATION"}
+        self.put(USERS, key | pending | {"tenantId": tenant_id, "email": email, "role": "agent", "invitedById": "x"})
+
+    def ticket(self, tenant_id: str, number: int, events: int = 2, **values: Any) -> str:
+        """Write a ticket and its events, as far as keys and versions go, and return its partition."""
+        partition = f"TENANT#{tenant_id}#TICKET#{number}"
+        key = {"PK": partition, "SK": "TICKET"}
+        found_by = {"tenantKey": f"TENANT#{tenant_id}#TICKETS", "number": number, "listKey": str(number)}
+        self.put(TICKETS, key | found_by | {"version": events} | values)
+        for version in range(1, events + 1):
+            self.put(TICKETS, {"PK": partition, "SK": f"EVENT#{version:010d}", "version": version})
+        return partition
+
+    def put(self, table: str, item: dict[str, Any]) -> None:
+        self.dynamodb.put_item(TableName=table, Item=to_item(item))
+
+    def tenants(self, tenant_id: str) -> TenantRepository:
+        return TenantRepository(self.dynamodb, USERS, TICKETS, tenant_id)
+
+    def items(self, table: str = USERS) -> dict[str, dict[str, Any]]:
+        """Return all that a table holds, in plain values, by partition and sort key."""
+        partitions = self._tables[table].items.values()
+        found = [from_item(deepcopy(one.to_json()["Attributes"])) for part in partitions for one in part.values()]
+        return {f"{item.pop('PK')} {item.pop('SK')}": item for item in found}
+
+    def accounts(self) -> dict[str, tuple[str, set[str]]]:
+        """Return tenant and groups of each account, by e-mail address."""
+        found = {}
+        for user in self.cognito.list_users(UserPoolId=self.pool_id)["Users"]:
+            values = {one["Name"]: one["Value"] for one in user["Attributes"]}
+            groups = self.cognito.admin_list_groups_for_user(UserPoolId=self.pool_id, Username=values["sub"])["Groups"]
+            found[values["email"]] = (values.get("custom:tenantId", ""), {group["GroupName"] for group in groups})
+        return found
+
+    def allowances(self) -> set[str]:
+        """Return the keys in the usage plan that exist."""
+        (plan,) = [plan for plan in self.apigateway.get_usage_plans()["items"] if plan["name"] == PLAN]
+        existing = {key["id"] for key in self.apigateway.get_api_keys()["items"]}
+        keys = self.apigateway.get_usage_plan_keys(usagePlanId=plan["id"])["items"]
+        return {key["name"] for key in keys if key["id"] in existing}
+
+    def executions(self) -> list[dict[str, Any]]:
+        """Return name and input of each execution that was started, in order."""
+        started = self.stepfunctions.list_executions(stateMachineArn=self.state_machine)["executions"]
+        return [
+            {
+                "name": one["name"],
+                "input": json.loads(self.stepfunctions.describe_execution(executionArn=one["executionArn"])["input"]),
+            }
+            for one in reversed(started)
+        ]
+
+    def empty(self) -> None:
+        """Take everything out."""
+        for table in (USERS, TICKETS):
+            self._tables[table].items.clear()
+        for user in self.cognito.list_users(UserPoolId=self.pool_id)["Users"]:
+            self.cognito.admin_delete_user(UserPoolId=self.pool_id, Username=user["Username"])
+        for key in self.apigateway.get_api_keys()["items"]:
+            self.apigateway.delete_api_key(apiKey=key["id"])
+
+
+@dataclass(frozen=True)
+class Place:
+    """What is made once for all tests, as making it takes long."""
+
+    backend: DynamoDBBackend
+    pool_id: str
+
+
+@pytest.fixture(scope="package")
+def place(moto_backend: DynamoDBBackend) -> Place:
+    """Make both tables as template.yaml defines them, the user pool and the usage plan."""
+    session = get_session()
+    session.set_credentials("testing", "testing")
+    session.set_config_variable("region", "us-east-1")
+    client: Any = session.create_client("dynamodb")
+    resources = template()["Resources"]
+    taken = ("AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes", "KeySchema")
+    for name, resource in ((USERS, "UsersTable"), (TICKETS, "TicketsTable")):
+        properties = resources[resource]["Properties"]
+        client.create_table(TableName=name, **{part: properties[part] for part in taken})
+    cognito: Any = session.create_client("cognito-idp")
+    attribute = {"AttributeDataType": "String", "Mutable": True}
+    pool = cognito.create_user_pool(
+        PoolName="people",
+        UsernameAttributes=["email"],
+        Schema=[{"Name": name, **attribute} for name in ("tenantId", "tokensValidFrom")],
+    )["UserPool"]
+    for role in ("admin", "agent", "reporter"):
+        cognito.create_group(UserPoolId=pool["Id"], GroupName=role)
+    apigateway: Any = session.create_client("apigateway")
+    apigateway.create_usage_plan(name=PLAN)
+    return Place(moto_backend, pool["Id"])
+
+
+@pytest.fixture
+def world(place: Place, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Return a place without tenants, as the functions find it."""
+    machine = aws.stepfunctions().create_state_machine(
+        name=f"deletion-{uuid4()}",
+        definition=json.dumps({"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}),
+        roleArn="arn:aws:iam::123456789012:role/deletion",
+    )
+    names = {
+        "USERS_TABLE": USERS,
+        "TICKETS_TABLE": TICKETS,
+        "USER_POOL_ID": place.pool_id,
+        "USAGE_PLAN_NAME": PLAN,
+        "TENANT_DELETION": machine["stateMachineArn"],
+    }
+    for name, value in names.items():
+        monkeypatch.setenv(name, value)
+    world = World(place.backend, place.pool_id, machine["stateMachineArn"])
+    world.empty()
+    return world

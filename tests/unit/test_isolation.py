@@ -1,0 +1,302 @@
+"""Strict isolation: what a tenant's session may reach, and how sessions are had. STS and the tables are moto's."""
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, ConnectTimeoutError
+from ministack.core.iam_evaluator import EvalContext, evaluate, parse_policy_document
+from moto.dynamodb.models import DynamoDBBackend
+
+from local.iam_view import dynamodb_accesses
+from tests.unit.conftest import Clock
+from tests.unit.support import ADMIN, AGENT_ID, MOMENT_TEXT, TABLE, TICKET_ID, USERS_TABLE, a_ticket, an_event, stored
+from ticketing import aws, isolation
+from ticketing.attributes import to_item
+from ticketing.errors import ServiceUnavailableError
+from ticketing.isolation import session_policy
+from ticketing.people import People
+from ticketing.queries import TicketFilter
+from ticketing.repository import TicketRepository
+from ticketing.users.api_keys import ApiKeyCreate, ApiKeyRepository, new_api_key
+
+ROLE = "arn:aws:iam::123456789012:role/tickets-GetTicketRole-1A2B3C"
+ARN = "arn:aws:dynamodb:us-east-1:123456789012:table/{}"
+_FIRST_EQUALS = re.compile(r"\w+ = (:\w+)")
+
+type Call = tuple[str, dict[str, Any]]
+
+
+def leading_keys(action: str, request: dict[str, Any]) -> Iterator[list[str]]:
+    """Yield the partition keys that each access of a request names, as IAM sees them; none for a scan."""
+    if action == "TransactWriteItems":
+        for member in request["TransactItems"]:
+            (detail,) = member.values()
+            yield [(detail.get("Key") or detail["Item"])["PK"]["S"]]
+    elif action == "BatchGetItem":
+        for wanted in request["RequestItems"].values():
+            yield [key["PK"]["S"] for key in wanted["Keys"]]
+    elif action == "Query":  # of the table or of the index, whichever is asked
+        match = _FIRST_EQUALS.match(request["KeyConditionExpression"])
+        assert match
+        yield [request["ExpressionAttributeValues"][match[1]]["S"]]
+    elif action == "Scan":
+        yield []
+    else:
+        yield [(request.get("Key") or request["Item"])["PK"]["S"]]
+
+
+def allowed(tenant_id: str, action: str, request: dict[str, Any]) -> bool:
+    """Return whether every access of a request is within what a tenant's session policy leaves of `*`."""
+    accesses = dynamodb_accesses(action, request, ARN)
+    verdicts = []
+    for access, keys in zip(accesses, leading_keys(action, request), strict=True):
+        context = EvalContext(
+            principal_arn="arn:aws:sts::123456789012:assumed-role/x/y",
+            principal_type="AssumedRole",
+            principal_account="123456789012",
+            action=str(access["action"]),
+            resource_arn=str(access["resource"]),
+            region="us-east-1",
+            service_context={"dynamodb:leadingkeys": keys} if keys else {},
+        )
+        everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+        policies = [parse_policy_document(everything)]
+        session = [parse_policy_document(session_policy(tenant_id))]
+        verdicts.append(evaluate(context, policies, session).decision == "Allow")
+    return all(verdicts)
+
+
+def recorded(client: Any) -> list[Call]:
+    """Return the list that the client's calls from now on are put into."""
+    calls: list[Call] = []
+
+    def record(params: dict[str, Any], model: Any, **_kwargs: Any) -> None:
+        calls.append((model.name, json.loads(params["body"])))
+
+    client.meta.events.register("before-call.dynamodb", record)
+    return calls
+
+
+def do_everything(client: Any, tenant_id: str) -> list[Call]:
+    """Do what the repositories do for a tenant, and return their calls."""
+    tenant = {"PK": f"TENANT#{tenant_id}#TENANT", "SK": "TENANT", "state": "ACTIVE"}
+    client.put_item(TableName=USERS_TABLE, Item=to_item(tenant))
+    calls = recorded(client)
+    tickets = TicketRepository(client, TABLE, tenant_id)
+    ticket = stored(client, a_ticket(tenant_id=tenant_id))
+    tickets.get(TICKET_ID)
+    later = ticket.model_copy(update={"title": "T", "version": 2})
+    tickets.update(ticket, later, an_event(later))
+    tickets.history(TICKET_ID, limit=1, cursor=None)
+    for wanted in (TicketFilter(), TicketFilter(reporter_id=AGENT_ID), TicketFilter(assigned_to_id="none")):
+        tickets.list(wanted, limit=1, cursor=None)
+    People(client, USERS_TABLE, tenant_id).known([AGENT_ID])
+    caller = type(ADMIN)(ADMIN.user_id, tenant_id, ADMIN.role)
+    api_keys = ApiKeyRepository(client, USERS_TABLE, tenant_id)
+    key, _ = new_api_key(ApiKeyCreate.model_validate({"name": "K", "role": "agent"}), caller, TICKET_ID)
+    api_keys.create(key)
+    api_keys.get(TICKET_ID)
+    api_keys.list(limit=1, cursor=None)
+    api_keys.revoke(TICKET_ID, now=MOMENT_TEXT)
+    return calls
+
+
+# --- the policy ------------------------------------------------------------------------------------------------------
+
+
+def test_a_session_reaches_all_that_the_repositories_do_for_its_tenant(dynamodb: Any) -> None:
+    calls = do_everything(dynamodb, "acme")
+    assert {name for name, _ in calls} >= {"GetItem", "UpdateItem", "Query", "BatchGetItem", "TransactWriteItems"}
+    assert [call for call in calls if not allowed("acme", *call)] == []
+
+
+@pytest.mark.parametrize("other", ["globex", "acm", "acme1", "acme-", "ACME", "a", "cme"])
+def test_a_session_reaches_nothing_of_another_tenant(dynamodb: Any, other: str) -> None:
+    calls = do_everything(dynamodb, "acme")
+    assert [call for call in calls if allowed(other, *call)] == []
+
+
+GET = {"TableName": TABLE, "Key": {"PK": {"S": "TENANT#acme#TICKET#1"}, "SK": {"S": "TICKET"}}}
+
+
+def transaction(*partitions: str) -> dict[str, Any]:
+    tables = (TABLE, USERS_TABLE)
+    writes = [
+        {"Put": {"TableName": tables[i % 2], "Item": {"PK": {"S": partition}, "SK": {"S": "X"}}}}
+        for i, partition in enumerate(partitions)
+    ]
+    return {"TransactItems": writes}
+
+
+@pytest.mark.parametrize(
+    ("partitions", "whole"),
+    [
+        (["TENANT#acme#TICKET#1", "TENANT#acme#USER#1"], True),
+        (["TENANT#acme#TENANT", "NAME#globex"], True),
+        (["TENANT#acme#TICKET#1", "TENANT#globex#USER#1"], False),
+        (["TENANT#globex#TICKET#1", "TENANT#acme#USER#1"], False),
+        (["TENANT#acme#TENANT", "FOUNDER#1"], False),
+        (["TENANT#acme"], False),
+        (["TENANT#*#TICKET#1"], False),
+        (["xTENANT#acme#TICKET#1"], False),
+    ],
+)
+def test_each_member_of_a_transaction_counts(partitions: list[str], whole: bool) -> None:  # noqa: FBT001
+    assert allowed("acme", "TransactWriteItems", transaction(*partitions)) is whole
+
+
+def test_a_batch_is_refused_for_one_foreign_key() -> None:
+    keys = [{"PK": {"S": f"TENANT#{tenant}#USER#1"}, "SK": {"S": "USER"}} for tenant in ("acme", "globex")]
+    assert allowed("acme", "BatchGetItem", {"RequestItems": {USERS_TABLE: {"Keys": keys[:1]}}})
+    assert not allowed("acme", "BatchGetItem", {"RequestItems": {USERS_TABLE: {"Keys": keys}}})
+
+
+@pytest.mark.parametrize("index", [None, "byChange", "byName"])
+def test_a_query_counts_by_the_key_of_the_index_it_asks(index: str | None) -> None:
+    def query(partition: str) -> dict[str, Any]:
+        values = {":p": {"S": partition}}
+        named = {} if index is None else {"IndexName": index}
+        asked = {"TableName": TABLE, "KeyConditionExpression": "tenantKey = :p", "ExpressionAttributeValues": values}
+        return asked | named
+
+    assert allowed("acme", "Query", query("TENANT#acme#TICKETS"))
+    assert not allowed("acme", "Query", query("TENANT#globex#TICKETS"))
+    assert not allowed("acme", "Query", query("PENDING"))
+
+
+def test_what_names_no_key_is_refused() -> None:
+    assert not allowed("acme", "Scan", {"TableName": TABLE})
+    assert not allowed("acme", "Scan", {"TableName": TABLE, "IndexName": "byChange"})
+
+
+def test_a_session_is_for_items_alone() -> None:
+    (statement,) = json.loads(session_policy("acme"))["Statement"]
+    assert {action.partition(":")[0] for action in statement["Action"]} == {"dynamodb"}
+    assert not {action for action in statement["Action"] if "*" in action or "Table" in action or "Scan" in action}
+
+
+@pytest.mark.parametrize("tenant_id", ["", "*", "a*", "a?", "a#b", "${aws:username}", "ä", "a\n", "x" * 65])
+def test_what_is_no_tenants_id_gets_no_policy(tenant_id: str) -> None:
+    with pytest.raises(ValueError, match="tenant"):
+        session_policy(tenant_id)
+
+
+def test_the_longest_policy_is_well_below_what_sts_takes() -> None:
+    assert len(session_policy("x" * 64)) < 2_048 / 2
+
+
+# --- the sessions ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def strict(monkeypatch: pytest.MonkeyPatch, moto_backend: DynamoDBBackend) -> list[dict[str, Any]]:
+    """Switch strict isolation on, and return the list that each request to STS is put into."""
+    assert set(moto_backend.tables) == {TABLE, USERS_TABLE}
+    asked: list[dict[str, Any]] = []
+    monkeypatch.setenv("TENANT_ROLE", ROLE)
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "tickets-GetTicketFunction-1A2B3C")
+    aws.sts().meta.events.register("provide-client-params.sts.AssumeRole", lambda params, **_: asked.append(params))
+    return asked
+
+
+def token_of(client: Any) -> str:
+    """Return the session token that a client sends with a call."""
+    sent: list[Any] = []
+    client.meta.events.register("before-send.dynamodb.GetItem", lambda request, **_: sent.append(request.headers))
+    client.get_item(**GET)
+    token: bytes = sent[0]["X-Amz-Security-Token"]
+    return token.decode()
+
+
+def test_without_a_tenant_role_all_tenants_share_one_client(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aws, "sts", lambda: pytest.fail("nobody asked for strict isolation"))
+    assert aws.dynamodb_for("acme") is aws.dynamodb_for("globex") is dynamodb
+
+
+def test_a_tenants_client_has_credentials_of_its_own(strict: list[dict[str, Any]], dynamodb: Any) -> None:
+    acme, globex = aws.dynamodb_for("acme"), aws.dynamodb_for("globex")
+    assert len({id(client) for client in (acme, globex, dynamodb)}) == 3
+    assert token_of(acme) != token_of(globex)
+    assert [json.loads(request.pop("Policy")) for request in strict] == [
+        json.loads(session_policy(tenant_id)) for tenant_id in ("acme", "globex")
+    ]
+    assert (
+        strict == [{"RoleArn": ROLE, "RoleSessionName": "tickets-GetTicketFunction-1A2B3C", "DurationSeconds": 900}] * 2
+    )
+
+
+def test_credentials_are_kept_until_five_minutes_before_their_end(strict: list[dict[str, Any]], time: Clock) -> None:
+    time.set(datetime.now(UTC))
+    first = aws.dynamodb_for("acme")
+    time.forward(minutes=9, seconds=55)
+    assert aws.dynamodb_for("acme") is first
+    time.forward(seconds=10)
+    second = aws.dynamodb_for("acme")
+    assert second is not first
+    assert token_of(second) != token_of(first)
+    assert len(strict) == 2
+
+
+def test_the_tenant_not_used_for_longest_is_let_go(
+    strict: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(isolation, "MOST", 2)
+    clients = {tenant_id: aws.dynamodb_for(tenant_id) for tenant_id in ("a", "b")}
+    assert aws.dynamodb_for("a") is clients["a"]
+    aws.dynamodb_for("c")
+    assert aws.dynamodb_for("a") is clients["a"]
+    assert len(strict) == 3
+    assert aws.dynamodb_for("b") is not clients["b"]
+    assert len(strict) == 4
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        ClientError({"Error": {"Code": "AccessDenied", "Message": "No."}}, "AssumeRole"),
+        ClientError({"Error": {"Code": "Throttling", "Message": "Rate exceeded"}}, "AssumeRole"),
+        ConnectTimeoutError(endpoint_url="https://sts"),
+    ],
+    ids=str,
+)
+def test_without_credentials_nothing_falls_back_to_the_shared_client(
+    strict: list[dict[str, Any]], failure: Exception
+) -> None:
+    failures = [failure]
+
+    def fail(**_kwargs: Any) -> None:
+        if failures:
+            raise failures.pop()
+
+    aws.sts().meta.events.register("before-call.sts.AssumeRole", fail)
+    with pytest.raises(ServiceUnavailableError):
+        aws.dynamodb_for("acme")
+    assert aws.dynamodb_for("acme") is not aws.dynamodb()  # and the next one has a new try
+    assert len(strict) == 2
+
+
+def test_credentials_that_ran_out_are_not_used_when_there_are_no_new_ones(
+    strict: list[dict[str, Any]], time: Clock
+) -> None:
+    time.set(datetime.now(UTC))
+    aws.dynamodb_for("acme")
+
+    def fail(**_kwargs: Any) -> None:
+        raise ConnectTimeoutError(endpoint_url="https://sts")
+
+    aws.sts().meta.events.register("before-call.sts.AssumeRole", fail)
+    time.now += timedelta(minutes=16)
+    with pytest.raises(ServiceUnavailableError):
+        aws.dynamodb_for("acme")
+    assert len(strict) == 2
+
+
+def test_nobody_gets_credentials_for_what_is_no_tenant(strict: list[dict[str, Any]]) -> None:
+    for tenant_id in ("", "*", "a#b"):
+        with pytest.raises(ValueError, match="tenant"):
+            aws.dynamodb_for(tenant_id)
+    assert strict == []

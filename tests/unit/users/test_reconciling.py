@@ -1,0 +1,319 @@
+"""Table and Cognito brought together: what was cut off, and what was changed by hand."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from moto.backends import get_backend
+from moto.core.models import DEFAULT_ACCOUNT_ID
+
+from functions.users import deactivate_user, invite_user, reconcile_users, update_user
+from tests.unit.conftest import Clock
+from tests.unit.support import ADMIN, MOMENT, MOMENT_TEXT, Context, api_event, send
+from tests.unit.users.conftest import PLAN, World
+from ticketing import aws
+from ticketing.lifecycle import Role
+from ticketing.tables import VersionConflictError
+from ticketing.users import reconciliation
+from ticketing.users.allowances import usage_key
+from ticketing.users.directory import TENANT
+from ticketing.users.models import Kind
+from ticketing.users.reconciliation import UnreconciledError
+from ticketing.users.tenant_models import TenantState
+
+VOID = int(MOMENT.timestamp()) + 1
+
+
+@pytest.fixture(autouse=True)
+def usage_plan(world: World) -> Iterator[None]:  # noqa: ARG001 - it is moto that has to run
+    """Keep the usage plan that tenants' allowances are in."""
+    plan = aws.apigateway().create_usage_plan(name=PLAN)
+    yield
+    aws.apigateway().delete_usage_plan(usagePlanId=plan["id"])
+    get_backend("apigateway")[DEFAULT_ACCOUNT_ID]["us-east-1"].keys.clear()
+
+
+def reconcile(*, everything: bool = False) -> dict[str, int]:
+    event = {"everything": True} if everything else {}
+    done: dict[str, int] = reconcile_users.handler(event, Context())
+    return done
+
+
+def patch(user_id: str, body: Any) -> int:
+    return send(update_user.handler, api_event("PATCH", f"/v1/users/{user_id}", caller=ADMIN, body=body)).status
+
+
+def invite(email: str = "ben@acme.example", role: str = "agent") -> int:
+    body = {"email": email, "role": role}
+    return send(invite_user.handler, api_event("POST", "/v1/users", caller=ADMIN, body=body)).status
+
+
+# --- what is pending -------------------------------------------------------------------------------------------------
+
+
+def test_a_change_that_cognito_did_not_hear_of_is_finished(world: World, time: Clock) -> None:
+    ben, cleo = world.person("Ben"), world.person("Cleo")
+    world.fails("AdminListGroupsForUser")
+    assert patch(ben.id, {"role": "reporter"}) == 503
+    event = api_event("DELETE", f"/v1/users/{cleo.id}", caller=ADMIN)
+    assert send(deactivate_user.handler, event).status == 503
+    world.works_again("AdminListGroupsForUser")
+
+    time.forward(seconds=59)
+    assert reconcile() == {}, "a request may be at it still"
+    time.forward(seconds=1)
+    assert reconcile() == {"pending": 2}
+    assert world.groups(ben.id) == {"reporter"}
+    assert world.void_before(ben.id) == int(time.now.timestamp()) + 1
+    assert not world.enabled(cleo.id)
+    assert (world.now(ben).task_key, world.now(cleo).task_key) == (None, None)
+    assert reconcile() == {}
+
+
+@pytest.mark.parametrize("operation", ["AdminCreateUser", "AdminAddUserToGroup", "AdminUpdateUserAttributes"])
+def test_an_invitation_that_was_cut_off_is_finished(world: World, time: Clock, operation: str) -> None:
+    world.fails(operation)
+    assert invite() == 503
+    world.works_again(operation)
+    time.forward(minutes=1)
+    assert reconcile() == {"pending": 1}
+    account = world.accounts.account("ben@acme.example")
+    assert account is not None
+    row = world.users.get(account.id)
+    assert row is not None
+    assert (row.role, row.name, world.groups(row.id)) == (Role.AGENT, "ben", {"agent"})
+    assert world.users.invitation("ben@acme.example") is None
+
+
+def test_an_invitation_whose_address_others_took_meanwhile_is_given_up(world: World, time: Clock) -> None:
+    world.fails("AdminCreateUser")
+    assert invite() == 503
+    world.works_again("AdminCreateUser")
+    taken = world.account("ben@acme.example", "globex", Role.REPORTER)
+    time.forward(minutes=1)
+    assert reconcile() == {"pending": 1}
+    assert world.users.invitation("ben@acme.example") is None
+    assert world.attribute(taken, TENANT) == "globex"
+
+
+def test_the_pending_of_a_tenant_that_goes_is_left_to_its_erasure(world: World, time: Clock) -> None:
+    ben = world.person("Ben")
+    world.fails("AdminListGroupsForUser")
+    world.fails("AdminCreateUser")
+    assert (patch(ben.id, {"role": "reporter"}), invite("cleo@acme.example")) == (503, 503)
+    world.works_again("AdminListGroupsForUser")
+    world.works_again("AdminCreateUser")
+    world.tenant(state=TenantState.DELETING)
+    world.accounts.release(ben.id)
+    time.forward(minutes=1)
+    reconcile()
+    assert (world.attribute(ben.id, TENANT) or "", world.groups(ben.id)) == ("", set())
+    assert world.accounts.account("cleo@acme.example") is None
+
+
+def test_tenants_being_founded_and_deleted_are_passed_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    passed: list[tuple[str, str]] = []
+    for step in ("finish_founding", "resume_deletion"):
+        monkeypatch.setattr(reconciliation, step, lambda tenant_id, step=step: passed.append((step, tenant_id)))
+    world.tenant("globex", task_key="PENDING", task_since=MOMENT_TEXT)
+    world.put({"PK": "TENANT#initech#DELETION", "SK": "DELETION", "taskKey": "PENDING", "taskSince": MOMENT_TEXT})
+    assert reconcile() == {"pending": 2}
+    assert sorted(passed) == [("finish_founding", "globex"), ("resume_deletion", "initech")]
+
+
+def test_one_that_fails_does_not_stop_the_others_and_is_not_hushed_up(world: World, time: Clock) -> None:
+    people = [world.person(name) for name in ("Ada", "Ben", "Cleo")]
+    world.fails("AdminListGroupsForUser")
+    for person in people:
+        assert patch(person.id, {"role": "reporter"}) == 503
+    world.works_again("AdminListGroupsForUser")
+    world.put({"PK": "TENANT#acme#USER#broken", "SK": "USER", "taskKey": "PENDING", "taskSince": "2026"})
+    time.forward(minutes=1)
+    with pytest.raises(UnreconciledError, match="1 of 4"):
+        reconcile()
+    assert [world.groups(person.id) for person in people] == [{"reporter"}] * 3
+
+
+def test_two_runs_at_once(world: World, time: Clock) -> None:
+    ben = world.person("Ben")
+    world.fails("AdminListGroupsForUser")
+    patch(ben.id, {"role": "reporter"})
+    world.works_again("AdminListGroupsForUser")
+    world.fails("AdminCreateUser")
+    invite("cleo@acme.example", "admin")
+    world.works_again("AdminCreateUser")
+    time.forward(minutes=1)
+    world.before("AdminRemoveUserFromGroup", reconcile)
+    world.before("AdminAddUserToGroup", reconcile)
+    reconcile()
+    account = world.accounts.account("cleo@acme.example")
+    assert account is not None
+    assert (world.groups(ben.id), world.groups(account.id)) == ({"reporter"}, {"admin"})
+    assert world.admins() == 2
+    assert reconcile() == {}
+
+
+# --- everything ------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_together_is_left_alone(world: World) -> None:
+    people = [world.person("Ada", Role.ADMIN), world.person("Ben"), world.person("Cleo", Role.REPORTER)]
+    key = world.row(ADMIN.user_id, "Importer", Role.ADMIN, kind=Kind.API_KEY, email=None)
+    assert reconcile(everything=True) == {"tenant": 1}
+    assert [world.now(person) for person in [*people, key]] == [*people, key]
+    assert not {"UpdateItem", "TransactWriteItems", "AdminUpdateUserAttributes"} & set(world.asked)
+
+
+def test_a_tenant_has_its_allowance(world: World) -> None:
+    world.person("Ada", Role.ADMIN)
+    for _ in range(2):
+        reconcile(everything=True)
+        keys = aws.apigateway().get_api_keys(includeValues=True)["items"]
+        assert [key["value"] for key in keys] == [usage_key("acme")]
+
+
+def test_somebody_made_by_hand_gets_a_row(world: World) -> None:
+    world.person("Ada", Role.ADMIN)
+    zoe = world.account("zoe@acme.example", "acme", Role.ADMIN, name="Zoe Quinn")
+    yan = world.account("yan.li@acme.example", "acme", Role.AGENT)
+    nobody = world.account("none@acme.example", "acme", None)
+    newcomer = world.account("new@acme.example", None, None)
+    assert reconcile(everything=True) == {"tenant": 1, "user": 3}
+    row = world.users.get(zoe)
+    assert row is not None
+    assert (row.name, row.email, row.role, row.active) == ("Zoe Quinn", "zoe@acme.example", Role.ADMIN, True)
+    row = world.users.get(yan)
+    assert row is not None
+    assert (row.name, row.role) == ("yan.li", Role.AGENT)
+    assert (world.users.get(nobody), world.users.get(newcomer)) == (None, None)
+    assert world.admins() == 2
+
+
+def test_somebody_who_is_just_being_invited_is_left_to_that(world: World) -> None:
+    world.person("Ada", Role.ADMIN)
+    world.before("AdminUpdateUserAttributes", lambda: reconcile(everything=True))
+    assert invite() == 201
+
+
+@pytest.mark.parametrize("role", [Role.REPORTER, Role.ADMIN])
+def test_a_role_changed_by_hand_is_taken_over_and_voids_tokens(world: World, time: Clock, role: Role) -> None:
+    world.person("Ada", Role.ADMIN)
+    ben = world.person("Ben")
+    world.cognito.admin_remove_user_from_group(UserPoolId=world.pool_id, Username=ben.id, GroupName="agent")
+    world.cognito.admin_add_user_to_group(UserPoolId=world.pool_id, Username=ben.id, GroupName=role.value)
+    time.set(MOMENT)
+    assert reconcile(everything=True) == {"tenant": 1, "user": 1}
+    row = world.now(ben)
+    assert (row.role, row.version, row.task_key, row.tokens_valid_from) == (role, 2, None, VOID)
+    assert (world.groups(ben.id), world.void_before(ben.id)) == ({role.value}, VOID)
+    assert world.admins() == 1 + (role is Role.ADMIN)
+
+
+def test_somebody_disabled_by_hand_is_inactive_even_the_last_admin(world: World) -> None:
+    ada = world.person("Ada", Role.ADMIN)
+    world.cognito.admin_disable_user(UserPoolId=world.pool_id, Username=ada.id)
+    reconcile(everything=True)
+    assert (world.now(ada).active, world.admins()) == (False, 0)
+    world.cognito.admin_enable_user(UserPoolId=world.pool_id, Username=ada.id)
+    reconcile(everything=True)
+    assert (world.now(ada).active, world.admins()) == (True, 1)
+
+
+@pytest.mark.parametrize(
+    ("verified", "email", "version"), [("true", "benno@acme.example", 2), ("false", "ben@acme.example", 1)]
+)
+def test_an_address_is_taken_over_once_it_is_proved(world: World, verified: str, email: str, version: int) -> None:
+    world.person("Ada", Role.ADMIN)
+    account = world.account("Benno@acme.example", "acme", Role.AGENT, email_verified=verified)
+    ben = world.row(account, "Ben")
+    reconcile(everything=True)
+    row = world.stored(ben.id)
+    assert row is not None
+    assert (row["email"], row["emailKey"], row["version"]) == (email, email, version)
+    assert world.void_before(ben.id) is None
+
+
+def test_what_is_pending_counts_as_it_is_in_the_table(world: World, time: Clock) -> None:
+    world.person("Ada", Role.ADMIN)
+    ben = world.person("Ben")
+    world.fails("AdminListGroupsForUser")
+    patch(ben.id, {"role": "reporter"})
+    world.works_again("AdminListGroupsForUser")
+    time.forward(seconds=1)
+    reconcile(everything=True)
+    assert world.now(ben).role is Role.REPORTER
+    time.forward(minutes=1)
+    reconcile(everything=True)
+    assert world.groups(ben.id) == {"reporter"}
+
+
+@pytest.mark.parametrize("moved", [True, False])
+def test_somebody_whose_account_is_gone_or_elsewhere_is_inactive(world: World, *, moved: bool) -> None:
+    world.person("Ada", Role.ADMIN)
+    ben = world.person("Ben", Role.ADMIN)
+    world.tenant(admins=2)
+    world.tenant("globex")
+    world.accounts.remove(ben.id)
+    if moved:
+        ben = world.row(world.account("ben@globex.example", "globex", Role.AGENT), "Ben", Role.ADMIN)
+    reconcile(everything=True)
+    assert (world.now(ben).active, world.now(ben).task_key) == (False, None)
+    if moved:
+        assert world.attribute(ben.id, TENANT) == "globex"
+        assert world.enabled(ben.id)
+
+
+def test_a_wrong_count_of_admins_is_corrected(world: World) -> None:
+    world.person("Ada", Role.ADMIN)
+    world.person("Ben", Role.ADMIN)
+    world.person("Cleo", Role.ADMIN, active=True)
+    world.tenant(admins=7)
+    reconcile(everything=True)
+    assert world.admins() == 3
+
+
+def test_accounts_of_tenants_that_are_not_there(world: World) -> None:
+    """A tenant that goes, one that is gone, and names that are none."""
+    going = world.account("a@going.example", "going", Role.AGENT)
+    world.tenant("going", state=TenantState.DELETING)
+    gone = world.account("a@gone.example", "gone", Role.AGENT)
+    receipt = {
+        "tenantId": "gone",
+        "tenantName": "Gone",
+        "requestedById": "x",
+        "state": "DONE",
+        "startedAt": MOMENT_TEXT,
+    }
+    world.put({"PK": "TENANT#gone#DELETION", "SK": "DELETION"} | receipt)
+    odd = [world.account(f"{n}@odd.example", name, Role.AGENT) for n, name in enumerate(["never-was", "a#b", "*"])]
+    assert reconcile(everything=True) == {"tenant": 5}
+    assert world.accounts.account(gone) is None
+    assert all(world.accounts.account(user_id) for user_id in [going, *odd])
+
+
+def test_an_account_that_was_released_meanwhile_stays(world: World) -> None:
+    gone = world.account("a@gone.example", "gone", Role.AGENT)
+    receipt = {
+        "tenantId": "gone",
+        "tenantName": "Gone",
+        "requestedById": "x",
+        "state": "DONE",
+        "startedAt": MOMENT_TEXT,
+    }
+    world.put({"PK": "TENANT#gone#DELETION", "SK": "DELETION"} | receipt)
+    world.before("AdminGetUser", lambda: world.accounts.release(gone))
+    reconcile(everything=True)
+    assert world.accounts.account(gone) is not None
+
+
+def test_a_race_against_a_request_is_decided_anew(world: World) -> None:
+    world.person("Ada", Role.ADMIN)
+    ben = world.person("Ben")
+    world.cognito.admin_disable_user(UserPoolId=world.pool_id, Username=ben.id)
+    world.before("TransactWriteItems", lambda: patch(ben.id, {"role": "reporter"}))
+    reconcile(everything=True)
+    row = world.now(ben)
+    assert (row.role, row.active, row.task_key) == (Role.REPORTER, True, None)
+    assert (world.groups(ben.id), world.enabled(ben.id)) == ({"reporter"}, True)
+    with pytest.raises(VersionConflictError):
+        world.users.settled(ben)
