@@ -8,6 +8,7 @@ import math
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 from local.control_plane import action_of
 from local.emulator import MiniStack
@@ -16,8 +17,11 @@ from local.patches import replace, require
 from local.settings import ACCOUNT_ID, REGION, STACK_NAME
 
 _TABLE_ARN = f"arn:aws:dynamodb:{REGION}:{ACCOUNT_ID}:table/{{}}"
-# Where the JSON protocols name what a call is about.
-_RESOURCE_FIELDS = ("stateMachineArn", "TopicArn", "QueueUrl", "KeyId", "UserPoolId", "SecretId", "Name")
+# Where the JSON protocols name what a call is about, and what its ARN is.
+_RESOURCES = {
+    "stateMachineArn": "{}",
+    "UserPoolId": f"arn:aws:cognito-idp:{REGION}:{ACCOUNT_ID}:userpool/{{}}",
+}
 _READ_UNIT_BYTES = 4096
 
 type Response = tuple[int, dict[str, str], bytes]
@@ -71,34 +75,69 @@ class Recorder:
                 _machine.reset(token)
 
         replace(stepfunctions, "_run_execution", run)
+        call_function = require(stepfunctions, "_call_lambda", "func_ref", "event")
+
+        def call_and_record(func_ref: str, event: object) -> object:
+            # Beside the service, unlike all other calls.
+            principal = self._principal(_machine.get())
+            if principal is not None:
+                access: Access = {"action": "lambda:InvokeFunction", "resource": func_ref}
+                self._write(principal, "lambda", "Invoke", accesses=[access])
+            return call_function(func_ref, event)
+
+        replace(stepfunctions, "_call_lambda", call_and_record)
 
     def _recording(self, service: str, handler: Any) -> Any:  # noqa: ANN401 (handlers of the emulator)
         async def handle(
             method: str, path: str, headers: dict[str, str], body: bytes, query_params: dict[str, list[str]]
         ) -> Response:
             caller = _machine.get() or self._emulator.router.extract_access_key_id(headers, query_params)
-            if caller not in self._names:
-                self._names = self._logical_ids()  # something new was deployed, or it is nobody of the stack
             session = self._emulator.sts._sessions.get(caller)  # noqa: SLF001
-            principal = self._names.get(session["SourceAccessKeyId"] if session else caller)
+            principal = self._principal(session["SourceAccessKeyId"] if session else caller)
             if principal is not None and service == "dynamodb":
                 body = json.dumps({"ReturnConsumedCapacity": "TOTAL", **json.loads(body or b"{}")}).encode()
             response: Response = await handler(method, path, headers, body, query_params)
             if principal is None:
                 return response
             action = action_of(headers, body, query_params) or f"{method} {path}"
-            line = {
-                "principal": principal,
-                "service": service,
-                "action": action,
-                "session": session is not None,
-                "accesses": self._accesses(service, action, headers, body),
-                "capacity": self._capacity(action, body, response[2]) if service == "dynamodb" else 0.0,
-            }
-            self._file.write(json.dumps(line) + "\n")
+            self._write(
+                principal,
+                service,
+                action,
+                accesses=self._accesses(service, method, path, headers, body),
+                session=session is not None,
+                capacity=self._capacity(action, body, response[2]) if service == "dynamodb" else 0.0,
+            )
             return response
 
         return handle
+
+    def _write(  # noqa: PLR0913 (the fields of a line)
+        self,
+        principal: str,
+        service: str,
+        action: str,
+        *,
+        accesses: list[Access],
+        session: bool = False,
+        capacity: float = 0.0,
+    ) -> None:
+        """Write a line: who called what, by credentials of a session of its own or not, and how IAM sees it."""
+        line = {
+            "principal": principal,
+            "service": service,
+            "action": action,
+            "session": session,
+            "accesses": accesses,
+            "capacity": capacity,
+        }
+        self._file.write(json.dumps(line) + "\n")
+
+    def _principal(self, name: str) -> str | None:
+        """Return what a function or state machine of the stack, by its deployed name, is called in the template."""
+        if name not in self._names:
+            self._names = self._logical_ids()  # something new was deployed, or it is nobody of the stack
+        return self._names.get(name)
 
     def _logical_ids(self) -> dict[str, str]:
         """Map the names of the stack's functions and state machines to their names in the template."""
@@ -122,13 +161,16 @@ class Recorder:
         return float(sum(table["CapacityUnits"] for table in tables))
 
     @staticmethod
-    def _accesses(service: str, action: str, headers: dict[str, str], body: bytes) -> list[Access]:
-        if "x-amz-target" not in headers:
-            return [{"action": f"{service}:{action}", "resource": "*"}]
+    def _accesses(service: str, method: str, path: str, headers: dict[str, str], body: bytes) -> list[Access]:
+        action = action_of(headers, body, {})
+        if service == "apigateway":  # whose actions are the methods of HTTP
+            return [{"action": f"apigateway:{method}", "resource": f"arn:aws:apigateway:{REGION}::{path}"}]
+        if service == "sts":
+            return [{"action": f"sts:{action}", "resource": parse_qs(body.decode()).get("RoleArn", ["*"])[0]}]
         request = json.loads(body or b"{}")
         if service == "dynamodb":
             return dynamodb_accesses(action, request, _TABLE_ARN)
-        resource = next((request[field] for field in _RESOURCE_FIELDS if field in request), "*")
+        resource = next((arn.format(request[field]) for field, arn in _RESOURCES.items() if field in request), "*")
         return [{"action": f"{service}:{action}", "resource": resource}]
 
 

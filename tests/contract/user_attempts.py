@@ -29,6 +29,10 @@ def the_last_admin(world: World) -> str:
     return f"/v1/users/{world.own.admin.get('/v1/users/me').json()['id']}"
 
 
+def the_ghost(world: World) -> str:
+    return f"/v1/users/{world.gone.admin.get('/v1/users/me').json()['id']}"
+
+
 def an_api_key_as_a_user(world: World) -> str:
     return f"/v1/users/{an_api_key(world).rpartition('/')[2]}"
 
@@ -130,6 +134,8 @@ ATTEMPTS = [
     Attempt("updateTenant", 404, by="ghost", code="tenant_not_found"),
     Attempt("deleteTenant", 404, by="ghost", code="tenant_not_found"),
     Attempt("inviteUser", 404, by="ghost", code="tenant_not_found"),
+    Attempt("updateUser", 404, "ghost", the_ghost, code="tenant_not_found"),
+    Attempt("deactivateUser", 404, "ghost", the_ghost, code="tenant_not_found"),
     Attempt("createApiKey", 404, by="ghost", code="tenant_not_found"),
     # Users
     Attempt("inviteUser", 200, given=invited_before, body={"email": INVITED_TWICE, "role": "agent"}),

@@ -28,6 +28,8 @@ NOT_OF_A_TENANT = {
     "ReconcileUsersFunction",
     "TransitionTicketFunction",
 }
+SESSION_TOKEN = "FwoGZX"
+"""How the emulator's session tokens begin, as those of AWS do."""
 TICKET = {"title": "VPN drops", "description": "Every ten minutes."}
 
 
@@ -186,6 +188,7 @@ def test_a_session_is_refused_what_is_another_tenants(strict: Stack, callers: li
     credentials = strict.client("sts").assume_role(
         RoleArn=role, RoleSessionName="test", Policy=session_policy(acme["tenantId"])
     )["Credentials"]
+    assert credentials["SessionToken"].startswith(SESSION_TOKEN)
     dynamodb = boto3.session.Session().client(
         "dynamodb",
         endpoint_url=strict.aws_endpoint,
@@ -202,3 +205,11 @@ def test_a_session_is_refused_what_is_another_tenants(strict: Stack, callers: li
     assert read(acme)["Item"]["id"] == {"S": acme["id"]}
     with pytest.raises(ClientError, match="AccessDenied"):
         read(globex)
+
+
+def test_no_credentials_of_a_session_are_logged(strict: Stack, callers: list[httpx.Client]) -> None:
+    """Secrets are looked for everywhere by tests/integration/test_secrets.py; sessions are here alone."""
+    assert [caller.get("/v1/tickets/x").status_code for caller in callers] == [404, 404]
+    logs = "".join(file.read_text(errors="replace") for file in (strict.state / "logs").iterdir())
+    assert "getTicket" in logs
+    assert SESSION_TOKEN not in logs

@@ -30,6 +30,7 @@ from ticketing.request import Request
 # What AWS answers when it is the one that is busy or ill: worth another try, by botocore first and then by the caller.
 _TRANSIENT = frozenset(
     {
+        "InternalErrorException",
         "InternalServerError",
         "LimitExceededException",
         "ProvisionedThroughputExceededException",
@@ -37,6 +38,7 @@ _TRANSIENT = frozenset(
         "ServiceUnavailable",
         "ThrottlingException",
         "TooManyRequestsException",
+        "TransactionConflictException",
         "TransactionInProgressException",
     }
 )

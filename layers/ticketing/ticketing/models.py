@@ -15,6 +15,13 @@ from ticketing.lifecycle import Status
 
 NO_NUL = r"^[^\x00]*$"
 UUID = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
+# An address as HTML has it, so ASCII, with a dot in its domain.
+EMAIL = (
+    r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}"
+    r"@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)+$"
+)
+# A BCP 47 tag, as far as it is used for people.
+LOCALE = r"^[A-Za-z]{2,3}(-[0-9A-Za-z]{2,8})*$"
 
 Id = Annotated[str, StringConstraints(pattern=UUID, to_lower=True)]
 Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=NO_NUL)]

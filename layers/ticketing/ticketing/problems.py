@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from ticketing.models import NO_NUL, UUID
+from ticketing.models import EMAIL, LOCALE, NO_NUL, UUID
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -15,7 +15,14 @@ if TYPE_CHECKING:
 _ALTERNATIVE = re.compile(r"constrained-str|literal\[.*\]")
 _MOST = 50
 _CHOICE = re.compile(r"'([A-Za-z_]+)'")
+_PATTERNS = {
+    EMAIL: "must be an e-mail address",
+    LOCALE: "must be a language tag, such as pt-PT",
+    NO_NUL: "must not contain the character NUL",
+    UUID: "must be a UUID",
+}
 _WORDS = {
+    "bool_type": "must be true or false",
     "dict_type": "must be a JSON object",
     "extra_forbidden": "can not be given here",
     "missing": "is missing",
@@ -39,10 +46,8 @@ def _what(problem: ErrorDetails) -> str:
     match problem["type"]:
         case "enum" | "literal_error":
             return f"must be one of {', '.join(_CHOICE.findall(context['expected']))}"
-        case "string_pattern_mismatch" if context["pattern"] == UUID:
-            return "must be a UUID"
-        case "string_pattern_mismatch" if context["pattern"] == NO_NUL:
-            return "must not contain the character NUL"
+        case "string_pattern_mismatch" if context["pattern"] in _PATTERNS:
+            return _PATTERNS[context["pattern"]]
         case kind if kind in _WORDS:
             return _WORDS[kind]
     return problem["msg"].removeprefix("Value error, ")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -52,12 +54,16 @@ def reasons(error: ClientError) -> list[dict[str, Any]]:
 def until_written[T](attempt: Callable[[], T]) -> T:
     """Return what the attempt returns, trying it again while it raises VersionConflictError.
 
+    Between tries it waits for up to 10, 20, 40, 80 ms, by chance: callers who met once shall not meet again.
+
     Raises
     ------
     ConflictError
         The race was lost every time.
     """
-    for _ in range(ATTEMPTS):
+    for tried in range(ATTEMPTS):
+        if tried:
+            time.sleep(random.uniform(0, 0.005 * 2**tried))  # noqa: S311 - nothing is to be kept secret
         try:
             return attempt()
         except VersionConflictError:

@@ -11,7 +11,7 @@ from botocore.exceptions import EndpointConnectionError
 from botocore.session import get_session
 from moto.dynamodb.models import DynamoDBBackend
 
-from tests.unit.support import MOMENT_TEXT, template
+from tests.unit.support import MOMENT_TEXT, TABLE, USERS_TABLE
 from ticketing import aws
 from ticketing.attributes import from_item, to_item
 from ticketing.lifecycle import Role
@@ -22,7 +22,7 @@ from ticketing.users.rows import user_item
 from ticketing.users.tenant_models import Tenant, TenantSettings, TenantState
 from ticketing.users.tenant_repository import TenantRepository
 
-USERS, TICKETS, PLAN = "tenants-users", "tenants-tickets", "stack-of-tests"
+USERS, TICKETS, PLAN = USERS_TABLE, TABLE, "stack-of-tests"
 
 
 @dataclass
@@ -206,16 +206,10 @@ class Place:
 
 @pytest.fixture(scope="package")
 def place(moto_backend: DynamoDBBackend) -> Place:
-    """Make both tables as template.yaml defines them, the user pool and the usage plan."""
+    """Make the user pool and the usage plan."""
     session = get_session()
     session.set_credentials("testing", "testing")
     session.set_config_variable("region", "us-east-1")
-    client: Any = session.create_client("dynamodb")
-    resources = template()["Resources"]
-    taken = ("AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes", "KeySchema")
-    for name, resource in ((USERS, "UsersTable"), (TICKETS, "TicketsTable")):
-        properties = resources[resource]["Properties"]
-        client.create_table(TableName=name, **{part: properties[part] for part in taken})
     cognito: Any = session.create_client("cognito-idp")
     attribute = {"AttributeDataType": "String", "Mutable": True}
     pool = cognito.create_user_pool(

@@ -7,7 +7,7 @@ import pytest
 from functions.users import get_tenant, update_tenant
 from tests.unit.conftest import Clock
 from tests.unit.support import ADMIN, AGENT, MOMENT_TEXT, NEWCOMER, REPORTER, STRANGER, Answer, api_event, send
-from tests.unit.tenants.conftest import TICKETS, World
+from tests.unit.tenants.conftest import TICKETS, USERS, World
 from ticketing.identity import Caller
 from ticketing.users.claims import name_key
 from ticketing.users.tenant_repository import TenantRepository
@@ -137,7 +137,7 @@ def test_a_name_that_another_has(world: World, name: str) -> None:
 
 
 def test_a_tenant_whose_claim_was_lost_can_still_be_renamed(world: World) -> None:
-    world.dynamodb.delete_item(TableName="tenants-users", Key={"PK": {"S": "NAME#acme inc."}, "SK": {"S": "NAME"}})
+    world.dynamodb.delete_item(TableName=USERS, Key={"PK": {"S": "NAME#acme inc."}, "SK": {"S": "NAME"}})
     assert update({"name": "Initech"}).status == 200
 
 

@@ -142,28 +142,34 @@ class World:
     # --- what goes wrong ---
 
     def fails(self, operation: str, code: str = "TooManyRequestsException") -> None:
-        """Let an operation of Cognito fail from now on."""
-        kind: Any = self.cognito.exceptions.from_code(code)
+        """Let an operation fail from now on."""
+        client, event = self._event(operation)
+        kind = client.exceptions.from_code(code)
 
         def fail(**_: Any) -> None:
             raise kind({"Error": {"Code": code, "Message": code}}, operation)
 
-        self.cognito.meta.events.register(f"before-call.cognito-idp.{operation}", fail, unique_id=f"fails-{operation}")
+        client.meta.events.register(event, fail, unique_id=f"fails-{operation}")
 
     def works_again(self, operation: str) -> None:
-        self.cognito.meta.events.unregister(f"before-call.cognito-idp.{operation}", unique_id=f"fails-{operation}")
+        client, event = self._event(operation)
+        client.meta.events.unregister(event, unique_id=f"fails-{operation}")
 
     def before(self, operation: str, do: Callable[[], Any]) -> None:
         """Do something once, just before an operation is next asked for."""
-        client: Any = self.dynamodb if operation in {"TransactWriteItems", "UpdateItem"} else self.cognito
-        service = client.meta.service_model.service_id.hyphenize()
+        client, event = self._event(operation)
         pending = [do]
 
         def once(**_: Any) -> None:
             if pending:
                 pending.pop()()
 
-        client.meta.events.register(f"before-call.{service}.{operation}", once)
+        client.meta.events.register(event, once)
+
+    def _event(self, operation: str) -> tuple[Any, str]:
+        """Return the client that has the operation, and what botocore calls the moment before it is asked."""
+        client: Any = self.dynamodb if operation in {"TransactWriteItems", "UpdateItem"} else self.cognito
+        return client, f"before-call.{client.meta.service_model.service_id.hyphenize()}.{operation}"
 
 
 @pytest.fixture(scope="package")

@@ -126,6 +126,15 @@ def test_an_address_that_nobody_proved_to_be_theirs_is_free(world: World) -> Non
     assert world.attribute(answer.json["id"], TENANT) == "acme"
 
 
+def test_an_unproved_account_of_another_tenant_is_theirs(world: World) -> None:
+    squatted = squatter(world)
+    world.cognito.admin_update_user_attributes(
+        UserPoolId=world.pool_id, Username=squatted, UserAttributes=[{"Name": TENANT, "Value": "globex"}]
+    )
+    assert invite().error == (409, "user_exists")
+    assert world.attribute(squatted, TENANT) == "globex"
+
+
 @pytest.mark.parametrize(
     ("allowed", "status"),
     [([], 201), (["acme.example"], 201), (["globex.example", "acme.example"], 201), (["me.example"], 422)],

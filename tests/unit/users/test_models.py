@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from ticketing.users.models import EMAIL, InviteUser, MeUpdate, UserQuery, UserUpdate
+from ticketing.models import EMAIL
+from ticketing.problems import problems
+from ticketing.users.models import InviteUser, MeUpdate, UserQuery, UserUpdate
 
 
 @pytest.mark.parametrize(
@@ -127,3 +129,18 @@ def test_what_they_may_not(body: dict[str, Any]) -> None:
 def test_queries_that_are_none(query: dict[str, str]) -> None:
     with pytest.raises(ValidationError):
         UserQuery.model_validate(query)
+
+
+def test_what_is_wrong_is_told_in_words() -> None:
+    with pytest.raises(ValidationError) as raised:
+        InviteUser.model_validate({"email": "ben", "role": "owner"})
+    assert problems(raised.value) == ["email: must be an e-mail address", "role: must be one of reporter, agent, admin"]
+    body = {"locale": "english", "timeZone": "Mars/Base", "notifications": {"assigned": "no", "resolved": None}}
+    with pytest.raises(ValidationError) as raised:
+        MeUpdate.model_validate(body)
+    assert problems(raised.value) == [
+        "locale: must be a language tag, such as pt-PT",
+        "timeZone: must be a time zone of the IANA database, such as Europe/Lisbon",
+        "notifications.assigned: must be true or false",
+        "notifications.resolved: must be true or false",
+    ]

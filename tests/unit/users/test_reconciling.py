@@ -317,3 +317,19 @@ def test_a_race_against_a_request_is_decided_anew(world: World) -> None:
     assert (world.groups(ben.id), world.enabled(ben.id)) == ({"reporter"}, True)
     with pytest.raises(VersionConflictError):
         world.users.settled(ben)
+
+
+def test_a_request_that_was_cut_off_meanwhile_is_not_undone(world: World) -> None:
+    world.person("Ada", Role.ADMIN)
+    ben = world.person("Ben")
+    world.cognito.admin_disable_user(UserPoolId=world.pool_id, Username=ben.id)
+
+    def cut_off() -> None:
+        world.fails("AdminGetUser")
+        assert patch(ben.id, {"role": "reporter"}) == 503
+        world.works_again("AdminGetUser")
+
+    world.before("TransactWriteItems", cut_off)
+    reconcile(everything=True)
+    row = world.now(ben)
+    assert (row.role, row.active, row.task_key) == (Role.REPORTER, True, "PENDING")

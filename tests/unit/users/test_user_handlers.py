@@ -143,6 +143,14 @@ def test_a_profile_that_changed_meanwhile(staff: World) -> None:
     assert (answer.json["name"], answer.json["locale"], answer.json["version"]) == ("Benno", "de", 3)
 
 
+def test_a_profile_that_a_transaction_is_at(staff: World) -> None:
+    """DynamoDB refuses a single write while a transaction writes the same item; that is a lost race."""
+    staff.fails("UpdateItem", "TransactionConflictException")
+    assert patch_me({"name": "Benno"}).error == (409, "conflict")
+    staff.works_again("UpdateItem")
+    assert patch_me({"name": "Benno"}).status == 200
+
+
 def test_an_api_key_has_no_profile_to_change(staff: World) -> None:
     staff.row(OTHER_ID, "Importer", kind=Kind.API_KEY, email=None)
     assert patch_me({"name": "x"}, Caller(OTHER_ID, "acme", Role.ADMIN, is_api_key=True)).error == (403, "forbidden")

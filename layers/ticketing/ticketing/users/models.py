@@ -12,16 +12,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import AfterValidator, Strict, StringConstraints, model_validator
 
 from ticketing.lifecycle import Role
-from ticketing.models import NO_NUL, Body, Model, PageQuery, absent
-
-EMAIL: Final = (
-    r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}"
-    r"@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)+$"
-)
-"""What an e-mail address looks like: as HTML has it (ASCII), with a dot in its domain."""
-
-LOCALE: Final = r"^[A-Za-z]{2,3}(-[0-9A-Za-z]{2,8})*$"
-"""What a BCP 47 language tag looks like, as far as it is used for people."""
+from ticketing.models import EMAIL, LOCALE, NO_NUL, Body, Model, PageQuery, absent
 
 PENDING: Final = "PENDING"
 """The `task_key` of what the table says and Cognito was not told yet."""

@@ -66,6 +66,11 @@ class UserRepository:
         self._client = client
         self._table = table
         self._id = tenant_id
+        # What a single write answers where others were first, or are writing the same in a transaction right now.
+        self._lost = (
+            client.exceptions.ConditionalCheckFailedException,
+            client.exceptions.TransactionConflictException,
+        )
 
     def get(self, user_id: str) -> User | None:
         """Return a user, person or API key, as last written (a consistent read), or None if there is none."""
@@ -151,7 +156,7 @@ class UserRepository:
         change = self._change(before, after)["Update"]
         try:
             self._client.update_item(**change)
-        except self._client.exceptions.ConditionalCheckFailedException as error:
+        except self._lost as error:
             raise VersionConflictError from error
 
     def change(self, before: User, after: User, *, last_admin_may_go: bool = False) -> None:
@@ -190,7 +195,7 @@ class UserRepository:
                 ConditionExpression="version = :told",
                 ExpressionAttributeValues=to_item({":told": user.version}),
             )
-        except self._client.exceptions.ConditionalCheckFailedException as error:
+        except self._lost as error:
             raise VersionConflictError from error
 
     def begin(self, invitation: Invitation) -> None:
@@ -226,7 +231,7 @@ class UserRepository:
                 ConditionExpression="admins = :counted",
                 ExpressionAttributeValues=to_item({":counted": counted, ":found": found}),
             )
-        except self._client.exceptions.ConditionalCheckFailedException:
+        except self._lost:
             return False
         return True
 

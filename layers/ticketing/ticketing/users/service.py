@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ticketing import aws, clock
-from ticketing.errors import ForbiddenError, PreconditionFailedError, UserNotFoundError
+from ticketing.errors import PreconditionFailedError, UserNotFoundError
 from ticketing.identity import Caller
 from ticketing.permissions import Grant, Relation
 from ticketing.tables import until_written
@@ -67,13 +67,10 @@ def edit_me(granted: Grant, body: MeUpdate, expected_version: int | None) -> Use
 
     Raises
     ------
-    ForbiddenError, UserNotFoundError, PreconditionFailedError, ConflictError
-        The caller is an API key; see `find_user`; the race was lost every time.
+    UserNotFoundError, PreconditionFailedError, ConflictError
+        See `find_user`; the race was lost every time.
     """
     caller = granted.caller
-    if caller.is_api_key:
-        message = "An API key has no profile to change."
-        raise ForbiddenError(message)
     users = users_of(caller)
     wanted = body.model_dump(exclude_unset=True)
 

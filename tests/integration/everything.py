@@ -1,0 +1,365 @@
+"""All that the system can do, done once: for tests that look at the AWS calls it makes.
+
+What HTTP requests alone do not bring about (what was cut off, changed by hand in Cognito, or has become old) is put
+into the tables and the user pool before the function that deals with it is called.
+"""
+
+import json
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from local.settings import STACK_NAME
+from tests.callers import DOMAIN, TICKET, Accounts, OwnTenant
+from tests.stack import Stack
+
+LONG_AGO = "2026-01-01T00:00:00.000Z"
+FUTURE = "2999-01-01T00:00:00Z"
+
+
+@dataclass(frozen=True)
+class Everything:
+    """The operations and the background work, on a tenant of its own."""
+
+    stack: Stack
+    accounts: Accounts
+    tenant: OwnTenant
+
+    def do(self) -> None:
+        """Do all of it; the tenant is gone afterwards."""
+        agent, reporter = self.person("agent"), self.person("reporter")
+        self.operate_on_tickets(agent, reporter)
+        self.operate_on_users()
+        self.operate_on_the_tenant()
+        self.operate_on_api_keys()
+        self.finish_what_is_pending()
+        self.take_over_what_changed_in_cognito()
+        self.resume_a_deletion()
+        self.close_what_is_resolved()
+        self.purge_what_expired()
+        self.leave_invitation(f"{uuid4()}@{DOMAIN}")
+        self.tenant.delete()
+        self.remove_latecomers()
+
+    def operate_on_tickets(self, agent: str, reporter: str) -> None:
+        """Call every operation of tickets, with all fields and all ways to list."""
+        admin = self.tenant.admin
+        body = TICKET | {"tags": ["a"], "assignedToId": agent, "reporterId": reporter}
+        created = admin.post("/v1/tickets", json=body, headers={"Idempotency-Key": "policies"})
+        url = f"/v1/tickets/{_ok(created)['id']}"
+        everything = {
+            "title": "T",
+            "description": "D",
+            "priority": "LOW",
+            "type": "QUESTION",
+            "reporterId": agent,
+            "assignedToId": None,
+            "tags": ["b"],
+            "resolution": "R",
+        }
+        _ok(admin.patch(url, json=everything))
+        replacement = everything | {"title": "T2", "description": "D2", "priority": "HIGH", "type": "INCIDENT"}
+        replacement |= {"tags": [], "reporterId": reporter, "assignedToId": agent, "resolution": None}
+        _ok(admin.put(url, json=replacement | {"status": "NEW"}))
+        _ok(admin.patch(url, json={"assignedToId": None}))
+        _ok(admin.patch(url, json={"assignedToId": agent}))
+        _ok(admin.patch(url, json=everything | {"status": "OPEN"}))
+        _ok(admin.put(url, json=replacement | {"status": "IN_PROGRESS"}))
+        moves = [
+            {"to": "RESOLVED", "resolution": "R", "comment": "C"},
+            {"to": "OPEN"},
+            {"to": "CLOSED"},
+            {"to": "OPEN"},
+        ]
+        for move in moves:
+            _ok(admin.post(f"{url}/transitions", json=move))
+        _ok(admin.delete(url))
+        _ok(admin.post(f"{url}/restore"))
+        for query in ({}, {"status": "OPEN"}, {"assignedToId": "me"}, {"reporterId": "me"}, {"expand": "reporter"}):
+            _ok(admin.get("/v1/tickets", params=query))
+        _ok(admin.get(url, params={"expand": "reporter,assignedTo"}))
+        _ok(admin.get(f"{url}/history", params={"expand": "actor"}))
+
+    def operate_on_users(self) -> None:
+        """Call every operation of users, also on people whom somebody has changed in Cognito meanwhile."""
+        admin = self.tenant.admin
+        profile = {"name": "Somebody", "locale": "pt-BR", "timeZone": "America/Sao_Paulo"}
+        _ok(admin.patch("/v1/users/me", json=profile | {"notifications": {"assigned": False}}))
+        _ok(admin.get("/v1/users/me"))
+        for query in ({}, {"name": "S"}, {"email": "a"}, {"role": "agent", "active": "true"}):
+            _ok(admin.get("/v1/users", params=query))
+
+        user = self.tenant.invite("admin", name="Invited")
+        _ok(admin.post("/v1/users", json={"email": user["email"], "role": "admin"}))  # mails again
+        url = f"/v1/users/{user['id']}"
+        _ok(admin.get(url))
+        for change in ({"role": "agent"}, {"role": "admin"}, {"active": False}, {"active": True}):
+            _ok(admin.patch(url, json=change))
+        self.put_into_group(user["email"], "reporter", instead_of="admin")
+        _ok(admin.delete(url))
+        url = f"/v1/users/{self.person('reporter')}"
+        _ok(admin.patch(url, json={"role": "agent"}))
+        _ok(admin.delete(f"/v1/users/{self.person('reporter')}"))
+        self.invite_whoever_has_an_account()
+
+    def invite_whoever_has_an_account(self) -> None:
+        """Invite one with an account in the tenant and no row, one who never confirmed theirs, and one of acme."""
+        unused = self.account_by_hand("agent")
+        self.disable(unused)
+        for email, status in (
+            (unused, 201),
+            (self.sign_up_without_code(), 201),
+            ("agent@acme.example", 409),
+        ):
+            answer = self.tenant.admin.post("/v1/users", json={"email": email, "role": "reporter"})
+            assert answer.status_code == status, answer.text
+
+    def operate_on_the_tenant(self) -> None:
+        """Change everything of the tenant, there and back, and found and delete another."""
+        admin = self.tenant.admin
+        _ok(admin.get("/v1/tenant"))
+        settings = {
+            "defaultPriority": "HIGH",
+            "whoMayCreate": "AGENTS",
+            "allowedEmailDomains": [DOMAIN],
+            "autoCloseDays": 3,
+        }
+        back: dict[str, Any] = {
+            "defaultPriority": "MEDIUM",
+            "whoMayCreate": "EVERYBODY",
+            "allowedEmailDomains": [],
+            "autoCloseDays": None,
+        }
+        _ok(admin.patch("/v1/tenant", json={"name": f"{self.tenant.name} & Co.", "settings": settings}))
+        _ok(admin.patch("/v1/tenant", json={"name": self.tenant.name, "settings": back}))
+
+        email = self.accounts.sign_up()
+        self.put_into_group(email, "reporter")  # by mistake: there is no tenant yet
+        founder, body = self.accounts.caller(email), {"name": f"Another {uuid4()}", "adminName": "Founder"}
+        founded = _ok(founder.post("/v1/tenant", json=body))
+        self.mark("TENANT", founded["id"])
+        _ok(founder.post("/v1/tenant", json=body))  # as if the first answer had been lost
+        admin = self.accounts.member(email)
+        for _ in range(2):
+            answer = admin.delete("/v1/tenant", params={"name": body["name"]})
+        _ok(self.accounts.caller(email).get(answer.headers["Location"]))
+
+    def operate_on_api_keys(self) -> None:
+        """Make a key, use it, and revoke it."""
+        admin = self.tenant.admin
+        key = _ok(admin.post("/v1/api-keys", json={"name": "K", "role": "agent", "expiresAt": FUTURE}))
+        caller = self.accounts.connect(Authorization=f"Bearer {key['key']}")
+        _ok(caller.get("/v1/tickets"))
+        _ok(admin.get("/v1/api-keys"))
+        _ok(admin.get(f"/v1/api-keys/{key['id']}"))
+        _ok(admin.delete(f"/v1/api-keys/{key['id']}"))
+
+    def finish_what_is_pending(self) -> None:
+        """Leave changes, the founding and invitations half done, and have them finished."""
+        self.mark("TENANT")
+        demoted, gone = self.tenant.invite("admin"), self.tenant.invite("reporter")
+        self.disable(demoted["email"])
+        self.mark(f"USER#{demoted['id']}", role="agent", tokensValidFrom=1)
+        self.mark(f"USER#{gone['id']}", active=False, tokensValidFrom=1)
+        for email in (f"{uuid4()}@{DOMAIN}", self.sign_up_without_code(), "agent@acme.example"):
+            self.leave_invitation(email)
+        self.invoke("ReconcileUsersFunction", {})
+
+    def take_over_what_changed_in_cognito(self) -> None:
+        """Make, disable, rename and delete accounts by hand, lose count of the admins, and have all of it noticed."""
+        cognito, pool = self.stack.client("cognito-idp"), self.stack.outputs["UserPoolId"]
+        self.account_by_hand("admin")
+        self.account_by_hand("reporter")
+        disabled, promoted, renamed, deleted = (self.tenant.invite("agent")["email"] for _ in range(4))
+        self.disable(disabled)
+        self.put_into_group(promoted, "admin")
+        address = {"email": f"{uuid4()}@{DOMAIN}", "email_verified": "true"}
+        attributes = [{"Name": name, "Value": value} for name, value in address.items()]
+        cognito.admin_update_user_attributes(UserPoolId=pool, Username=renamed, UserAttributes=attributes)
+        cognito.admin_delete_user(UserPoolId=pool, Username=deleted)
+        self.change("TENANT", admins=17)
+        self.invoke("ReconcileUsersFunction", {"everything": True})
+
+    def resume_a_deletion(self) -> None:
+        """Leave the deletion of a tenant behind that has stood still, and whose execution is over."""
+        tenant_id = str(uuid4())
+        tenant = {
+            "id": tenant_id,
+            "name": tenant_id,
+            "state": "DELETING",
+            "settings": {},
+            "admins": 0,
+            "foundedById": tenant_id,
+            "version": 1,
+            "createdAt": LONG_AGO,
+            "updatedAt": LONG_AGO,
+        }
+        since = (datetime.now(UTC) - timedelta(hours=1)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        receipt = {
+            "tenantId": tenant_id,
+            "tenantName": tenant_id,
+            "requestedById": tenant_id,
+            "state": "RUNNING",
+            "startedAt": LONG_AGO,
+            "tickets": 0,
+            "events": 0,
+            "users": 0,
+            "apiKeys": 0,
+            "taskKey": "PENDING",
+            "taskSince": since,
+        }
+        states, machine = self.stack.client("stepfunctions"), self.physical_id("TenantDeletion")
+        over = f"{tenant_id}-{int(datetime.fromisoformat(since).timestamp())}"
+        states.start_execution(stateMachineArn=machine, name=over, input=json.dumps({"tenantId": "nobody"}))
+        self.put("TENANT", tenant, tenant_id)
+        self.put("DELETION", receipt, tenant_id)
+        self.invoke("ReconcileUsersFunction", {})
+        deadline = time.monotonic() + 60
+        while self.item("DELETION", tenant_id)["state"] != {"S": "DONE"}:
+            assert time.monotonic() < deadline
+            time.sleep(0.5)
+
+    def close_what_is_resolved(self) -> None:
+        """Let a ticket be resolved for long."""
+        admin, tickets = self.tenant.admin, self.stack.outputs["TicketsTableName"]
+        _ok(admin.patch("/v1/tenant", json={"settings": {"autoCloseDays": 1}}))
+        ticket = _ok(admin.post("/v1/tickets", json=TICKET | {"assignedToId": _ok(admin.get("/v1/users/me"))["id"]}))
+        for move in ({"to": "OPEN"}, {"to": "RESOLVED", "resolution": "R"}):
+            _ok(admin.post(f"/v1/tickets/{ticket['id']}/transitions", json=move))
+        self.stack.client("dynamodb").update_item(
+            TableName=tickets,
+            Key=self.ticket_key(ticket["id"]),
+            UpdateExpression="SET updatedAt = :then, listKey = :place",
+            ExpressionAttributeValues={":then": {"S": LONG_AGO}, ":place": {"S": f"{LONG_AGO}#{ticket['id']}"}},
+        )
+        self.invoke("CloseResolvedTicketsFunction", {})
+        assert _ok(admin.get(f"/v1/tickets/{ticket['id']}"))["status"] == "CLOSED"
+
+    def purge_what_expired(self) -> None:
+        """Let a ticket's time in the trash be over. The stream's own part is tests/local/test_streams.py."""
+        admin = self.tenant.admin
+        key = self.ticket_key(_ok(admin.post("/v1/tickets", json=TICKET))["id"])
+        self.stack.client("dynamodb").delete_item(TableName=self.stack.outputs["TicketsTableName"], Key=key)
+        record = {"eventName": "REMOVE", "dynamodb": {"Keys": key, "SequenceNumber": "1"}}
+        self.invoke("PurgeTicketFunction", {"Records": [record]})
+
+    def remove_latecomers(self) -> None:
+        """Make an account for the tenant after it is gone."""
+        email = self.account_by_hand("reporter")
+        self.invoke("ReconcileUsersFunction", {"everything": True})
+        cognito = self.stack.client("cognito-idp")
+        assert not cognito.list_users(UserPoolId=self.stack.outputs["UserPoolId"], Filter=f'email = "{email}"')["Users"]
+
+    def person(self, role: str) -> str:
+        """Invite somebody and return their id."""
+        return str(self.tenant.invite(role)["id"])
+
+    def account_by_hand(self, role: str) -> str:
+        """Make an account of the tenant in Cognito alone and return its address."""
+        email = f"{uuid4()}@{DOMAIN}"
+        attributes = {"email": email, "email_verified": "true", "custom:tenantId": self.tenant.id}
+        self.stack.client("cognito-idp").admin_create_user(
+            UserPoolId=self.stack.outputs["UserPoolId"],
+            Username=email,
+            MessageAction="SUPPRESS",
+            UserAttributes=[{"Name": name, "Value": value} for name, value in attributes.items()],
+        )
+        self.put_into_group(email, role)
+        return email
+
+    def sign_up_without_code(self) -> str:
+        """Sign somebody up who never proves their address, and return it."""
+        email = f"{uuid4()}@{DOMAIN}"
+        self.stack.client("cognito-idp").sign_up(
+            ClientId=self.stack.outputs["UserPoolClientId"],
+            Username=email,
+            Password=self.stack.password,
+            UserAttributes=[{"Name": "email", "Value": email}],
+        )
+        return email
+
+    def put_into_group(self, email: str, role: str, *, instead_of: str | None = None) -> None:
+        cognito, pool = self.stack.client("cognito-idp"), self.stack.outputs["UserPoolId"]
+        cognito.admin_add_user_to_group(UserPoolId=pool, Username=email, GroupName=role)
+        if instead_of is not None:
+            cognito.admin_remove_user_from_group(UserPoolId=pool, Username=email, GroupName=instead_of)
+
+    def disable(self, email: str) -> None:
+        pool = self.stack.outputs["UserPoolId"]
+        self.stack.client("cognito-idp").admin_disable_user(UserPoolId=pool, Username=email)
+
+    def leave_invitation(self, email: str) -> None:
+        """Leave an invitation behind as somebody does who is cut off."""
+        invitation = {
+            "email": email,
+            "role": "admin",
+            "name": "Invited",
+            "tenantId": self.tenant.id,
+            "invitedById": self.tenant.id,
+            "taskKey": "PENDING",
+            "taskSince": LONG_AGO,
+        }
+        self.put(f"INVITATION#{email}", invitation)
+
+    def mark(self, suffix: str, tenant_id: str = "", **values: Any) -> None:
+        """Change an item of a tenant as somebody does who then is cut off."""
+        self.change(suffix, tenant_id, **values, taskKey="PENDING", taskSince=LONG_AGO)
+
+    def change(self, suffix: str, tenant_id: str = "", **values: Any) -> None:
+        self.stack.client("dynamodb").update_item(
+            TableName=self.stack.outputs["UsersTableName"],
+            Key=_key(tenant_id or self.tenant.id, suffix),
+            UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
+            ExpressionAttributeNames={f"#{name}": name for name in values},
+            ExpressionAttributeValues={f":{name}": _attribute(value) for name, value in values.items()},
+        )
+
+    def put(self, suffix: str, values: dict[str, Any], tenant_id: str = "") -> None:
+        item = {name: _attribute(value) for name, value in values.items()}
+        self.stack.client("dynamodb").put_item(
+            TableName=self.stack.outputs["UsersTableName"], Item=_key(tenant_id or self.tenant.id, suffix) | item
+        )
+
+    def item(self, suffix: str, tenant_id: str) -> dict[str, Any]:
+        table = self.stack.outputs["UsersTableName"]
+        found: dict[str, Any] = self.stack.client("dynamodb").get_item(TableName=table, Key=_key(tenant_id, suffix))
+        item: dict[str, Any] = found["Item"]
+        return item
+
+    def ticket_key(self, ticket_id: str) -> dict[str, dict[str, str]]:
+        return {"PK": {"S": f"TENANT#{self.tenant.id}#TICKET#{ticket_id}"}, "SK": {"S": "TICKET"}}
+
+    def invoke(self, logical_id: str, event: dict[str, Any]) -> None:
+        """Call a function as its schedule or stream does; it must not fail."""
+        answer = self.stack.client("lambda").invoke(
+            FunctionName=self.physical_id(logical_id), Payload=json.dumps(event).encode()
+        )
+        assert "FunctionError" not in answer, answer["Payload"].read()
+
+    def physical_id(self, logical_id: str) -> str:
+        resource = self.stack.client("cloudformation").describe_stack_resource(
+            StackName=STACK_NAME, LogicalResourceId=logical_id
+        )
+        return str(resource["StackResourceDetail"]["PhysicalResourceId"])
+
+
+def _ok(answer: httpx.Response) -> dict[str, Any]:
+    assert answer.is_success, answer.text
+    content: dict[str, Any] = answer.json() if answer.content else {}
+    return content
+
+
+def _key(tenant_id: str, suffix: str) -> dict[str, Any]:
+    return {"PK": {"S": f"TENANT#{tenant_id}#{suffix}"}, "SK": {"S": suffix.split("#", maxsplit=1)[0]}}
+
+
+def _attribute(value: Any) -> dict[str, Any]:
+    if isinstance(value, bool):
+        return {"BOOL": value}
+    if isinstance(value, dict):
+        return {"M": value}
+    return {"N": str(value)} if isinstance(value, int) else {"S": value}

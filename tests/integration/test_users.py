@@ -1,0 +1,268 @@
+"""Users from sign-up to their last day, on the running API with the real flows of Cognito."""
+
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.callers import TICKET, Accounts, OwnTenant
+from tests.contract.checker import Contract
+from tests.stack import Stack
+
+type Found = Callable[[], OwnTenant]
+
+
+@pytest.fixture(scope="module")
+def tenant(found_tenant: Found) -> OwnTenant:
+    return found_tenant()
+
+
+def _me(caller: httpx.Client) -> dict[str, Any]:
+    answer = caller.get("/v1/users/me")
+    assert answer.status_code == 200, answer.text
+    me: dict[str, Any] = answer.json()
+    return me
+
+
+def _person(tenant: OwnTenant, role: str) -> tuple[httpx.Client, str]:
+    """Let somebody join and return them with the path to their user."""
+    caller = tenant.join(role)
+    return caller, f"/v1/users/{_me(caller)['id']}"
+
+
+def _sign_in(stack: Stack, email: str, password: str) -> Any:
+    return stack.client("cognito-idp").initiate_auth(
+        ClientId=stack.outputs["UserPoolClientId"],
+        AuthFlow="USER_PASSWORD_AUTH",
+        AuthParameters={"USERNAME": email, "PASSWORD": password},
+    )
+
+
+# --- joining ---------------------------------------------------------------------------------------------------------
+
+
+def test_who_is_invited_gets_a_mail_and_comes_in_with_it(
+    stack: Stack, tenant: OwnTenant, connect: Callable[..., httpx.Client]
+) -> None:
+    invited = tenant.invite("agent", name="Nia New")
+    (mail,) = stack.mails(to=invited["email"])
+    found = re.search(r"password (\S+)", mail.text)
+    assert found is not None
+    challenge = _sign_in(stack, invited["email"], found[1].rstrip("."))
+    assert challenge["ChallengeName"] == "NEW_PASSWORD_REQUIRED"
+    answer = stack.client("cognito-idp").respond_to_auth_challenge(
+        ClientId=stack.outputs["UserPoolClientId"],
+        ChallengeName="NEW_PASSWORD_REQUIRED",
+        Session=challenge["Session"],
+        ChallengeResponses={"USERNAME": invited["email"], "NEW_PASSWORD": stack.password},
+    )
+    caller = connect(Authorization=f"Bearer {answer['AuthenticationResult']['IdToken']}")
+    me = _me(caller)
+    assert (me["id"], me["name"], me["role"], me["tenantId"]) == (invited["id"], "Nia New", "agent", tenant.id)
+    assert caller.get("/v1/tickets").status_code == 200
+
+
+def test_two_invitations_at_once_make_one_user(tenant: OwnTenant) -> None:
+    body = {"email": f"{uuid4()}@founded.example", "role": "reporter"}
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: tenant.admin.post("/v1/users", json=body), range(4)))
+    assert {answer.status_code for answer in answers} <= {200, 201, 409}
+    assert len({answer.json()["id"] for answer in answers if answer.is_success}) == 1
+    assert len(tenant.admin.get("/v1/users", params={"email": body["email"]}).json()) == 1
+
+
+@pytest.mark.parametrize("attribute", ["custom:tenantId", "custom:tokensValidFrom", "name", "locale"])
+def test_cognitos_own_api_takes_no_attribute_but_the_address(stack: Stack, tenant: OwnTenant, attribute: str) -> None:
+    cognito, client_id = stack.client("cognito-idp"), stack.outputs["UserPoolClientId"]
+    tokens = _sign_in(stack, tenant.email, stack.password)["AuthenticationResult"]
+    stolen = [{"Name": attribute, "Value": "ac3e0000-0000-4000-8000-000000000001"}]
+    with pytest.raises(ClientError, match="unauthorized attribute") as changing:
+        cognito.update_user_attributes(AccessToken=tokens["AccessToken"], UserAttributes=stolen)
+    assert changing.value.response["Error"]["Code"] == "NotAuthorizedException"
+    email = f"{uuid4()}@founded.example"
+    own = [{"Name": "email", "Value": email}]
+    with pytest.raises(ClientError, match="unauthorized attribute") as signing_up:
+        cognito.sign_up(ClientId=client_id, Username=email, Password=stack.password, UserAttributes=own + stolen)
+    assert signing_up.value.response["Error"]["Code"] == "NotAuthorizedException"
+    with pytest.raises(ClientError, match="UserNotFound"):
+        cognito.admin_get_user(UserPoolId=stack.outputs["UserPoolId"], Username=email)
+    assert _me(tenant.admin)["tenantId"] == tenant.id
+
+
+# --- changing roles, leaving -----------------------------------------------------------------------------------------
+
+
+def test_a_changed_role_voids_the_tokens_with_the_old_one(
+    tenant: OwnTenant, accounts: Accounts, contract: Contract
+) -> None:
+    email = tenant.invite("agent")["email"]
+    accounts.accept(email)
+    tokens = [accounts.token(email), accounts.token(email)]
+    # API Gateway keeps an answer of the authorizer for no longer than this.
+    assert (
+        contract.document["components"]["securitySchemes"]["bearerToken"]["x-amazon-apigateway-authorizer"][
+            "authorizerResultTtlInSeconds"
+        ]
+        == 60
+    )
+    before = accounts.connect(Authorization=f"Bearer {tokens[0]}")
+    url = f"/v1/users/{_me(before)['id']}"
+    assert before.get("/v1/users").status_code == 200
+    assert tenant.admin.patch(url, json={"role": "reporter"}).json()["role"] == "reporter"
+    if tokens[1] != tokens[0]:  # one that the gateway has not seen yet
+        assert accounts.connect(Authorization=f"Bearer {tokens[1]}").get("/v1/users").status_code == 401
+    after = accounts.member(email)
+    assert _me(after)["role"] == "reporter"
+    assert after.get("/v1/users").status_code == 403
+
+
+def test_who_is_deactivated_is_locked_out_and_keeps_a_name(stack: Stack, tenant: OwnTenant, accounts: Accounts) -> None:
+    email = tenant.invite("agent", name="Lea Leaver")["email"]
+    accounts.accept(email)
+    leaver = accounts.member(email)
+    unused = accounts.token(email)
+    url = f"/v1/users/{_me(leaver)['id']}"
+    ticket = leaver.post("/v1/tickets", json=TICKET).headers["Location"]
+    assert tenant.admin.patch(ticket, json={"assignedToId": _me(leaver)["id"]}).status_code == 200
+
+    assert tenant.admin.delete(url).status_code == 204
+    assert tenant.admin.delete(url).status_code == 204
+    assert accounts.connect(Authorization=f"Bearer {unused}").get("/v1/tickets").status_code == 401
+    with pytest.raises(ClientError, match="disabled"):
+        _sign_in(stack, email, stack.password)
+
+    shown = tenant.admin.get(ticket, params={"expand": "reporter,assignedTo"}).json()
+    somebody = {"id": shown["reporterId"], "name": "Lea Leaver", "active": False}
+    assert (shown["reporter"], shown["assignedTo"]) == (somebody, somebody)
+    first = tenant.admin.get(f"{ticket}/history", params={"expand": "actor"}).json()[0]
+    assert (first["actor"]["name"], first["actor"]["active"]) == ("Lea Leaver", False)
+    other = tenant.admin.post("/v1/tickets", json=TICKET).headers["Location"]
+    refused = tenant.admin.patch(other, json={"assignedToId": shown["reporterId"]})
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid_reference")
+
+    assert tenant.admin.patch(url, json={"active": True}).json()["active"] is True
+    assert _me(accounts.member(email))["name"] == "Lea Leaver"
+
+
+def test_two_admins_who_demote_each_other_leave_one(found_tenant: Found) -> None:
+    tenant = found_tenant()
+    other, url_of_other = _person(tenant, "admin")
+    url_of_first = f"/v1/users/{_me(tenant.admin)['id']}"
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(
+            pool.map(
+                lambda pair: pair[0].patch(pair[1], json={"role": "agent"}),
+                [(tenant.admin, url_of_other), (other, url_of_first)],
+            )
+        )
+    assert sorted(answer.status_code for answer in answers) == [200, 409]
+    assert next(answer for answer in answers if answer.status_code == 409).json()["code"] == "last_admin"
+    seen = tenant.admin.get("/v1/users", params={"role": "admin"}).json()
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize("way", ["deactivate", "demote", "PATCH inactive"])
+def test_the_last_admin_stays(tenant: OwnTenant, way: str) -> None:
+    before = _me(tenant.admin)
+    url = f"/v1/users/{before['id']}"
+    answer = {
+        "deactivate": lambda: tenant.admin.delete(url),
+        "demote": lambda: tenant.admin.patch(url, json={"role": "reporter"}),
+        "PATCH inactive": lambda: tenant.admin.patch(url, json={"active": False}),
+    }[way]()
+    assert (answer.status_code, answer.json()["code"]) == (409, "last_admin")
+    assert _me(tenant.admin) == before
+
+
+# --- lists and profiles ----------------------------------------------------------------------------------------------
+
+
+def test_people_are_listed_by_name_page_by_page_and_by_prefix(found_tenant: Found) -> None:
+    tenant = found_tenant()
+    names = ["Äpfel Anton", "anna Berg", "Anna Zweig", "Bo", "Zoë"]
+    for name in names:
+        tenant.invite("agent" if name.startswith("A") else "reporter", name=name)
+    assert tenant.admin.patch("/v1/users/me", json={"name": "Zzz Founder"}).status_code == 200
+
+    seen, url = [], "/v1/users?limit=2"
+    while url:
+        page = tenant.admin.get(url)
+        seen += [user["name"] for user in page.json()]
+        url = page.links["next"]["url"] if "next" in page.links else ""
+    assert seen == ["anna Berg", "Anna Zweig", "Bo", "Zoë", "Zzz Founder", "Äpfel Anton"]
+
+    def listed(**params: str) -> list[str]:
+        return [user["name"] for user in tenant.admin.get("/v1/users", params=params).json()]
+
+    assert listed(name="ANNA") == ["anna Berg", "Anna Zweig"]
+    assert listed(name="anna", role="agent") == ["Anna Zweig"]
+    assert listed(role="admin") == ["Zzz Founder"]
+    assert listed(active="false") == []
+    assert listed(name="nobody") == []
+
+
+def test_a_profile_is_changed_by_its_owner_alone(tenant: OwnTenant) -> None:
+    caller, url = _person(tenant, "reporter")
+    before = _me(caller)
+    assert before["notifications"] == dict.fromkeys(before["notifications"], True)
+    changed = caller.patch(
+        "/v1/users/me",
+        json={"name": "Rita", "locale": "de-CH", "timeZone": "Europe/Zurich", "notifications": {"resolved": False}},
+        headers={"If-Match": f'"{before["version"]}"'},
+    )
+    assert changed.status_code == 200
+    assert changed.json()["notifications"] == before["notifications"] | {"resolved": False}
+    assert caller.patch("/v1/users/me", json={"name": "X"}, headers={"If-Match": '"1"'}).status_code == 412
+    shown = tenant.admin.get(url).json()
+    assert (shown["name"], shown["locale"], shown["timeZone"]) == ("Rita", "de-CH", "Europe/Zurich")
+    assert "notifications" not in shown
+
+
+# --- tickets name people ---------------------------------------------------------------------------------------------
+
+
+def test_a_list_names_people_with_one_batch_read(stack: Stack, tenant: OwnTenant) -> None:
+    agent, url = _person(tenant, "agent")
+    for _ in range(3):
+        body = TICKET | {"assignedToId": url.rpartition("/")[2]}
+        assert agent.post("/v1/tickets", json=body).status_code == 201
+    before = stack.calls.read_text().count('"BatchGetItem"')
+    listed = agent.get("/v1/tickets", params={"expand": "reporter,assignedTo", "limit": "3"}).json()
+    assert stack.calls.read_text().count('"BatchGetItem"') == before + 1
+    me = _me(agent)
+    somebody = {"id": me["id"], "name": me["name"], "active": True}
+    assert [(each["reporter"], each["assignedTo"]) for each in listed] == [(somebody, somebody)] * 3
+
+
+@pytest.mark.parametrize("field", ["assignedToId", "reporterId"])
+@pytest.mark.parametrize("who", ["nobody", "another tenant's", "deactivated", "reporter"])
+def test_a_ticket_names_active_people_of_the_tenant(
+    tenant: OwnTenant, found_tenant: Found, field: str, who: str
+) -> None:
+    match who:
+        case "nobody":
+            user_id = str(uuid4())
+        case "another tenant's":
+            user_id = _me(found_tenant().admin)["id"]
+        case "deactivated":
+            user_id = tenant.invite("agent")["id"]
+            assert tenant.admin.delete(f"/v1/users/{user_id}").status_code == 204
+        case _:
+            user_id = tenant.invite("reporter")["id"]
+    made = tenant.admin.post("/v1/tickets", json=TICKET | {field: user_id})
+    if (who, field) == ("reporter", "reporterId"):
+        assert made.status_code == 201
+        return
+    assert (made.status_code, made.json()["code"]) == (422, "invalid_reference")
+    assert made.json()["details"][0].startswith(f"{field}: ")
+    ticket = tenant.admin.post("/v1/tickets", json=TICKET)
+    url = ticket.headers["Location"]
+    for change in ({field: user_id}, {field: user_id, "status": "OPEN"}):
+        answer = tenant.admin.patch(url, json=change)
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_reference")
+    assert tenant.admin.get(url).json() == ticket.json()
