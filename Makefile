@@ -50,14 +50,14 @@ check: $(READY)
 	.ci/lint/run
 	$(EXPORT) --no-default-groups --no-emit-project | diff - layers/ticketing/requirements.txt
 	$(EXPORT) --only-group authorizer | diff - functions/identity/requirements.txt
-	$(EXPORT) --only-group users | diff - functions/users/requirements.txt
+	$(EXPORT) --only-group timezones | diff - layers/timezones/requirements.txt
 
 # After a change of pyproject.toml: uv.lock, and what `sam build` installs, from it.
 lock: $(READY)
 	.venv/bin/uv lock
 	$(EXPORT) --no-default-groups --no-emit-project --output-file layers/ticketing/requirements.txt >/dev/null
 	$(EXPORT) --only-group authorizer --output-file functions/identity/requirements.txt >/dev/null
-	$(EXPORT) --only-group users --output-file functions/users/requirements.txt >/dev/null
+	$(EXPORT) --only-group timezones --output-file layers/timezones/requirements.txt >/dev/null
 
 # Measurements: a table here, and .bench/results.json.
 bench: $(READY)

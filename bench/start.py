@@ -18,6 +18,10 @@ REACH = 1.35
 GROUP = "Start: import and first client, whole process"
 ROOT = Path(__file__).parents[1]
 
+SERVICES = ("identity", "tickets", "users")
+_CLIENTS = {"authorize": "cognito", "transition_ticket": "stepfunctions"}
+"""Whom a function calls first, where that is not DynamoDB."""
+
 _BARE = """
 import boto3
 dynamodb = boto3.client("dynamodb")
@@ -44,11 +48,11 @@ def measure(rounds: int) -> Iterator[Figure]:
 
 
 def _functions() -> list[str]:
-    return sorted(path.stem for path in (ROOT / "functions" / "tickets").glob("*.py"))
+    return sorted(path.stem for service in SERVICES for path in (ROOT / "functions" / service).glob("*.py"))
 
 
 def _script(function: str) -> str:
-    client = "stepfunctions" if function == "transition_ticket" else "dynamodb"
+    client = _CLIENTS.get(function, "dynamodb")
     return f"import {function}; from ticketing import aws; aws.{client}()"
 
 
@@ -57,7 +61,9 @@ def _time(script: str) -> float:
         "AWS_ACCESS_KEY_ID": "x",
         "AWS_SECRET_ACCESS_KEY": "x",
         "AWS_DEFAULT_REGION": "us-east-1",
-        "PYTHONPATH": os.pathsep.join([str(ROOT / "layers" / "ticketing"), str(ROOT / "functions" / "tickets")]),
+        "PYTHONPATH": os.pathsep.join(
+            [str(ROOT / "layers" / "ticketing"), *(str(ROOT / "functions" / service) for service in SERVICES)]
+        ),
     }
     started = time.perf_counter()
     subprocess.run([sys.executable, "-c", script], env=environment, check=True)

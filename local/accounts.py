@@ -121,14 +121,15 @@ class _Rules:
             return self._update(data)
         if (other := self._find(pool, email)[0]) is not None and other is not user:
             return self._refuse("AliasExistsException", "An account with the email already exists.")
-        self._update(data)
-        user["Attributes"] = self._merge(user["Attributes"], [{"Name": "email_verified", "Value": "false"}])
+        # The template's pool takes a new address when it is verified (AttributesRequireVerificationBeforeUpdate).
+        user["_new_email"] = email
+        self._update({**data, "UserAttributes": [each for each in attributes if each["Name"] != "email"]})
         return self._send_code(data)
 
     def _send_code(self, data: dict[str, Any]) -> Response:
         user, pool = self._user_of(data.get("AccessToken"))
         user["_attribute_code"] = _new_code()
-        email = self._value(user, "email")
+        email = user.get("_new_email") or self._value(user, "email")
         self._mail(pool, user["Username"], {"email": email}, user["_attribute_code"])
         delivery = {"Destination": email, "DeliveryMedium": "EMAIL", "AttributeName": "email"}
         return self._answer(
@@ -141,7 +142,9 @@ class _Rules:
         if error is not None:
             return error
         del user["_attribute_code"]
-        user["Attributes"] = self._merge(user["Attributes"], [{"Name": "email_verified", "Value": "true"}])
+        proven = {"email": user.pop("_new_email", self._value(user, "email")), "email_verified": "true"}
+        found = [{"Name": name, "Value": value} for name, value in proven.items()]
+        user["Attributes"] = self._merge(user["Attributes"], found)
         return self._answer({})
 
     @staticmethod

@@ -37,6 +37,7 @@ def write_mails(emulator: MiniStack, settings: Settings) -> None:
         If the emulator sends mails in another way.
     """
     folder, numbers, lock = settings.mails, count(), threading.Lock()
+    sent_in_memory = require(emulator.ses, "_sent_emails_list")
 
     def write(_source: str, to_addrs: list[str], message_str: str) -> None:
         folder.mkdir(exist_ok=True)
@@ -48,6 +49,7 @@ def write_mails(emulator: MiniStack, settings: Settings) -> None:
             for old in sorted(folder.glob("*.eml"))[: -(MAILS - 1)]:
                 old.unlink()
             (folder / name).write_text(message_str)
+            del sent_in_memory()[:-MAILS]
 
     for service in (emulator.ses, emulator.ses_v2):  # the second has imported it by name
         require(service, "_smtp_relay", "source", "to_addrs", "message_str")

@@ -29,7 +29,7 @@ from local.settings import LOOPBACK, Settings
 from local.snapshots import Snapshots
 from local.stack import Stack
 from local.statedir import InUseError, locked, write_json
-from local.streams import give_up_on_failing_batches, put_expiry_on_streams
+from local.streams import consume_streams_as_aws_does, put_expiry_on_streams
 from local.turns import take_turns
 from local.usage_plans import count_by_authorizer
 
@@ -116,7 +116,7 @@ class _Run:
         run_functions_apart(self._emulator, self._settings)
         unpack_layers_once(self._emulator, self._settings)
         keep_within_bounds(self._emulator, self._settings)
-        give_up_on_failing_batches(self._emulator)
+        consume_streams_as_aws_does(self._emulator)
         self._items.install()
         put_expiry_on_streams(self._emulator)  # on top of the journal's own hooks
         hold_sessions_to_their_policies(self._emulator)

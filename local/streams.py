@@ -5,6 +5,7 @@ Streams are in memory only. What is on one when the process ends is lost, and co
 
 import math
 import threading
+import time
 from collections import Counter
 from types import ModuleType
 from typing import Any
@@ -14,6 +15,10 @@ from local.patches import replace, require, rewrite
 
 _BY_DYNAMODB = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
 _REAPER = "dynamodb-ttl-reaper"
+
+# Records that are looked at at once, and seconds between one look and the next.
+_MOST = 1000
+_PACE = 0.25
 
 type Record = dict[str, Any]
 
@@ -49,11 +54,13 @@ def _is_reaper() -> bool:
     return threading.current_thread().name == _REAPER
 
 
-def give_up_on_failing_batches(emulator: MiniStack) -> None:
-    """Let consumers report which records failed, and let a batch that keeps failing go to the failure destination.
+def consume_streams_as_aws_does(emulator: MiniStack) -> None:
+    """Let consumers report which records failed, give up on what keeps failing, filter first, and not ask all the time.
 
-    The emulator takes such a report for a success, and repeats a batch for ever. Here all of the batch is repeated, as
-    consumers have to expect anyway, and put aside whole.
+    The emulator takes a report of failures for a success, and repeats a batch for ever. Here all of the batch is
+    repeated, as consumers have to expect anyway, and at last put aside whole. It cuts batches before it filters, and
+    asks after each write: work beside every request, which a caller would take for the system's own slowness. Here, as
+    on AWS, a stream is asked four times a second.
 
     Raises
     ------
@@ -63,7 +70,22 @@ def give_up_on_failing_batches(emulator: MiniStack) -> None:
     service = emulator.lambda_service
     require(service, "_execute_function", "func", "event")
     require(service, "_send_ddb_stream_failure_record", "esm", "func_rec", "batch", "stream_arn", "result", "condition")
+    apply_filter = require(service, "_apply_filter_criteria", "records", "esm")
+    require(service, "_poll_dynamodb_streams")
+
+    def batch_of(records: list[Record], esm: Record, size: int) -> list[Record]:
+        """Return the records up to the one that fills a batch."""
+        matching = 0
+        for end, record in enumerate(records, start=1):
+            matching += len(apply_filter([record], esm))
+            if matching == size:
+                return records[:end]
+        return records
+
     changes = {
+        "            batch = _ddb.stream_records_since(table_name, pos, batch_size)\n": (
+            "            batch = _batch_of(_ddb.stream_records_since(table_name, pos, _MOST), esm, batch_size)\n"
+        ),
         "            result = _execute_function(func_rec, event)\n": (
             "            result = _judged(esm, func_rec, batch, source_arn, _execute_function(func_rec, event))\n"
         ),
@@ -72,7 +94,16 @@ def give_up_on_failing_batches(emulator: MiniStack) -> None:
             "pos = min(max(_dynamodb_stream_positions[esm_id], horizon), end)"
         ),
     }
-    rewrite(service, "_poll_dynamodb_streams", changes, _judged=_Judge(service))
+    rewrite(service, "_poll_dynamodb_streams", changes, _batch_of=batch_of, _judged=_Judge(service), _MOST=_MOST)
+    poll = service._poll_dynamodb_streams  # noqa: SLF001
+
+    def poll_and_rest() -> bool:
+        found: bool = poll()
+        if found:
+            time.sleep(_PACE)
+        return found
+
+    replace(service, "_poll_dynamodb_streams", poll_and_rest)
 
 
 class _Judge:

@@ -4,11 +4,12 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 
-from tests.callers import TICKET, Tenant
+from tests.callers import TICKET, OwnTenant, Tenant
 
 type Connect = Callable[..., httpx.Client]
 
@@ -100,3 +101,17 @@ def test_keys_of_another_tenant_are_not_there(acme: Tenant, globex: Tenant) -> N
         assert call(f"/v1/api-keys/{key['id']}").status_code == 404
     assert key["id"] not in globex.admin.get("/v1/api-keys", params={"limit": 100}).text
     assert acme.admin.get(f"/v1/api-keys/{key['id']}").json()["active"] is True
+
+
+def test_a_key_makes_and_changes_no_admins(found_tenant: Callable[[], OwnTenant], connect: Connect) -> None:
+    tenant = found_tenant()
+    program = connect(Authorization=f"Bearer {make(tenant.admin, 'admin')['key']}")
+    email = f"{uuid4()}@founded.example"
+    assert program.post("/v1/users", json={"email": email, "role": "admin"}).status_code == 403
+    invited = program.post("/v1/users", json={"email": email, "role": "agent"})
+    assert invited.status_code == 201
+    assert program.patch(invited.headers["Location"], json={"role": "admin"}).status_code == 403
+    admin = f"/v1/users/{tenant.invite('admin')['id']}"
+    assert program.patch(admin, json={"role": "agent"}).status_code == 403
+    assert program.delete(admin).status_code == 403
+    assert len(tenant.admin.get("/v1/users", params={"role": "admin", "active": "true"}).json()) == 2

@@ -118,6 +118,23 @@ def test_users_made_at_run_time_survive_kill_9(start: Callable[..., Stack]) -> N
     assert agent_again["UserAttributes"] == agent["UserAttributes"]
 
 
+def test_tenants_users_and_keys_survive_kill_9(start: Callable[..., Stack]) -> None:
+    first = start()
+    admin = {"Authorization": f"Bearer {first.token('admin@acme.example')}"}
+    invitation = {"email": "kept@acme.example", "role": "agent"}
+    user = httpx.post(f"{first.base_url}/v1/users", json=invitation, headers=admin, timeout=30).json()
+    api_key = {"name": "Kept", "role": "agent"}
+    key = httpx.post(f"{first.base_url}/v1/api-keys", json=api_key, headers=admin, timeout=30).json()
+    kill_everything(first)
+
+    second = start(port=first.port, aws_port=first.aws_port)
+
+    with httpx.Client(base_url=second.base_url, headers={"Authorization": f"Bearer {key['key']}"}, timeout=30) as api:
+        assert api.get(f"/v1/users/{user['id']}").json() == user
+        assert api.get("/v1/tenant").json()["name"] == "Acme"
+    assert "demo users made" not in second.log.read_text()
+
+
 def test_second_start_is_quick_and_has_the_data(start: Callable[..., Stack]) -> None:
     first = start()
     headers = {"Authorization": f"Bearer {first.token('agent@acme.example')}"}

@@ -32,26 +32,41 @@ KEY = {"PK": {"S": "a"}, "SK": {"S": "b"}}
         (
             "Query",
             {
-                "KeyConditionExpression": "tenantKey = :t",
+                "KeyConditionExpression": "tenantKey = :t AND begins_with(title, :a)",
                 "FilterExpression": "#s IN (:a, :b)",
+                "ExpressionAttributeValues": {":t": {"S": "a"}, ":a": {"S": "c"}},
                 "ExclusiveStartKey": KEY,
             },
-            ["PK", "SK", "status", "tenantKey"],
+            ["PK", "SK", "status", "tenantKey", "title"],
         ),
     ],
 )
 def test_attributes(action: str, request_: dict[str, Any], attributes: list[str]) -> None:
     names = {"#s": "status", "#t": "tags", "#v": "version"}
     accesses = dynamodb_accesses(action, {"TableName": "T", "ExpressionAttributeNames": names, **request_}, ARN)
-    assert accesses == [
-        {
-            "action": f"dynamodb:{action}",
-            "resource": ARN.format("T"),
-            "attributes": attributes,
-            "leadingKeys": [] if action == "Query" else ["a"],
-            "enclosingOperation": None,
-        }
-    ]
+    assert [access["attributes"] for access in accesses] == [attributes]
+    assert accesses[0]["action"] == f"dynamodb:{action}"
+    assert accesses[0]["resource"] == ARN.format("T")
+    assert accesses[0]["leadingKeys"] == ["a"]
+    assert accesses[0]["enclosingOperation"] is None
+
+
+@pytest.mark.parametrize(
+    ("action", "request_", "select"),
+    [
+        ("GetItem", {}, "ALL_ATTRIBUTES"),
+        ("GetItem", {"ProjectionExpression": "title"}, "SPECIFIC_ATTRIBUTES"),
+        ("Query", {"IndexName": "byChange"}, "ALL_PROJECTED_ATTRIBUTES"),
+        ("Query", {"IndexName": "byChange", "Select": "COUNT"}, "COUNT"),
+        ("PutItem", {}, None),
+    ],
+)
+def test_what_a_read_asks_for(action: str, request_: dict[str, Any], select: str | None) -> None:
+    assert dynamodb_accesses(action, {"TableName": "T", **request_}, ARN)[0]["select"] == select
+
+
+def test_a_scan_names_no_partition() -> None:
+    assert dynamodb_accesses("Scan", {"TableName": "T"}, ARN)[0]["leadingKeys"] == []
 
 
 def test_an_index_is_a_resource_of_its_own() -> None:
@@ -79,11 +94,16 @@ def test_a_transaction_is_its_members() -> None:
 
 
 def test_batches_are_one_access_per_table() -> None:
-    writes = {"T": [{"PutRequest": {"Item": {**KEY, "title": {}}}}, {"DeleteRequest": {"Key": KEY}}], "U": []}
+    other = {"PK": {"S": "c"}, "SK": {"S": "d"}}
+    writes = {"T": [{"PutRequest": {"Item": {**KEY, "title": {}}}}, {"DeleteRequest": {"Key": other}}], "U": []}
     accesses = dynamodb_accesses("BatchWriteItem", {"RequestItems": writes}, ARN)
     assert [(access["resource"], access["attributes"]) for access in accesses] == [
         (ARN.format("T"), ["PK", "SK", "title"]),
         (ARN.format("U"), []),
     ]
-    reads = {"T": {"Keys": [KEY], "ProjectionExpression": "title"}}
-    assert dynamodb_accesses("BatchGetItem", {"RequestItems": reads}, ARN)[0]["attributes"] == ["PK", "SK", "title"]
+    assert [access["leadingKeys"] for access in accesses] == [["a", "c"], []]
+    reads = {"T": {"Keys": [KEY, other], "ProjectionExpression": "title"}}
+    (access,) = dynamodb_accesses("BatchGetItem", {"RequestItems": reads}, ARN)
+    assert access["attributes"] == ["PK", "SK", "title"]
+    assert access["leadingKeys"] == ["a", "c"]
+    assert access["select"] == "SPECIFIC_ATTRIBUTES"

@@ -56,7 +56,7 @@ def test_a_changed_source_is_named(text: str) -> None:
 
 def test_an_execution_without_its_pause_is_refused() -> None:
     changed = ministack(stepfunctions=module(_run_execution=_run_execution))
-    with pytest.raises(EmulatorError, match=r"stepfunctions\._run_execution has changed"):
+    with pytest.raises(EmulatorError, match=r"example\._run_execution has changed"):
         speed_up(changed)
 
 

@@ -25,7 +25,7 @@ from tests.unit.support import (
     cancelled,
     send,
 )
-from ticketing import clock
+from ticketing import clock, cursors
 from ticketing.attributes import to_item
 from ticketing.identity import Caller
 from ticketing.lifecycle import Role
@@ -217,6 +217,11 @@ def test_a_cursor_of_another_tenant() -> None:
     of_globex = (listed("?limit=1", STRANGER).next or "").removeprefix("/v1/api-keys")
     assert listed(of_globex, STRANGER).status == 200
     assert listed(of_globex).error == (400, "bad_request")
+
+
+def test_a_cursor_that_leads_further_than_a_key_can() -> None:
+    position = f"{'z' * 1024}\t{UNKNOWN}"
+    assert listed(f"?cursor={cursors.encode(position, scope='TENANT#acme#API_KEYS')}").error == (400, "bad_request")
 
 
 def test_a_key_is_revoked_for_good_and_stays_with_its_name(user_items: Items, time: Clock) -> None:

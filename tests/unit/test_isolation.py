@@ -152,9 +152,11 @@ def test_what_names_no_key_is_refused() -> None:
 
 
 def test_a_session_is_for_items_alone() -> None:
-    (statement,) = json.loads(session_policy("acme"))["Statement"]
-    assert {action.partition(":")[0] for action in statement["Action"]} == {"dynamodb"}
-    assert not {action for action in statement["Action"] if "*" in action or "Table" in action or "Scan" in action}
+    items, key = json.loads(session_policy("acme"))["Statement"]
+    assert {action.partition(":")[0] for action in items["Action"]} == {"dynamodb"}
+    assert not {action for action in items["Action"] if "*" in action or "Table" in action or "Scan" in action}
+    assert {action.partition(":")[0] for action in key["Action"]} == {"kms"}
+    assert key["Condition"] == {"StringLike": {"kms:ViaService": "dynamodb.*.amazonaws.com"}}
 
 
 @pytest.mark.parametrize("tenant_id", ["", "*", "a*", "a?", "a#b", "${aws:username}", "ä", "a\n", "x" * 65])

@@ -1,12 +1,33 @@
 """What the template promises where the local AWS would not notice."""
 
-from tests.unit.support import template
+import tomllib
+from typing import Any
+
+from tests.unit.support import ROOT, template
+
+ROLE_NAME = 64
+"""Characters of a role's name; CloudFormation cuts what it generates to that."""
+
+STACK_NAME = 28
+"""Characters that a stack's name may have with strict isolation (docs/deploying.md)."""
 
 
 def test_no_client_can_choose_its_tenant() -> None:
     client = template()["Resources"]["UserPoolClient"]["Properties"]
     assert "custom:tenantId" in client["ReadAttributes"]
-    assert "custom:tenantId" not in client["WriteAttributes"]
+    assert client["WriteAttributes"] == ["email"]
+
+
+def test_nobody_signs_up_unless_an_environment_says_so() -> None:
+    assert template()["Parameters"]["PublicSignUp"]["Default"] == "false"
+    environments = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    open_to_all = {
+        name
+        for name, content in environments.items()
+        if name not in {"default", "version"}
+        and "PublicSignUp=true" in content["deploy"]["parameters"]["parameter_overrides"]
+    }
+    assert open_to_all == {"local", "dev"}
 
 
 def test_nobody_signs_in_by_password_alone_outside_of_the_local_aws() -> None:
@@ -30,12 +51,13 @@ def test_the_case_of_an_address_is_nothing_to_sign_in_by() -> None:
 
 def test_data_outlives_a_mistake() -> None:
     resources = template()["Resources"]
-    for name in ("TicketsTable", "UserPool"):
+    for name in ("TicketsTable", "UserPool", "UsersTable"):
         assert resources[name]["DeletionPolicy"] == "RetainExceptOnCreate"
         assert resources[name]["UpdateReplacePolicy"] == "Retain"
-    table = resources["TicketsTable"]["Properties"]
-    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
-    assert table["SSESpecification"] == {"SSEEnabled": True}
+    for name in ("TicketsTable", "UsersTable"):
+        table = resources[name]["Properties"]
+        assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+        assert table["SSESpecification"] == {"SSEEnabled": True}
 
 
 def test_every_function_has_a_role_and_a_log_of_its_own() -> None:
@@ -46,3 +68,43 @@ def test_every_function_has_a_role_and_a_log_of_its_own() -> None:
         assert resources[function]["Properties"]["Role"] == f"{name}Role.Arn"
         assert resources[function]["Properties"]["LoggingConfig"] == {"LogGroup": f"{name}Logs"}
         assert resources[f"{name}Logs"]["Properties"]["RetentionInDays"] == "LogRetentionDays"
+
+
+def _functions() -> dict[str, dict[str, Any]]:
+    resources = template()["Resources"]
+    return {name: each["Properties"] for name, each in resources.items() if each["Type"] == "AWS::Serverless::Function"}
+
+
+def test_work_that_nobody_waits_for_leaves_its_failures_behind() -> None:
+    destination = {"Type": "SQS", "Destination": "FailedEvents.Arn"}
+    events = {
+        name: (event["Type"], each.get("EventInvokeConfig") or event["Properties"])
+        for name, each in _functions().items()
+        for event in each.get("Events", {}).values()
+    }
+    assert {name: kind for name, (kind, _) in events.items()} == {
+        "CloseResolvedTicketsFunction": "Schedule",
+        "PurgeTicketFunction": "DynamoDB",
+        "ReconcileUsersFunction": "Schedule",
+    }
+    for name, (_, config) in events.items():
+        assert config["DestinationConfig"]["OnFailure"] == destination, name
+        assert config["MaximumRetryAttempts"] <= 10, name
+
+
+def test_a_role_that_assumes_itself_is_known_by_its_name() -> None:
+    """The name that CloudFormation makes: the stack's, the role's in the template, and a dash and 12 characters."""
+    roles = [
+        name.removesuffix("Function") + "Role"
+        for name, each in _functions().items()
+        if "TENANT_ROLE" in each.get("Environment", {}).get("Variables", {})
+    ]
+    assert STACK_NAME + max(map(len, roles)) + len("--123456789012") <= ROLE_NAME
+
+
+def test_every_alarm_says_what_it_is_about() -> None:
+    alarms = [
+        each["Properties"] for each in template()["Resources"].values() if each["Type"] == "AWS::CloudWatch::Alarm"
+    ]
+    assert len(alarms) == 6
+    assert all(alarm["AlarmDescription"].endswith((".", ")")) for alarm in alarms)

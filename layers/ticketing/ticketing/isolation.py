@@ -50,7 +50,7 @@ def session_policy(tenant_id: str) -> str:
     if not TENANT_ID.fullmatch(tenant_id):
         message = "a session needs a tenant's id"
         raise ValueError(message)
-    statement = {
+    items = {
         "Effect": "Allow",
         "Action": [f"dynamodb:{action}" for action in _ACTIONS],
         "Resource": "*",
@@ -60,7 +60,15 @@ def session_policy(tenant_id: str) -> str:
             "Null": {"dynamodb:LeadingKeys": "false"},
         },
     }
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]}, separators=(",", ":"))
+    # The tables' key, used by DynamoDB for whoever calls it. The role has no such right to hand on; the key's own policy
+    # gives it to all who may use DynamoDB, and a session must not take it away.
+    key = {
+        "Effect": "Allow",
+        "Action": ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
+        "Resource": "*",
+        "Condition": {"StringLike": {"kms:ViaService": "dynamodb.*.amazonaws.com"}},
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [items, key]}, separators=(",", ":"))
 
 
 class TenantSessions:

@@ -195,6 +195,16 @@ def check_choices(caller: Caller, chosen: Iterable[str]) -> None:
         raise ForbiddenError(message, refused)
 
 
+def check_admins(caller: Caller, roles: Iterable[Role]) -> None:
+    """Let a change of a user who has these roles before and after it pass, or raise ForbiddenError.
+
+    An API key changes no admins and makes none: it can be revoked, but an admin whom a stolen one made would stay.
+    """
+    if caller.is_api_key and Role.ADMIN in roles:
+        message = "An API key may not make, change or deactivate admins; it takes a person."
+        raise ForbiddenError(message)
+
+
 def creators_with(caller: Caller) -> frozenset[Creators]:
     """Return the settings of a tenant in which the caller may create tickets."""
     return frozenset(creators for creators, roles in CREATORS.items() if caller.role in roles)

@@ -221,6 +221,18 @@ def test_who_was_being_written_when_the_deletion_began_goes_too(world: World, re
     assert_erased(world, rest, {"tickets": 3, "events": 64, "users": 3, "apiKeys": 2})
 
 
+def test_who_asked_is_released_though_a_change_of_their_role_was_under_way(world: World, rest: tuple[Any, ...]) -> None:
+    """It told Cognito what their row said, between their release and the end of the row."""
+    asker = fill(world, "acme")
+    begin(world, "acme", asker)
+    assert erase("acme", "users", ALWAYS)["done"]
+    user: Any = {"UserPoolId": world.pool_id, "Username": asker}
+    world.cognito.admin_update_user_attributes(**user, UserAttributes=[{"Name": "custom:tenantId", "Value": "acme"}])
+    world.cognito.admin_add_user_to_group(**user, GroupName="agent")
+    run()
+    assert_erased(world, rest, {"tickets": 3, "events": 64, "users": 2, "apiKeys": 1})
+
+
 def test_a_ticket_that_changes_meanwhile_is_looked_at_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A job that closes tickets may still be at work; the event of its change must not be left behind."""
     begin(world, "acme", fill(world, "acme"))

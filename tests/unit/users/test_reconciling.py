@@ -172,6 +172,18 @@ def test_a_tenant_has_its_allowance(world: World) -> None:
         assert [key["value"] for key in keys] == [usage_key("acme")]
 
 
+def test_an_allowance_that_is_there_costs_no_calls_for_each_tenant(world: World) -> None:
+    """API Gateway makes five keys a second for an account, and takes ten calls: an hour's walk must not need them."""
+    world.person("Ada", Role.ADMIN)
+    asked: list[str] = []
+    aws.apigateway().meta.events.register("before-call", lambda model, **_: asked.append(model.name))
+    assert reconcile(everything=True) == {"tenant": 1}
+    assert "CreateApiKey" in asked
+    asked.clear()
+    assert reconcile(everything=True) == {"tenant": 1}
+    assert asked == ["GetUsagePlans", "GetUsagePlanKeys"]
+
+
 def test_somebody_made_by_hand_gets_a_row(world: World) -> None:
     world.person("Ada", Role.ADMIN)
     zoe = world.account("zoe@acme.example", "acme", Role.ADMIN, name="Zoe Quinn")

@@ -7,7 +7,7 @@ import pytest
 
 from tests.unit.support import ADMIN, ADMIN_ID, AGENT_ID, OTHER_ID, REPORTER_ID, USERS_TABLE
 from tests.unit.users.conftest import World
-from ticketing import ids
+from ticketing import cursors, ids
 from ticketing.attributes import to_item
 from ticketing.errors import BadRequestError, LastAdminError, TenantNotFoundError
 from ticketing.lifecycle import Role
@@ -93,6 +93,36 @@ def test_a_cursor_belongs_to_its_tenant_and_filter(staff: World) -> None:
     for users, wanted in ((other, UserFilter()), (staff.users, UserFilter(role=Role.AGENT))):
         with pytest.raises(BadRequestError):
             users.list(wanted, limit=1, cursor=cursor)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "position"),
+    [
+        (UserFilter(), "\U0001f600" * 201),
+        (UserFilter(name="b"), "ada"),
+        (UserFilter(email="b"), "ada@acme.example"),
+        (UserFilter(email="b"), ""),
+        (UserFilter(email="\u200b"), ""),
+        (UserFilter(email="b"), f"b{'a' * 254}"),
+    ],
+)
+def test_a_cursor_that_somebody_made_up_is_refused(staff: World, wanted: UserFilter, position: str) -> None:
+    """It needs no secret, but DynamoDB would fail for where it leads: outside of the list, or longer than a key."""
+    cursor = cursors.encode(f"{position}\t{ADMIN_ID}", scope=f"TENANT#acme users {wanted}")
+    with pytest.raises(BadRequestError):
+        staff.users.list(wanted, limit=1, cursor=cursor)
+
+
+@pytest.mark.parametrize("wanted", [UserFilter(name="\u200b"), UserFilter(email="\u200b")])
+def test_a_filter_that_nobody_can_see_finds_everybody(staff: World, wanted: UserFilter) -> None:
+    assert everybody(staff.users, wanted) == ["Ada", "Ben", "Cleo"]
+
+
+def test_a_filter_that_grows_when_it_is_folded_still_fits_a_key(staff: World) -> None:
+    wanted = UserFilter(email="\ufdfa" * 254)
+    assert everybody(staff.users, wanted) == []
+    values: Any = staff.users._query_for(wanted)["ExpressionAttributeValues"]
+    assert len(values[":emailKey"]["S"].encode()) < 1024
 
 
 def test_a_repository_needs_a_tenant(world: World) -> None:

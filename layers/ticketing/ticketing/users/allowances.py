@@ -7,10 +7,13 @@ Such a key identifies nobody and opens nothing. The authorizer names it for each
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from mypy_boto3_apigateway import APIGatewayClient
+
+_PAGE: Final = 500
+"""How many keys API Gateway lists in one answer, at most."""
 
 
 class NoUsagePlanError(Exception):
@@ -42,11 +45,26 @@ class Allowances:
         try:
             key_id = self._client.create_api_key(name=value, value=value, enabled=True)["id"]
         except self._client.exceptions.ConflictException:
-            (key_id,) = self._ids(value)
+            known = next(self._ids(value), None)
+            if known is None:
+                raise  # it is there but not listed yet: the next try finds it
+            key_id = known
         try:
             self._client.create_usage_plan_key(usagePlanId=plan_id, keyId=key_id, keyType="API_KEY")
         except self._client.exceptions.ConflictException:
             return  # it is in the plan already
+
+    def held(self) -> frozenset[str]:
+        """Return the names of all keys that the usage plan holds: two requests, and one more for each 500 keys.
+
+        Raises
+        ------
+        NoUsagePlanError
+            The usage plan is not there.
+        """
+        plan_keys = self._client.get_paginator("get_usage_plan_keys")
+        pages = plan_keys.paginate(usagePlanId=self._plan_id(), PaginationConfig={"PageSize": _PAGE})
+        return frozenset(key["name"] for page in pages for key in page["items"])
 
     def remove(self, tenant_id: str) -> None:
         """See to it that the tenant has no key; that takes it out of the usage plan, too."""

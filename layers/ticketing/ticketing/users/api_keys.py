@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _SHOWN: Final = {"id", "name", "role", "active", "expires_at", "last_used_at", "created_by_id", "created_at"}
 
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9:]{8}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})")
-_NAME_KEY = re.compile(r".*\t[0-9a-f-]{36}")
+_NAME_KEY = re.compile(r"(?s:.{0,200})\t[0-9a-f-]{36}")
 
 
 def _future(text: str) -> str:

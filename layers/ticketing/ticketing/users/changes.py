@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ticketing import aws
 from ticketing.errors import ServiceUnavailableError
+from ticketing.permissions import check_admins
 from ticketing.tables import ATTEMPTS, VersionConflictError, until_written
 from ticketing.users.directory import AccountGoneError, Directory, next_second
 from ticketing.users.models import PENDING
@@ -104,8 +105,8 @@ def change_user(granted: Grant, user_id: str, values: Mapping[str, Any], expecte
     ------
     UserNotFoundError, PreconditionFailedError
         As `find_person` says.
-    LastAdminError, TenantNotFoundError, ConflictError
-        The tenant would be left without an admin; it is being deleted; the race was lost every time.
+    ForbiddenError, LastAdminError, TenantNotFoundError, ConflictError
+        An API key would change an admin; the tenant would be left without an admin; it is being deleted; the race was lost every time.
     ServiceUnavailableError
         The change is recorded, but Cognito was not told yet.
     """
@@ -115,6 +116,7 @@ def change_user(granted: Grant, user_id: str, values: Mapping[str, Any], expecte
         before = find_person(granted, users.get(user_id), expected_version)
         after = next_version(before, values)
         if after is not before:
+            check_admins(granted.caller, {before.role, after.role})
             after = marked(after)
             users.change(before, after)
         return after

@@ -83,6 +83,8 @@ class Eraser:
                 return False
             self._leave(email)
             self.remains.erase_invitation(folded(email))
+        # A change of their role that was under way may have told Cognito of the tenant again, before their row went.
+        self._leave(self.receipt.requested_by_id)
         self.allowances.remove(self.receipt.tenant_id)
         tenant = self.tenants.get()
         if tenant is not None:

@@ -14,6 +14,7 @@ from ticketing.errors import (
     EmailDomainNotAllowedError,
     UserExistsError,
 )
+from ticketing.permissions import check_admins
 from ticketing.tables import VersionConflictError, until_written
 from ticketing.users import repository
 from ticketing.users.changes import directory, recorded, settle
@@ -41,11 +42,12 @@ def invite(caller: Caller, body: InviteUser) -> tuple[User, bool]:
 
     Raises
     ------
-    TenantNotFoundError, EmailDomainNotAllowedError, UserExistsError, BadRequestError
-        The tenant is being deleted; its settings do not allow the address; somebody else uses it; Cognito refuses it.
+    ForbiddenError, TenantNotFoundError, EmailDomainNotAllowedError, UserExistsError, BadRequestError
+        An API key would make an admin; the tenant is being deleted; its settings do not allow the address; somebody else uses it; Cognito refuses it.
     ServiceUnavailableError
         The invitation is recorded, but Cognito was not told yet.
     """
+    check_admins(caller, {body.role})
     domain = body.email.rpartition("@")[2]
     allowed = find_tenant(tenant_of(caller).get()).settings.allowed_email_domains
     if allowed and domain not in allowed:

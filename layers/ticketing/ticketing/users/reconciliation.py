@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final
 
 from aws_lambda_powertools.logging import Logger
@@ -22,7 +22,7 @@ from ticketing.errors import BadRequestError, UserExistsError
 from ticketing.identity import TENANT_ID
 from ticketing.tables import until_written
 from ticketing.users import repository
-from ticketing.users.allowances import Allowances
+from ticketing.users.allowances import Allowances, usage_key
 from ticketing.users.changes import directory, marked, settle, taken_out
 from ticketing.users.erasure import resume_deletion
 from ticketing.users.founding import finish_founding
@@ -75,6 +75,11 @@ class Reconciliation:
         self._allowances = Allowances(aws.apigateway(), os.environ["USAGE_PLAN_NAME"])
         self.done = Counter[str]()
         self.failed = 0
+
+    @cached_property
+    def _keys_in_plan(self) -> frozenset[str]:
+        """The keys that need not be made: listed once a run, as API Gateway takes few calls a second per account."""
+        return self._allowances.held()
 
     def finish_pending(self) -> None:
         """Finish what was cut off: changed users, invitations, tenants being founded or deleted."""
@@ -137,7 +142,8 @@ class Reconciliation:
             self._walk_nobodys(tenant_id, accounts)
         if tenant is None or not _is_active(tenant):
             return
-        self._allowances.ensure(tenant_id)
+        if usage_key(tenant_id) not in self._keys_in_plan:
+            self._allowances.ensure(tenant_id)
         users = _users(tenant_id)
         rows = {user.id: user for user in users.everyone()}
         for user_id in sorted(accounts.keys() | rows.keys()):

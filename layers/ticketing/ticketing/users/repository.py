@@ -34,8 +34,8 @@ _FILTERED_PAGE: Final = 400
 _SORTED_BY: Final = {"byName": "nameKey", "byEmail": "emailKey"}
 """The indexes of people and their range keys; the partition key of both is `tenantKey`."""
 
-_POSITION = re.compile(r"(?s:.{0,300})\t[0-9a-f-]{36}")
-"""Where a page ends: the range key's value without what is the user's id in it, and the id."""
+_LENGTHS: Final = {"nameKey": "0,200", "emailKey": "1,254"}
+"""How many characters of these a user has, without the id that a `nameKey` ends with. A key takes 1,024 bytes."""
 
 
 class UserExistsError(Exception):
@@ -94,7 +94,8 @@ class UserRepository:
         query = self._query_for(wanted)
         sort_key = _SORTED_BY[query["IndexName"]]
         if cursor is not None:
-            sorted_by, _, user_id = cursors.decode(cursor, scope=scope, shape=_POSITION).rpartition("\t")
+            shape = _shape(sort_key, _starts(wanted).get(sort_key, ""))
+            sorted_by, _, user_id = cursors.decode(cursor, scope=scope, shape=shape).rpartition("\t")
             query["ExclusiveStartKey"] = to_item(
                 user_key(self._id, user_id)
                 | {
@@ -314,12 +315,9 @@ class UserRepository:
         """Return the query of the narrowest index for a filter, with the rest of it as a filter expression."""
         index = "byEmail" if wanted.email else "byName"
         values: dict[str, Any] = {":people": list_key(self._id, Kind.PERSON)}
-        starts = {
-            "nameKey": name_start(wanted.name) if wanted.name else None,
-            "emailKey": folded(wanted.email) if wanted.email else None,
-        }
-        values |= {f":{name}": start for name, start in starts.items() if start}
-        conditions = {name: f"begins_with({name}, :{name})" for name, start in starts.items() if start}
+        starts = _starts(wanted)
+        values |= {f":{name}": start for name, start in starts.items()}
+        conditions = {name: f"begins_with({name}, :{name})" for name in starts}
         by_key = [
             "tenantKey = :people",
             *([conditions.pop(_SORTED_BY[index])] if _SORTED_BY[index] in conditions else []),
@@ -357,6 +355,17 @@ def pending(client: DynamoDBClient, table: str, *, until: str) -> Iterator[dict[
         ExpressionAttributeValues=to_item({":pending": PENDING, ":until": until}),
     )
     return (from_item(item) for page in pages for item in page["Items"])
+
+
+def _starts(wanted: UserFilter) -> dict[str, str]:
+    """Return what the filter asks range keys to start with; cut to what a key takes, as nobody has longer ones."""
+    starts = {"nameKey": name_start(wanted.name or ""), "emailKey": folded(wanted.email or "")[:254]}
+    return {name: start for name, start in starts.items() if start}
+
+
+def _shape(sort_key: str, start: str) -> re.Pattern[str]:
+    """Return what a `_position` in the list of those who start so looks like: DynamoDB takes none outside of a list."""
+    return re.compile(rf"(?s:(?={re.escape(start)}).{{{_LENGTHS[sort_key]}}})\t[0-9a-f-]{{36}}")
 
 
 def _position(item: Mapping[str, Any], sort_key: str) -> str:

@@ -1,8 +1,17 @@
 """Names and addresses as they are compared: two that people take for the same are the same."""
 
+import re
 import unicodedata
+from typing import Final
+
+_INVISIBLE: Final = re.compile(
+    "[\0-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    "\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff]"
+)
+"""What no font draws: control characters, and what Unicode calls Default_Ignorable_Code_Point. No spaces."""
 
 
 def folded(text: str) -> str:
-    """Return a text without what case, width, composition and doubled spaces make of it."""
-    return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).split())
+    """Return a text without what case, width, composition, doubled spaces and invisible characters make of it."""
+    visible = _INVISIBLE.sub("", text)
+    return " ".join(unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", visible).casefold()).split())
