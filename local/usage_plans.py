@@ -28,7 +28,7 @@ class _Authorized(dict[str, str]):
 
 
 def count_by_authorizer(emulator: MiniStack) -> None:
-    """Let the authorizer name the key, have days begin at 00:00 UTC, and refuse keys that are there already.
+    """Let the authorizer name the key, have days begin at 00:00 UTC, and keep keys and plans in step.
 
     Raises
     ------
@@ -38,6 +38,7 @@ def count_by_authorizer(emulator: MiniStack) -> None:
     _take_keys_from_the_authorizer(emulator.apigateway)
     _begin_days_at_midnight(emulator.apigateway)
     _refuse_second_keys(emulator.apigateway)
+    _take_deleted_keys_out_of_plans(emulator.apigateway)
 
 
 def _take_keys_from_the_authorizer(apigateway: ModuleType) -> None:
@@ -110,3 +111,15 @@ def _refuse_second_keys(apigateway: ModuleType) -> None:
 
     replace(apigateway, "_create_api_key", create_once)
     replace(apigateway, "_create_usage_plan_key", add_once)
+
+
+def _take_deleted_keys_out_of_plans(apigateway: ModuleType) -> None:
+    delete = require(apigateway, "_delete_api_key", "key_id")
+
+    def delete_everywhere(key_id: str) -> Response:
+        response: Response = delete(key_id)
+        for _, keys in apigateway._usage_plan_keys.all_items():  # noqa: SLF001
+            keys.pop(key_id, None)
+        return response
+
+    replace(apigateway, "_delete_api_key", delete_everywhere)

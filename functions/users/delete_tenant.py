@@ -3,7 +3,7 @@
 from ticketing.frame import Response, endpoint
 from ticketing.permissions import Operation
 from ticketing.request import Request
-from ticketing.users.erasure import delete_tenant, presented
+from ticketing.users.deletion import delete_tenant, presented
 from ticketing.users.tenant_models import DeleteTenantQuery
 
 

@@ -40,7 +40,7 @@ from ticketing.models import (
 from ticketing.people import Person
 from ticketing.request import BODY_LIMIT
 from ticketing.tickets import _NOT_SHOWN
-from ticketing.users import api_keys, erasure, keys, service, tenants
+from ticketing.users import api_keys, deletion, keys, service, tenants
 from ticketing.users.models import InviteUser, Kind, MeUpdate, Notifications, NotificationsUpdate, UserQuery, UserUpdate
 from ticketing.users.tenant_models import (
     DeleteTenantQuery,
@@ -327,7 +327,7 @@ def test_user_shows_what_the_model_has() -> None:
 
 def test_deletion_shows_what_the_model_has() -> None:
     schema = SCHEMAS["TenantDeletion"]
-    shown = {to_camel(name) for name in TenantDeletion.model_fields if name not in erasure._NOT_SHOWN}
+    shown = {to_camel(name) for name in TenantDeletion.model_fields if name not in deletion._NOT_SHOWN}
     assert schema["properties"].keys() == shown == set(schema["required"])
 
 

@@ -110,12 +110,9 @@ def test_a_changed_address_has_to_be_proved(stack: Stack, cognito: Any, member: 
         attributes_of(stack, cognito, new)  # until then it stays who it was
     with pytest.raises(cognito.exceptions.CodeMismatchException):
         cognito.verify_user_attribute(AccessToken=token, AttributeName="email", Code="none")
-    first = stack.mailed_code(new)
     cognito.get_user_attribute_verification_code(AccessToken=token, AttributeName="email")
     assert len(stack.mails(new)) == 2
-    code = stack.mailed_code(new)
-    assert code != first or len(stack.mails(new)) == 2
-    cognito.verify_user_attribute(AccessToken=token, AttributeName="email", Code=code)
+    cognito.verify_user_attribute(AccessToken=token, AttributeName="email", Code=stack.mailed_code(new))
     assert attributes_of(stack, cognito, new)["email_verified"] == "true"
     with pytest.raises(cognito.exceptions.UserNotFoundException):
         attributes_of(stack, cognito, member)

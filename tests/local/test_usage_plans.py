@@ -36,8 +36,8 @@ def test_only_the_authorizer_says_whom_a_request_counts_for(start: Callable[...,
 
 
 def test_what_was_used_is_forgotten_at_midnight(monkeypatch: pytest.MonkeyPatch) -> None:
-    names = ("_api_key_from_request", "_authorize_request_v1", "_check_quota", "_create_api_key")
-    for name in (*names, "_create_usage_plan_key", "_import_rest_api"):
+    keys = ("_api_key_from_request", "_create_api_key", "_create_usage_plan_key", "_delete_api_key")
+    for name in (*keys, "_authorize_request_v1", "_check_quota", "_import_rest_api"):
         monkeypatch.setattr(apigateway_v1, name, getattr(apigateway_v1, name))  # as it is again after the test
     count_by_authorizer(cast("MiniStack", SimpleNamespace(apigateway=apigateway_v1)))
     plan = {"quota": {"limit": "2", "period": "DAY"}}
@@ -66,3 +66,13 @@ def test_a_key_is_made_once(stack: Stack) -> None:
     plan = next(plan for plan in gateway.get_usage_plans()["items"] if plan["name"] == "ticket-system-local")
     with pytest.raises(gateway.exceptions.ConflictException):
         gateway.create_usage_plan_key(usagePlanId=plan["id"], keyId=key["id"], keyType="API_KEY")
+
+
+def test_a_deleted_key_is_in_no_plan(stack: Stack) -> None:
+    gateway = stack.client("apigateway")
+    plan = next(plan for plan in gateway.get_usage_plans()["items"] if plan["name"] == "ticket-system-local")
+    key = gateway.create_api_key(name="short-lived", value="a-key-that-is-deleted-soon")
+    gateway.create_usage_plan_key(usagePlanId=plan["id"], keyId=key["id"], keyType="API_KEY")
+    gateway.delete_api_key(apiKey=key["id"])
+    held = gateway.get_usage_plan_keys(usagePlanId=plan["id"])["items"]
+    assert "short-lived" not in {each["name"] for each in held}

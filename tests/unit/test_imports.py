@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import cache
 
 import pytest
 
@@ -48,7 +49,8 @@ print(json.dumps(sorted(set(sys.modules) - before)))
 """
 
 
-def modules_of(handler: str) -> set[str]:
+@cache
+def modules_of(handler: str) -> frozenset[str]:
     """Return the modules that importing a handler loads, in an interpreter of its own as in Lambda."""
     folder, _, module = handler.partition("/")
     path = os.pathsep.join([str(ROOT / "functions" / folder), str(ROOT / "layers" / "ticketing")])
@@ -56,7 +58,7 @@ def modules_of(handler: str) -> set[str]:
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, module], env=environment, capture_output=True, text=True, check=True
     )
-    return set(json.loads(done.stdout))
+    return frozenset(json.loads(done.stdout))
 
 
 @pytest.mark.parametrize("handler", HANDLERS)

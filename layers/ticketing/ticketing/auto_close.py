@@ -12,6 +12,7 @@ from ticketing.clock import timestamp
 from ticketing.events import SYSTEM_ID
 from ticketing.identity import Caller
 from ticketing.lifecycle import Role, Status
+from ticketing.tables import items_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -37,13 +38,8 @@ def auto_closing(client: DynamoDBClient, users_table: str) -> Iterator[AutoClose
         "KeyConditionExpression": "taskKey = :task",
         "ExpressionAttributeValues": {":task": {"S": "AUTO_CLOSE"}},
     }
-    while True:
-        answer = client.query(**query)
-        for item in map(from_item, answer["Items"]):
-            yield AutoClose(item["tenantId"], item["days"])
-        if "LastEvaluatedKey" not in answer:
-            return
-        query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+    for item in map(from_item, items_of(client, query)):
+        yield AutoClose(item["tenantId"], item["days"])
 
 
 def closing(

@@ -60,8 +60,8 @@ def session_policy(tenant_id: str) -> str:
             "Null": {"dynamodb:LeadingKeys": "false"},
         },
     }
-    # The tables' key, used by DynamoDB for whoever calls it. The role has no such right to hand on; the key's own policy
-    # gives it to all who may use DynamoDB, and a session must not take it away.
+    # The tables' key, which DynamoDB uses for whoever calls it. The role has no such right to hand on: the key's own
+    # policy gives it to all who may use DynamoDB, and a session must not take it away.
     key = {
         "Effect": "Allow",
         "Action": ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"],

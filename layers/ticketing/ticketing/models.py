@@ -72,6 +72,17 @@ class Body(Model):
     model_config = ConfigDict(extra="forbid", validate_by_name=False)
 
 
+class Update(Body):
+    """What callers send to change something: at least one field; what is left out stays as it is."""
+
+    @model_validator(mode="after")
+    def _names_something(self) -> Self:
+        if not self.model_fields_set:
+            message = "at least one field is needed"
+            raise ValueError(message)
+        return self
+
+
 class TicketCreate(Body):
     """The body of createTicket."""
 
@@ -99,8 +110,8 @@ class TicketReplace(Body):
     resolution: LongText | None = None
 
 
-class TicketUpdate(Body):
-    """The body of updateTicket: at least one field; what is left out stays as it is."""
+class TicketUpdate(Update):
+    """The body of updateTicket."""
 
     title: Title = absent()
     description: LongText = absent()
@@ -111,13 +122,6 @@ class TicketUpdate(Body):
     assigned_to_id: Id | None = None
     tags: Tags = absent()
     resolution: LongText | None = None
-
-    @model_validator(mode="after")
-    def _names_something(self) -> Self:
-        if not self.model_fields_set:
-            message = "at least one field is needed"
-            raise ValueError(message)
-        return self
 
 
 class TransitionRequest(Body):

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final
 
 from ticketing.attributes import from_item, to_item
 from ticketing.errors import ServiceUnavailableError
-from ticketing.identity import TENANT_ID
 from ticketing.lifecycle import AGENTS
+from ticketing.tables import tenant_prefix
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -43,12 +43,9 @@ class People:
     """The people of one tenant, as tickets name them. It cannot be made without a tenant."""
 
     def __init__(self, client: DynamoDBClient, table: str, tenant_id: str) -> None:
-        if not TENANT_ID.fullmatch(tenant_id):
-            message = "people need a tenant's id"
-            raise ValueError(message)
         self._client = client
         self._table = table
-        self._users = f"TENANT#{tenant_id}#USER#"
+        self._users = f"{tenant_prefix(tenant_id)}#USER#"
 
     def check(self, person_id: str, *, agents_only: bool) -> TransactWriteItemTypeDef:
         """Return the member of a transaction that fails it unless the person is active (and an agent or admin)."""

@@ -16,13 +16,21 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from botocore.exceptions import ClientError
 
 from ticketing import cursors
-from ticketing.attributes import from_item, to_attribute, to_item
+from ticketing.attributes import from_item, to_item
 from ticketing.events import TicketEvent
-from ticketing.identity import TENANT_ID
 from ticketing.lifecycle import Status
 from ticketing.models import EDITABLE, Creators, Priority, Ticket
 from ticketing.queries import NOBODY, TicketFilter, position, query_for, unchanged_since
-from ticketing.tables import Page, VersionConflictError, page_of, reasons
+from ticketing.tables import (
+    Page,
+    VersionConflictError,
+    items_of,
+    page_of,
+    reasons,
+    refusals,
+    tenant_prefix,
+    update_of,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -85,12 +93,9 @@ class TicketRepository:
     """The tickets of one tenant. It cannot be made without one, and every key it builds starts with it."""
 
     def __init__(self, client: DynamoDBClient, table: str, tenant_id: str) -> None:
-        if not TENANT_ID.fullmatch(tenant_id):
-            message = "a repository needs a tenant's id"
-            raise ValueError(message)
         self._client = client
         self._table = table
-        self._tenant = f"TENANT#{tenant_id}"
+        self._tenant = tenant_prefix(tenant_id)
 
     def take_number(self, *, among: Collection[Creators]) -> TakenNumber:
         """Take the tenant's next ticket number: one write. A number that is then not used leaves a gap.
@@ -199,19 +204,13 @@ class TicketRepository:
         return Page([self.ticket_from(item) for item in items], following)
 
     def unchanged(self, status: Status, *, since: str) -> Iterator[tuple[str, int]]:
-        """Yield id and version of each ticket with a status that did not change since a moment, oldest change first.
+        """Return id and version of each ticket with a status that did not change since a moment, oldest change first.
 
         One query for each 1 MB, as the caller gets there. They come from an index: what is done to a ticket has to be
         conditional on the version.
         """
         query = unchanged_since(self._table, self._tenant, status, since)
-        while True:
-            answer = self._client.query(**query)
-            for item in answer["Items"]:
-                yield str(item["id"]["S"]), int(item["version"]["N"])
-            if "LastEvaluatedKey" not in answer:
-                return
-            query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+        return ((str(item["id"]["S"]), int(item["version"]["N"])) for item in items_of(self._client, query))
 
     def update(self, before: Ticket, after: Ticket, event: TicketEvent, checks: Checks = _NO_CHECKS) -> None:
         """Write the changed fields of a ticket and the event in one transaction, if `before` is still its version.
@@ -280,21 +279,10 @@ class TicketRepository:
     ) -> None:
         """Set the values of a ticket (None removes), its version and time, and put the event, all or nothing."""
         values = {**values, "version": after.version, "updatedAt": after.updated_at}
-        names = list(values)
-        setting = ", ".join(f"#{i} = :{i}" for i, name in enumerate(names) if values[name] is not None)
-        removing = ", ".join(f"#{i}" for i, name in enumerate(names) if values[name] is None)
         change: TransactWriteItemTypeDef = {
-            "Update": {
-                "TableName": self._table,
-                "Key": to_item(self._key(after.id)),
-                "UpdateExpression": f"SET {setting}" + (f" REMOVE {removing}" if removing else ""),
-                "ConditionExpression": "version = :before",
-                "ExpressionAttributeNames": {f"#{i}": name for i, name in enumerate(names)},
-                "ExpressionAttributeValues": {
-                    ":before": to_attribute(version),
-                    **{f":{i}": to_attribute(values[name]) for i, name in enumerate(names) if values[name] is not None},
-                },
-            }
+            "Update": update_of(
+                self._table, self._key(after.id), values, condition="#version = :before", values={":before": version}
+            )
         }
         try:
             self._client.transact_write_items(TransactItems=[change, self._put(event), *checks.values()])
@@ -354,7 +342,7 @@ def _raise_refusal(error: ClientError, checks: Checks) -> None:
     A check that failed counts only where nothing else stood in its way: a ticket that changed meanwhile may name
     somebody else by now, so that is decided anew first.
     """
-    codes = [reason.get("Code") for reason in reasons(error)]
+    codes = refusals(error)
     refused = [field for field, code in zip(checks, codes[2:], strict=False) if code == "ConditionalCheckFailed"]
     if refused and set(codes[:2]) == {"None"} and set(codes[2:]) <= {"None", "ConditionalCheckFailed"}:
         raise NotNamedError(refused) from error

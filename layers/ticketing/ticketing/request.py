@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -11,12 +11,11 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
 from ticketing.errors import (
-    ApiKeyNotFoundError,
+    ApiError,
     BadRequestError,
     PayloadTooLargeError,
     TicketNotFoundError,
     UnsupportedMediaTypeError,
-    UserNotFoundError,
 )
 from ticketing.identity import Caller
 from ticketing.models import UUID
@@ -61,12 +60,16 @@ class Request:
         """The ticket's id in the path, in lower case; what is no UUID names no ticket."""
         return self.id_or(TicketNotFoundError)
 
-    def id_or(self, missing: type[TicketNotFoundError | UserNotFoundError | ApiKeyNotFoundError]) -> str:
+    @property
+    def path_id(self) -> str:
+        """The id in the path, as it was sent."""
+        return str((self.event.get("pathParameters") or {}).get("id", ""))
+
+    def id_or(self, missing: Callable[[], ApiError]) -> str:
         """Return the id in the path, in lower case, or raise the error that stands for `not there` if it is no UUID."""
-        value = str((self.event.get("pathParameters") or {}).get("id", ""))
-        if not re.fullmatch(UUID, value):
-            raise missing
-        return value.lower()
+        if not re.fullmatch(UUID, self.path_id):
+            raise missing()
+        return self.path_id.lower()
 
     def header(self, name: str) -> str | None:
         """Return a header's value, whatever the case of its name."""

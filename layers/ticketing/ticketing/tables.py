@@ -1,23 +1,27 @@
-"""What the repositories share about DynamoDB: pages of a query, cancelled transactions, lost races."""
+"""What the repositories share about DynamoDB: a tenant's keys, updates, pages, cancelled transactions, lost races."""
 
 from __future__ import annotations
 
 import random
+import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from ticketing.attributes import to_attribute, to_item
 from ticketing.errors import ConflictError
+from ticketing.identity import TENANT_ID
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
-
+    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef, UpdateTypeDef
 
 ATTEMPTS: Final = 5
 """How often a change is decided anew after losing a race, before the caller is told 409."""
+
+_NAME: Final = re.compile(r"#(\w+)")
 
 OTHERS_WERE_FIRST: Final = "Others keep changing this. Read it again, then repeat the request."
 
@@ -32,6 +36,67 @@ class Page[T]:
 
     items: list[T]
     cursor: str | None
+
+
+def tenant_prefix(tenant_id: str) -> str:
+    """Return what every key of a tenant starts with, before a `#`.
+
+    Raises
+    ------
+    ValueError
+        This is no tenant's id: the keys might be another's.
+    """
+    if not TENANT_ID.fullmatch(tenant_id):
+        message = "a repository needs a tenant's id"
+        raise ValueError(message)
+    return f"TENANT#{tenant_id}"
+
+
+def update_of(
+    table: str,
+    key: Mapping[str, str],
+    changes: Mapping[str, Any],
+    *,
+    condition: str = "",
+    values: Mapping[str, Any] | None = None,
+) -> UpdateTypeDef:
+    """Return the update that sets attributes of an item to plain values (None removes), if the condition holds.
+
+    The condition names attributes as `#version`. `values` (plain) are what it names besides, as `:before`; none may be
+    called like what is set.
+    """
+    kept = {name: value for name, value in changes.items() if value is not None}
+    expressions = {
+        "SET": ", ".join(f"#{name} = :{name}" for name in kept),
+        "REMOVE": ", ".join(f"#{name}" for name in changes if name not in kept),
+    }
+    update: UpdateTypeDef = {
+        "TableName": table,
+        "Key": to_item(key),
+        "UpdateExpression": " ".join(f"{verb} {what}" for verb, what in expressions.items() if what),
+        "ExpressionAttributeNames": {f"#{name}": name for name in [*changes, *_NAME.findall(condition)]},
+    }
+    bound = {f":{name}": to_attribute(value) for name, value in kept.items()} | to_item(values or {})
+    if bound:
+        update["ExpressionAttributeValues"] = bound
+    if condition:
+        update["ConditionExpression"] = condition
+    return update
+
+
+def items_of(client: DynamoDBClient, query: QueryInputTypeDef) -> Iterator[Mapping[str, Any]]:
+    """Yield all items of a query: one request for each 1 MB, as the caller gets there."""
+    return (item for page in pages_of(client, query) for item in page)
+
+
+def pages_of(client: DynamoDBClient, query: QueryInputTypeDef) -> Iterator[Sequence[Mapping[str, Any]]]:
+    """Yield the pages of a query to its end; one may be empty."""
+    while True:
+        answer = client.query(**query)
+        yield answer["Items"]
+        if "LastEvaluatedKey" not in answer:
+            return
+        query = {**query, "ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
 
 def page_of(
@@ -49,6 +114,11 @@ def reasons(error: ClientError) -> list[dict[str, Any]]:
     """Return why a transaction was cancelled: one reason for each of its items, in order."""
     found: list[dict[str, Any]] = cast("dict[str, Any]", error.response).get("CancellationReasons") or [{}]
     return found
+
+
+def refusals(error: ClientError) -> list[str]:
+    """Return the codes of the reasons why a transaction was cancelled, the text `None` for an item that is none."""
+    return [reason.get("Code", "None") for reason in reasons(error)]
 
 
 def until_written[T](attempt: Callable[[], T]) -> T:

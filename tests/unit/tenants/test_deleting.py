@@ -15,7 +15,7 @@ from ticketing.errors import TenantNotFoundError
 from ticketing.identity import Caller
 from ticketing.lifecycle import Role
 from ticketing.tables import VersionConflictError
-from ticketing.users.erasure import PATIENCE, resume_deletion
+from ticketing.users.deletion import PATIENCE, resume_deletion
 from ticketing.users.models import Kind, User
 from ticketing.users.repository import UserRepository
 from ticketing.users.tenant_repository import TenantRepository

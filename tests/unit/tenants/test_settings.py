@@ -9,7 +9,7 @@ from tests.unit.conftest import Clock
 from tests.unit.support import ADMIN, AGENT, MOMENT_TEXT, NEWCOMER, REPORTER, STRANGER, Answer, api_event, send
 from tests.unit.tenants.conftest import TICKETS, USERS, World
 from ticketing.identity import Caller
-from ticketing.users.claims import name_key
+from ticketing.users.claims import name_claim
 from ticketing.users.tenant_repository import TenantRepository
 
 TENANT = "TENANT#acme#TENANT TENANT"
@@ -144,7 +144,7 @@ def test_a_tenant_whose_claim_was_lost_can_still_be_renamed(world: World) -> Non
 def test_the_longest_names_fit_into_a_key() -> None:
     """One character that folding makes 33 bytes of, a hundred times; keys have 2,048 at most."""
     assert update({"name": "\ufdfa" * 100}).status == 200
-    assert len(name_key("\ufdfa" * 100)["PK"].encode()) <= 2048
+    assert len(name_claim("\ufdfa" * 100)["PK"].encode()) <= 2048
 
 
 def test_a_stale_etag_changes_nothing() -> None:

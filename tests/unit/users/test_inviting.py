@@ -221,3 +221,12 @@ def test_only_admins_invite(world: World, caller: Any) -> None:
     answer = send(invite_user.handler, api_event("POST", "/v1/users", caller=caller, body="no JSON"))
     assert answer.error == (403, "forbidden")
     assert world.asked == []
+
+
+@pytest.mark.parametrize("now", [{"active": False}, {"role": Role.AGENT}])
+def test_who_is_no_admin_any_more_leaves_nobody_behind(world: World, now: dict[str, Any]) -> None:
+    """The authorizer's answer is remembered for a minute."""
+    world.row(ADMIN.user_id, "Ada", **({"role": Role.ADMIN} | now))
+    assert invite().error == (403, "forbidden")
+    assert world.accounts.account(ADDRESS) is None
+    assert world.users.invitation(ADDRESS) is None

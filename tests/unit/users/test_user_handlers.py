@@ -292,6 +292,25 @@ def test_two_admins_who_demote_each_other(world: World) -> None:
     assert (world.groups(ada.id), world.groups(ben.id), world.admins()) == ({"admin"}, {"agent"}, 1)
 
 
+@pytest.mark.parametrize("now", [{"active": False}, {"role": Role.AGENT}])
+def test_who_is_no_admin_any_more_does_not_use_the_minute_that_is_left(world: World, now: dict[str, Any]) -> None:
+    """The authorizer's answer is remembered for a minute; it must not be made to last."""
+    eve, ben = world.person("Eve", **({"role": Role.ADMIN} | now)), world.person("Ben")
+    late = replace(ADMIN, user_id=eve.id)
+    for user, body in ((eve, {"active": True, "role": "admin"}), (ben, {"role": "admin"}), (ben, {"active": False})):
+        assert patch(user.id, body, late).error == (403, "forbidden")
+    assert deactivate(ben.id, late).error == (403, "forbidden")
+    assert (world.now(eve), world.now(ben)) == (eve, ben)
+
+
+def test_a_key_that_was_revoked_does_not_use_the_minute_that_is_left(world: World) -> None:
+    key, ben = world.row(OTHER_ID, "Importer", Role.ADMIN, kind=Kind.API_KEY, email=None), world.person("Ben")
+    caller = Caller(key.id, "acme", Role.ADMIN, is_api_key=True)
+    assert patch(ben.id, {"role": "reporter"}, caller).status == 200
+    world.row(key.id, "Importer", Role.ADMIN, kind=Kind.API_KEY, email=None, active=False)
+    assert patch(ben.id, {"role": "agent"}, caller).error == (403, "forbidden")
+
+
 def test_api_keys_are_changed_as_what_they_are(world: World) -> None:
     key = world.row(OTHER_ID, "Importer", kind=Kind.API_KEY, email=None)
     assert patch(key.id, {"role": "admin"}).error == (404, "user_not_found")

@@ -13,7 +13,7 @@ from ticketing.errors import BadRequestError, LastAdminError, TenantNotFoundErro
 from ticketing.lifecycle import Role
 from ticketing.tables import VersionConflictError
 from ticketing.users.models import Invitation, Kind, User
-from ticketing.users.repository import UserExistsError, UserFilter, UserRepository, pending
+from ticketing.users.repository import RowExistsError, UserFilter, UserRepository, pending
 from ticketing.users.rows import name_key, user_item
 from ticketing.users.service import next_version
 from ticketing.users.tenant_models import TenantState
@@ -147,7 +147,7 @@ def test_a_new_user_is_counted_and_ends_the_invitation(world: World, role: Role,
     assert world.users.get(user.id) == user
     assert world.users.invitation("dora@acme.example") is None
     assert world.admins() == admins
-    with pytest.raises(UserExistsError):
+    with pytest.raises(RowExistsError):
         world.users.create(user)
     assert world.admins() == admins
 

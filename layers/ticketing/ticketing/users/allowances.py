@@ -6,8 +6,11 @@ Such a key identifies nobody and opens nothing. The authorizer names it for each
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
+
+from ticketing import aws
 
 if TYPE_CHECKING:
     from mypy_boto3_apigateway import APIGatewayClient
@@ -86,3 +89,8 @@ class Allowances:
                 if plan.get("name") == self._plan_name:
                     return plan["id"]
         raise NoUsagePlanError(self._plan_name)
+
+
+def allowances() -> Allowances:
+    """Return the tenants' keys in the deployment's usage plan."""
+    return Allowances(aws.apigateway(), os.environ["USAGE_PLAN_NAME"])

@@ -6,33 +6,27 @@ goes. Where that is cut off, repeating the request or reconcileUsers takes it up
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ticketing import aws
 from ticketing.errors import ServiceUnavailableError
 from ticketing.permissions import check_admins
 from ticketing.tables import ATTEMPTS, VersionConflictError, until_written
-from ticketing.users.directory import AccountGoneError, Directory, next_second
+from ticketing.users.directory import AccountGoneError, directory, next_second
 from ticketing.users.models import PENDING
-from ticketing.users.service import find_person, next_version, users_of
+from ticketing.users.service import check_still_admin, find_person, next_version, users_of
 
 if TYPE_CHECKING:
     from ticketing.permissions import Grant
+    from ticketing.users.directory import Directory
     from ticketing.users.models import User
     from ticketing.users.repository import UserRepository
 
 _BUGS: Final = frozenset({"AccessDeniedException", "InvalidParameterException", "ValidationException"})
 """What AWS answers when it is asked wrongly: asking again does not help."""
-
-
-def directory() -> Directory:
-    """Return the accounts of the deployment's user pool."""
-    return Directory(aws.cognito(), os.environ["USER_POOL_ID"])
 
 
 @contextmanager
@@ -106,7 +100,8 @@ def change_user(granted: Grant, user_id: str, values: Mapping[str, Any], expecte
     UserNotFoundError, PreconditionFailedError
         As `find_person` says.
     ForbiddenError, LastAdminError, TenantNotFoundError, ConflictError
-        An API key would change an admin; the tenant would be left without an admin; it is being deleted; the race was lost every time.
+        An API key would change an admin, or the caller is no admin any more; the tenant would be left without an admin;
+        it is being deleted; the race was lost every time.
     ServiceUnavailableError
         The change is recorded, but Cognito was not told yet.
     """
@@ -117,6 +112,7 @@ def change_user(granted: Grant, user_id: str, values: Mapping[str, Any], expecte
         after = next_version(before, values)
         if after is not before:
             check_admins(granted.caller, {before.role, after.role})
+            check_still_admin(granted.caller)
             after = marked(after)
             users.change(before, after)
         return after

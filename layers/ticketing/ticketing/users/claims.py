@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from ticketing.attributes import to_item
-from ticketing.tables import VersionConflictError, reasons
+from ticketing.tables import VersionConflictError, refusals
 from ticketing.users.text import folded
 
 if TYPE_CHECKING:
@@ -25,13 +25,13 @@ class NameTakenError(Exception):
     """Another tenant has this name; nothing was written."""
 
 
-def name_key(name: str) -> dict[str, str]:
+def name_claim(name: str) -> dict[str, str]:
     """Return the key of the claim to a tenant's name. Names that people take for the same have the same."""
     comparable = folded(name).encode()[:_LONGEST].decode(errors="ignore")
     return {"PK": f"NAME#{comparable}", "SK": "NAME"}
 
 
-def founder_key(user_id: str) -> dict[str, str]:
+def founder_claim(user_id: str) -> dict[str, str]:
     """Return the key of the claim of a tenant's founder, who founds one at a time."""
     return {"PK": f"FOUNDER#{user_id}", "SK": "FOUNDER"}
 
@@ -67,7 +67,7 @@ class Claims:
 
     def founded_by(self, user_id: str) -> str | None:
         """Return the id of the tenant that the user founded, being deleted or not, or None (a consistent read)."""
-        key = to_item(founder_key(user_id))
+        key = to_item(founder_claim(user_id))
         answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
         return answer["Item"]["tenantId"]["S"] if "Item" in answer else None
 
@@ -82,15 +82,15 @@ class Claims:
             The user has founded a tenant meanwhile, or somebody writes the same at this moment.
         """
         new = [
-            claim(self._table, founder_key(founder["id"]), tenant["id"]),
-            claim(self._table, name_key(name), tenant["id"]),
+            claim(self._table, founder_claim(founder["id"]), tenant["id"]),
+            claim(self._table, name_claim(name), tenant["id"]),
             put_new(self._table, tenant),
             put_new(self._table, founder),
         ]
         try:
             self._client.transact_write_items(TransactItems=new)
         except self._client.exceptions.TransactionCanceledException as error:
-            codes = [reason.get("Code") for reason in reasons(error)]
+            codes = refusals(error)
             if codes[0] == "ConditionalCheckFailed" or "TransactionConflict" in codes:
                 raise VersionConflictError from error
             if codes[1] == "ConditionalCheckFailed":

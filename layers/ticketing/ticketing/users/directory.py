@@ -7,11 +7,12 @@ how an account shall be, and may be said again with the same result.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from ticketing import clock
+from ticketing import aws, clock
 from ticketing.identity import NOBODYS
 from ticketing.lifecycle import Role
 
@@ -200,6 +201,11 @@ class Directory:
             }
         except self._client.exceptions.UserNotFoundException as error:
             raise AccountGoneError from error
+
+
+def directory() -> Directory:
+    """Return the accounts of the deployment's user pool."""
+    return Directory(aws.cognito(), os.environ["USER_POOL_ID"])
 
 
 def next_second() -> int:

@@ -14,12 +14,12 @@ from typing import Any, Final
 
 from ticketing import aws, clock
 from ticketing.tables import until_written
-from ticketing.users.allowances import Allowances
-from ticketing.users.directory import Directory
+from ticketing.users.allowances import Allowances, allowances
+from ticketing.users.directory import Directory, directory
 from ticketing.users.remains import Remains
 from ticketing.users.tenant_models import DeletionState, TenantDeletion
 from ticketing.users.tenant_repository import TenantRepository
-from ticketing.users.text import folded
+from ticketing.users.tenants import tenant_with_id
 
 type InTime = Callable[[], bool]
 """Whether there is time to begin something else."""
@@ -38,17 +38,16 @@ def erase(tenant_id: str, step: str, in_time: InTime) -> dict[str, Any]:
         Whatever AWS throws: what is done is done, and the step is to be repeated.
     """
     do = STEPS[step]
-    users, tickets = os.environ["USERS_TABLE"], os.environ["TICKETS_TABLE"]
-    tenants = TenantRepository(aws.dynamodb(), users, tickets, tenant_id)
+    tenants = tenant_with_id(tenant_id)
     receipt = tenants.deletion()
     if receipt is None or receipt.state is DeletionState.DONE:
         return {"done": True}
     eraser = Eraser(
         receipt,
         tenants,
-        Remains(aws.dynamodb(), users, tickets, tenant_id),
-        Directory(aws.cognito(), os.environ["USER_POOL_ID"]),
-        Allowances(aws.apigateway(), os.environ["USAGE_PLAN_NAME"]),
+        Remains(aws.dynamodb(), os.environ["USERS_TABLE"], os.environ["TICKETS_TABLE"], tenant_id),
+        directory(),
+        allowances(),
         in_time,
     )
     return {"done": do(eraser), **eraser.erased}
@@ -82,7 +81,7 @@ class Eraser:
             if not self.in_time():
                 return False
             self._leave(email)
-            self.remains.erase_invitation(folded(email))
+            self.remains.erase_invitation(email)
         # A change of their role that was under way may have told Cognito of the tenant again, before their row went.
         self._leave(self.receipt.requested_by_id)
         self.allowances.remove(self.receipt.tenant_id)

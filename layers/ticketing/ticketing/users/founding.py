@@ -21,15 +21,15 @@ from ticketing.errors import (
 )
 from ticketing.lifecycle import Role
 from ticketing.tables import VersionConflictError, until_written
-from ticketing.users.allowances import Allowances, NoUsagePlanError
+from ticketing.users.allowances import NoUsagePlanError, allowances
 from ticketing.users.changes import settle
 from ticketing.users.claims import Claims, NameTakenError
-from ticketing.users.directory import Account, Directory
-from ticketing.users.models import PENDING, Kind, User
-from ticketing.users.repository import UserRepository
+from ticketing.users.directory import Account, directory
+from ticketing.users.models import PENDING, User
 from ticketing.users.rows import user_item
+from ticketing.users.service import new_person, users_in
 from ticketing.users.tenant_models import Tenant, TenantCreate, TenantSettings, TenantState
-from ticketing.users.tenant_repository import TenantRepository
+from ticketing.users.tenants import tenant_with_id
 from ticketing.users.text import folded
 
 
@@ -45,7 +45,7 @@ def found(user_id: str, body: TenantCreate) -> Tenant:
     ServiceUnavailableError
         The tenant is recorded, and will be ready within minutes.
     """
-    account = _directory().account(user_id)
+    account = directory().account(user_id)
     if account is None:
         message = "The account is gone."
         raise UnauthorizedError(message)
@@ -61,8 +61,8 @@ def found(user_id: str, body: TenantCreate) -> Tenant:
         if not account.email_verified:
             message = "The account's e-mail address is not verified."
             raise ForbiddenError(message)
-        tenant, founder = _new(user_id, account, body)
-        claims.found(_tenants(tenant.id).item_of(tenant), user_item(founder), tenant.name)
+        tenant, founder = _new(account, body)
+        claims.found(tenant_with_id(tenant.id).item_of(tenant), user_item(founder), tenant.name)
         return tenant
 
     try:
@@ -85,21 +85,21 @@ def finish_founding(tenant_id: str) -> None:
     Exception
         Whatever AWS throws: the tenant stays marked, and this can be repeated.
     """
-    tenants = _tenants(tenant_id)
+    tenants = tenant_with_id(tenant_id)
     tenant = tenants.get()
     if tenant is None or tenant.state is not TenantState.ACTIVE or tenant.task_key != PENDING:
         return
-    Allowances(aws.apigateway(), os.environ["USAGE_PLAN_NAME"]).ensure(tenant_id)
-    users = UserRepository(aws.dynamodb(), os.environ["USERS_TABLE"], tenant_id)
+    allowances().ensure(tenant_id)
+    users = users_in(tenant_id)
     founder = users.get(tenant.founded_by_id)
     if founder is not None and founder.task_key == PENDING:
-        settle(users, _directory(), founder)
+        settle(users, directory(), founder)
     tenants.told()
 
 
 def _made_before(tenant_id: str, account: Account, body: TenantCreate) -> Tenant:
     """Return the tenant that the account founded, if the request asks for that one once more."""
-    tenant = _tenants(tenant_id).get()
+    tenant = tenant_with_id(tenant_id).get()
     if tenant is None:
         raise VersionConflictError  # it went between the two reads
     if tenant.state is not TenantState.ACTIVE:
@@ -111,45 +111,20 @@ def _made_before(tenant_id: str, account: Account, body: TenantCreate) -> Tenant
     return tenant
 
 
-def _new(user_id: str, account: Account, body: TenantCreate) -> tuple[Tenant, User]:
+def _new(account: Account, body: TenantCreate) -> tuple[Tenant, User]:
     now = clock.timestamp(clock.now())
-    tenant = Tenant.model_validate(
-        {
-            "id": ids.new_id(),
-            "name": body.name,
-            "state": TenantState.ACTIVE,
-            "settings": TenantSettings(),
-            "admins": 1,
-            "foundedById": user_id,
-            "version": 1,
-            "createdAt": now,
-            "updatedAt": now,
-            "taskKey": PENDING,
-            "taskSince": now,
-        }
+    tenant = Tenant(
+        id=ids.new_id(),
+        name=body.name,
+        state=TenantState.ACTIVE,
+        settings=TenantSettings(),
+        admins=1,
+        founded_by_id=account.id,
+        version=1,
+        created_at=now,
+        updated_at=now,
+        task_key=PENDING,
+        task_since=now,
     )
-    founder = User.model_validate(
-        {
-            "id": user_id,
-            "tenantId": tenant.id,
-            "kind": Kind.PERSON,
-            "name": (body.admin_name or account.name or account.email.partition("@")[0])[:100],
-            "email": account.email.lower(),
-            "role": Role.ADMIN,
-            "active": True,
-            "version": 1,
-            "createdAt": now,
-            "updatedAt": now,
-            "taskKey": PENDING,
-            "taskSince": now,
-        }
-    )
-    return tenant, founder
-
-
-def _tenants(tenant_id: str) -> TenantRepository:
-    return TenantRepository(aws.dynamodb(), os.environ["USERS_TABLE"], os.environ["TICKETS_TABLE"], tenant_id)
-
-
-def _directory() -> Directory:
-    return Directory(aws.cognito(), os.environ["USER_POOL_ID"])
+    founder = new_person(account, tenant.id, Role.ADMIN, name=body.admin_name)
+    return tenant, founder.model_copy(update={"task_key": PENDING, "task_since": now})

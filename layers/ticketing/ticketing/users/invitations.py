@@ -16,24 +16,24 @@ from ticketing.errors import (
 )
 from ticketing.permissions import check_admins
 from ticketing.tables import VersionConflictError, until_written
-from ticketing.users import repository
-from ticketing.users.changes import directory, recorded, settle
+from ticketing.users.changes import recorded, settle
 from ticketing.users.directory import (
     NEVER_SIGNED_IN,
     UNCONFIRMED,
-    Account,
     AccountGoneError,
     AddressRefusedError,
     AddressTakenError,
-    Directory,
+    directory,
 )
-from ticketing.users.models import Invitation, Kind, User
-from ticketing.users.service import users_of
+from ticketing.users.models import Invitation, User
+from ticketing.users.repository import RowExistsError
+from ticketing.users.service import check_still_admin, new_person, users_of
 from ticketing.users.tenants import find_tenant, tenant_of
 
 if TYPE_CHECKING:
     from ticketing.identity import Caller
-    from ticketing.users.models import InviteUser, TenantRole
+    from ticketing.users.directory import Account, Directory
+    from ticketing.users.models import InviteUser
     from ticketing.users.repository import UserRepository
 
 
@@ -43,11 +43,13 @@ def invite(caller: Caller, body: InviteUser) -> tuple[User, bool]:
     Raises
     ------
     ForbiddenError, TenantNotFoundError, EmailDomainNotAllowedError, UserExistsError, BadRequestError
-        An API key would make an admin; the tenant is being deleted; its settings do not allow the address; somebody else uses it; Cognito refuses it.
+        An API key would make an admin, or the caller is no admin any more; the tenant is being deleted; its settings do
+        not allow the address; somebody else uses it; Cognito refuses it.
     ServiceUnavailableError
         The invitation is recorded, but Cognito was not told yet.
     """
     check_admins(caller, {body.role})
+    check_still_admin(caller)
     domain = body.email.rpartition("@")[2]
     allowed = find_tenant(tenant_of(caller).get()).settings.allowed_email_domains
     if allowed and domain not in allowed:
@@ -98,25 +100,6 @@ def complete(users: UserRepository, accounts: Directory, invitation: Invitation)
     return user, is_new
 
 
-def user_of(
-    account: Account, tenant_id: str, role: TenantRole, *, active: bool = True, name: str | None = None
-) -> User:
-    """Return the user that an account becomes in a tenant; without any name, called as the address begins."""
-    now = clock.timestamp(clock.now())
-    return User(
-        id=account.id,
-        tenant_id=tenant_id,
-        kind=Kind.PERSON,
-        name=(name or account.name or account.email.partition("@")[0])[:100],
-        email=account.email.lower(),
-        role=role,
-        active=active,
-        version=1,
-        created_at=now,
-        updated_at=now,
-    )
-
-
 def _account_for(accounts: Directory, invitation: Invitation) -> Account:
     """Return the invited account: a new one, or the tenant's own with this address.
 
@@ -149,13 +132,13 @@ def _enrolled(
     users: UserRepository, accounts: Directory, account: Account, invitation: Invitation
 ) -> tuple[User, bool]:
     """Give an invited account its role, write its row, and end the invitation."""
-    user = user_of(account, invitation.tenant_id, invitation.role, name=invitation.name)
+    user = new_person(account, invitation.tenant_id, invitation.role, name=invitation.name)
     try:
         accounts.tell(user)
         users.create(user, invitation=invitation.email)
     except AccountGoneError as error:
         raise VersionConflictError from error
-    except repository.UserExistsError as error:
+    except RowExistsError as error:
         # Another invitation to the same address was faster, and what Cognito was told last may not be what it said.
         known = users.get(user.id)
         if known is None:

@@ -7,12 +7,12 @@ are known to Cognito.
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, Strict, StringConstraints, model_validator
+from pydantic import AfterValidator, Strict, StringConstraints
 
 from ticketing.lifecycle import Role
-from ticketing.models import EMAIL, LOCALE, NO_NUL, Body, Model, PageQuery, absent
+from ticketing.models import EMAIL, LOCALE, NO_NUL, Body, Model, PageQuery, Update, absent
 
 PENDING: Final = "PENDING"
 """The `task_key` of what the table says and Cognito was not told yet."""
@@ -112,18 +112,7 @@ class InviteUser(Body):
     name: Name = absent()
 
 
-class _Update(Body):
-    """A body that names at least one field; what is left out stays as it is."""
-
-    @model_validator(mode="after")
-    def _names_something(self) -> Self:
-        if not self.model_fields_set:
-            message = "at least one field is needed"
-            raise ValueError(message)
-        return self
-
-
-class UserUpdate(_Update):
+class UserUpdate(Update):
     """The body of updateUser."""
 
     role: TenantRole = absent()
@@ -140,7 +129,7 @@ class NotificationsUpdate(Body):
     reopened: Flag = absent()
 
 
-class MeUpdate(_Update):
+class MeUpdate(Update):
     """The body of updateMe."""
 
     name: Name = absent()

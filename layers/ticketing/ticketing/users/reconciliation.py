@@ -21,21 +21,22 @@ from ticketing import aws, clock
 from ticketing.errors import BadRequestError, UserExistsError
 from ticketing.identity import TENANT_ID
 from ticketing.tables import until_written
-from ticketing.users import repository
-from ticketing.users.allowances import Allowances, usage_key
-from ticketing.users.changes import directory, marked, settle, taken_out
-from ticketing.users.erasure import resume_deletion
+from ticketing.users.allowances import allowances, usage_key
+from ticketing.users.changes import marked, settle, taken_out
+from ticketing.users.deletion import resume_deletion
+from ticketing.users.directory import directory
 from ticketing.users.founding import finish_founding
-from ticketing.users.invitations import complete, user_of
+from ticketing.users.invitations import complete
 from ticketing.users.models import PENDING
-from ticketing.users.repository import UserRepository, pending
-from ticketing.users.service import next_version
+from ticketing.users.repository import RowExistsError, pending
+from ticketing.users.service import new_person, next_version, users_in
 from ticketing.users.tenant_models import TenantState
-from ticketing.users.tenant_repository import TenantRepository
+from ticketing.users.tenants import tenant_with_id
 
 if TYPE_CHECKING:
     from ticketing.users.directory import Account
     from ticketing.users.models import TenantRole, User
+    from ticketing.users.repository import UserRepository
     from ticketing.users.tenant_models import Tenant
 
 PATIENCE: Final = timedelta(minutes=1)
@@ -72,7 +73,7 @@ class Reconciliation:
 
     def __init__(self) -> None:
         self._accounts = directory()
-        self._allowances = Allowances(aws.apigateway(), os.environ["USAGE_PLAN_NAME"])
+        self._allowances = allowances()
         self.done = Counter[str]()
         self.failed = 0
 
@@ -115,13 +116,13 @@ class Reconciliation:
             case "DELETION":
                 resume_deletion(tenant_id)
             # Where the tenant is being deleted, its erasure takes care of both; what it released must stay released.
-            case "USER" if _is_active(_tenants(tenant_id).get()):
-                users = _users(tenant_id)
+            case "USER" if _is_active(tenant_with_id(tenant_id).get()):
+                users = users_in(tenant_id)
                 user = users.get(item["id"])
                 if user is not None and user.task_key == PENDING:
                     settle(users, self._accounts, user)
-            case "INVITATION" if _is_active(_tenants(tenant_id).get()):
-                self._finish_invitation(_users(tenant_id), item["email"])
+            case "INVITATION" if _is_active(tenant_with_id(tenant_id).get()):
+                self._finish_invitation(users_in(tenant_id), item["email"])
 
     def _finish_invitation(self, users: UserRepository, email: str) -> None:
         invitation = users.invitation(email)
@@ -137,14 +138,14 @@ class Reconciliation:
         if not TENANT_ID.fullmatch(tenant_id):
             logger.warning("accounts of no tenant", extra={"tenantId": tenant_id, "accounts": len(accounts)})
             return
-        tenant = _tenants(tenant_id).get()
+        tenant = tenant_with_id(tenant_id).get()
         if tenant is None:
             self._walk_nobodys(tenant_id, accounts)
         if tenant is None or not _is_active(tenant):
             return
         if usage_key(tenant_id) not in self._keys_in_plan:
             self._allowances.ensure(tenant_id)
-        users = _users(tenant_id)
+        users = users_in(tenant_id)
         rows = {user.id: user for user in users.everyone()}
         for user_id in sorted(accounts.keys() | rows.keys()):
             row, account = rows.get(user_id), accounts.get(user_id)
@@ -154,7 +155,7 @@ class Reconciliation:
 
     def _walk_nobodys(self, tenant_id: str, accounts: Mapping[str, Account]) -> None:
         """Delete accounts that were made by hand for a tenant while it was being deleted."""
-        if _tenants(tenant_id).deletion() is None:
+        if tenant_with_id(tenant_id).deletion() is None:
             logger.warning("accounts of no tenant", extra={"tenantId": tenant_id, "accounts": len(accounts)})
             return
         for user_id in accounts:
@@ -199,8 +200,8 @@ def _take_in(users: UserRepository, account: Account, role: TenantRole) -> None:
     """Write the row of an account that has none, unless an invitation under way is about to."""
     # The invitation goes with the row's being written, so it is asked for after the row.
     if users.invitation(account.email) is None:
-        with suppress(repository.UserExistsError):  # somebody else was first
-            users.create(user_of(account, account.tenant_id, role, active=account.enabled))
+        with suppress(RowExistsError):  # somebody else was first
+            users.create(new_person(account, account.tenant_id, role, active=account.enabled))
 
 
 def _follow(users: UserRepository, row: User, account: Account, role: TenantRole) -> User | None:
@@ -230,11 +231,3 @@ def _address(account: Account, row: User) -> str | None:
 
 def _is_active(tenant: Tenant | None) -> bool:
     return tenant is not None and tenant.state is TenantState.ACTIVE
-
-
-def _tenants(tenant_id: str) -> TenantRepository:
-    return TenantRepository(aws.dynamodb(), os.environ["USERS_TABLE"], os.environ["TICKETS_TABLE"], tenant_id)
-
-
-def _users(tenant_id: str) -> UserRepository:
-    return UserRepository(aws.dynamodb(), os.environ["USERS_TABLE"], tenant_id)

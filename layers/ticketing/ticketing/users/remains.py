@@ -12,11 +12,10 @@ from itertools import batched
 from typing import TYPE_CHECKING, Any, Final
 
 from ticketing.attributes import to_item
-from ticketing.identity import TENANT_ID
-from ticketing.tables import VersionConflictError
-from ticketing.users.claims import founder_key, name_key
+from ticketing.tables import VersionConflictError, items_of, pages_of, tenant_prefix
+from ticketing.users.claims import founder_claim, name_claim
 from ticketing.users.models import PENDING, Kind
-from ticketing.users.rows import list_key, user_key
+from ticketing.users.rows import deletion_key, invitation_key, list_key, tenant_key, user_key
 from ticketing.users.tenant_models import DeletionState, Tenant
 
 if TYPE_CHECKING:
@@ -44,21 +43,18 @@ class Remains:
     """The items of one tenant in both tables."""
 
     def __init__(self, client: DynamoDBClient, users_table: str, tickets_table: str, tenant_id: str) -> None:
-        if not TENANT_ID.fullmatch(tenant_id):
-            message = "a repository needs a tenant's id"
-            raise ValueError(message)
         self._client = client
         self._users = users_table
         self._tickets = tickets_table
         self._id = tenant_id
-        self._prefix = f"TENANT#{tenant_id}"
+        self._ticket_list = f"{tenant_prefix(tenant_id)}#TICKETS"
 
     def people(self) -> Iterator[list[str]]:
-        """Yield the ids of the tenant's people, page by page."""
+        """Return the ids of the tenant's people, page by page."""
         return self._user_ids(Kind.PERSON)
 
     def api_keys(self) -> Iterator[list[str]]:
-        """Yield the ids of the tenant's API keys, page by page."""
+        """Return the ids of the tenant's API keys, page by page."""
         return self._user_ids(Kind.API_KEY)
 
     def erase_user(self, user_id: str) -> bool:
@@ -68,33 +64,32 @@ class Remains:
         return "Attributes" in answer
 
     def invitations(self) -> Iterator[str]:
-        """Yield the addresses that invitations are under way to. They stand among the pending work of all tenants."""
+        """Return the addresses that invitations are under way to. They stand among the pending work of all tenants."""
         query: QueryInputTypeDef = {
             "TableName": self._users,
             "IndexName": "byTask",
             "KeyConditionExpression": "taskKey = :pending",
             "FilterExpression": "begins_with(PK, :invitations)",
-            "ExpressionAttributeValues": to_item({":pending": PENDING, ":invitations": f"{self._prefix}#INVITATION#"}),
+            "ExpressionAttributeValues": to_item(
+                {":pending": PENDING, ":invitations": invitation_key(self._id, "")["PK"]}
+            ),
         }
-        for page in self._pages(query):
-            yield from (item["email"]["S"] for item in page)
+        return (item["email"]["S"] for item in items_of(self._client, query))
 
-    def erase_invitation(self, folded_email: str) -> None:
+    def erase_invitation(self, email: str) -> None:
         """Erase an invitation that is under way."""
-        key = to_item({"PK": f"{self._prefix}#INVITATION#{folded_email}", "SK": "INVITATION"})
-        self._client.delete_item(TableName=self._users, Key=key)
+        self._client.delete_item(TableName=self._users, Key=to_item(invitation_key(self._id, email)))
 
     def tickets(self) -> Iterator[list[str]]:
-        """Yield the partition keys of the tenant's tickets, in the trash or not, page by page."""
+        """Return the partition keys of the tenant's tickets, in the trash or not, page by page."""
         query: QueryInputTypeDef = {
             "TableName": self._tickets,
             "IndexName": "byNumber",
             "KeyConditionExpression": "tenantKey = :tenant",
-            "ExpressionAttributeValues": to_item({":tenant": f"{self._prefix}#TICKETS"}),
+            "ExpressionAttributeValues": to_item({":tenant": self._ticket_list}),
             "Limit": PAGE,
         }
-        for page in self._pages(query):
-            yield [item["PK"]["S"] for item in page]
+        return ([item["PK"]["S"] for item in page] for page in pages_of(self._client, query))
 
     def erase_ticket(self, partition: str) -> int | None:
         """Erase a ticket with all that hangs on it; return the number of its events, or None if it is gone already.
@@ -116,12 +111,11 @@ class Remains:
         }
         version: Any = None
         rest: list[Key] = []
-        for page in self._pages(query):
-            for item in page:
-                if item["SK"]["S"] == "TICKET":
-                    version = item["version"]
-                else:
-                    rest.append({"PK": item["PK"], "SK": item["SK"]})
+        for item in items_of(self._client, query):
+            if item["SK"]["S"] == "TICKET":
+                version = item["version"]
+            else:
+                rest.append({"PK": item["PK"], "SK": item["SK"]})
         self._erase_all(rest)
         if version is None:
             return None
@@ -162,16 +156,11 @@ class Remains:
 
         A claim that is another's by now stays: it was given up before.
         """
-        for key in (name_key(tenant.name), founder_key(tenant.founded_by_id)):
+        for key in (name_claim(tenant.name), founder_claim(tenant.founded_by_id)):
             self._give_up(key)
         self._client.transact_write_items(
             TransactItems=[
-                {
-                    "Delete": {
-                        "TableName": self._users,
-                        "Key": to_item({"PK": f"{self._prefix}#TENANT", "SK": "TENANT"}),
-                    }
-                },
+                {"Delete": {"TableName": self._users, "Key": to_item(tenant_key(self._id))}},
                 {
                     "Update": {
                         "TableName": self._users,
@@ -204,7 +193,7 @@ class Remains:
 
     @property
     def _receipt(self) -> dict[str, Any]:
-        return to_item({"PK": f"{self._prefix}#DELETION", "SK": "DELETION"})
+        return to_item(deletion_key(self._id))
 
     def _user_ids(self, kind: Kind) -> Iterator[list[str]]:
         query: QueryInputTypeDef = {
@@ -215,17 +204,7 @@ class Remains:
             "ProjectionExpression": "id",
             "Limit": PAGE,
         }
-        for page in self._pages(query):
-            yield [item["id"]["S"] for item in page]
-
-    def _pages(self, query: QueryInputTypeDef) -> Iterator[Sequence[Key]]:
-        """Yield the pages of a query to its end; one may be empty."""
-        while True:
-            answer = self._client.query(**query)
-            yield answer["Items"]
-            if "LastEvaluatedKey" not in answer:
-                return
-            query = {**query, "ExclusiveStartKey": answer["LastEvaluatedKey"]}
+        return ([item["id"]["S"] for item in page] for page in pages_of(self._client, query))
 
     def _erase_all(self, keys: Sequence[Key]) -> None:
         """Erase items of the tickets table.

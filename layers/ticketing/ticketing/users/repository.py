@@ -13,18 +13,26 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from ticketing import cursors
-from ticketing.attributes import from_item, to_attribute, to_item
+from ticketing.attributes import from_item, to_item
 from ticketing.errors import LastAdminError, TenantNotFoundError
-from ticketing.identity import TENANT_ID
-from ticketing.tables import Page, VersionConflictError, page_of, reasons
+from ticketing.tables import Page, VersionConflictError, items_of, page_of, reasons, refusals, update_of
 from ticketing.users.models import PENDING, Invitation, Kind, User
-from ticketing.users.rows import list_key, name_start, user_from, user_item, user_key
+from ticketing.users.rows import (
+    invitation_key,
+    list_key,
+    name_start,
+    tenant_key,
+    user_from,
+    user_item,
+    user_key,
+)
+from ticketing.users.tenant_models import TenantState
 from ticketing.users.text import folded
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef, TransactWriteItemTypeDef
+    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef, TransactWriteItemTypeDef, UpdateTypeDef
 
     from ticketing.users.models import TenantRole
 
@@ -38,7 +46,7 @@ _LENGTHS: Final = {"nameKey": "0,200", "emailKey": "1,254"}
 """How many characters of these a user has, without the id that a `nameKey` ends with. A key takes 1,024 bytes."""
 
 
-class UserExistsError(Exception):
+class RowExistsError(Exception):
     """There is a row for this user already; nothing was written."""
 
 
@@ -60,9 +68,7 @@ class UserRepository:
     """The users of one tenant. It cannot be made without one, and every key it builds starts with it."""
 
     def __init__(self, client: DynamoDBClient, table: str, tenant_id: str) -> None:
-        if not TENANT_ID.fullmatch(tenant_id):
-            message = "a repository needs a tenant's id"
-            raise ValueError(message)
+        self._people = list_key(tenant_id, Kind.PERSON)
         self._client = client
         self._table = table
         self._id = tenant_id
@@ -90,7 +96,7 @@ class UserRepository:
         BadRequestError
             The cursor was altered, or belongs to another tenant or filter.
         """
-        scope = f"TENANT#{self._id} users {wanted}"
+        scope = f"{self._people} {wanted}"
         query = self._query_for(wanted)
         sort_key = _SORTED_BY[query["IndexName"]]
         if cursor is not None:
@@ -99,7 +105,7 @@ class UserRepository:
             query["ExclusiveStartKey"] = to_item(
                 user_key(self._id, user_id)
                 | {
-                    "tenantKey": list_key(self._id, Kind.PERSON),
+                    "tenantKey": self._people,
                     sort_key: f"{sorted_by}\t{user_id}" if sort_key == "nameKey" else sorted_by,
                 }
             )
@@ -111,20 +117,20 @@ class UserRepository:
 
     def everyone(self) -> Iterator[User]:
         """Return all people of the tenant, as the index has them: moments behind the last writes."""
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table,
-            IndexName="byName",
-            KeyConditionExpression="tenantKey = :people",
-            ExpressionAttributeValues=to_item({":people": list_key(self._id, Kind.PERSON)}),
-        )
-        return (user_from(item) for page in pages for item in page["Items"])
+        query: QueryInputTypeDef = {
+            "TableName": self._table,
+            "IndexName": "byName",
+            "KeyConditionExpression": "tenantKey = :people",
+            "ExpressionAttributeValues": to_item({":people": self._people}),
+        }
+        return map(user_from, items_of(self._client, query))
 
     def create(self, user: User, *, invitation: str | None = None) -> None:
         """Write a new user, and delete the invitation of this address that led to it, all or nothing.
 
         Raises
         ------
-        UserExistsError
+        RowExistsError
             There is a row with this id.
         TenantNotFoundError
             The tenant is not there or being deleted.
@@ -143,7 +149,7 @@ class UserRepository:
             self._write(put, *invited, admins=int(user.counts_as_admin))
         except self._client.exceptions.TransactionCanceledException as error:
             if _is_refused(error, 1):
-                raise UserExistsError from error
+                raise RowExistsError from error
             raise
 
     def edit(self, before: User, after: User) -> None:
@@ -154,9 +160,8 @@ class UserRepository:
         VersionConflictError
             The row changed or is gone since `before` was read.
         """
-        change = self._change(before, after)["Update"]
         try:
-            self._client.update_item(**change)
+            self._client.update_item(**self._change(before, after))
         except self._lost as error:
             raise VersionConflictError from error
 
@@ -174,7 +179,7 @@ class UserRepository:
         """
         admins = int(after.counts_as_admin) - int(before.counts_as_admin)
         try:
-            self._write(self._change(before, after), admins=admins, last_admin_may_go=last_admin_may_go)
+            self._write({"Update": self._change(before, after)}, admins=admins, last_admin_may_go=last_admin_may_go)
         except self._client.exceptions.TransactionCanceledException as error:
             if _is_refused(error, 1):
                 raise VersionConflictError from error
@@ -209,25 +214,25 @@ class UserRepository:
         VersionConflictError
             Somebody else is writing the same at this moment.
         """
-        item = self._invitation_key(invitation.email) | invitation.model_dump(mode="json", by_alias=True)
+        item = invitation_key(self._id, invitation.email) | invitation.model_dump(mode="json", by_alias=True)
         self._write({"Put": {"TableName": self._table, "Item": to_item(item)}}, admins=0)
 
     def invitation(self, email: str) -> Invitation | None:
         """Return the invitation under way to an address (a consistent read), or None if there is none."""
-        key = to_item(self._invitation_key(email))
+        key = to_item(invitation_key(self._id, email))
         answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
         return Invitation.model_validate(from_item(answer["Item"])) if "Item" in answer else None
 
     def drop(self, email: str) -> None:
         """Delete an invitation under way; without one, do nothing."""
-        self._client.delete_item(TableName=self._table, Key=to_item(self._invitation_key(email)))
+        self._client.delete_item(TableName=self._table, Key=to_item(invitation_key(self._id, email)))
 
     def correct_admins(self, counted: int, found: int) -> bool:
         """Write how many admins were found, if the tenant still counts as many as before; return whether it did."""
         try:
             self._client.update_item(
                 TableName=self._table,
-                Key=to_item(self._tenant_key),
+                Key=to_item(tenant_key(self._id)),
                 UpdateExpression="SET admins = :found",
                 ConditionExpression="admins = :counted",
                 ExpressionAttributeValues=to_item({":counted": counted, ":found": found}),
@@ -254,14 +259,14 @@ class UserRepository:
             if _is_refused(error, 1):
                 raise
             _raise_if_tenant_refused(error)
-            if any(reason.get("Code") == "TransactionConflict" for reason in reasons(error)):
+            if "TransactionConflict" in refusals(error):
                 raise VersionConflictError from error
             raise
 
     def _count(self, admins: int, *, last_admin_may_go: bool) -> TransactWriteItemTypeDef:
         """Return the write that adds to the tenant's admins, or the check of the tenant if there is nothing to add."""
         condition = "#state = :active"
-        values: dict[str, Any] = {":active": "ACTIVE"}
+        values: dict[str, Any] = {":active": TenantState.ACTIVE.value}
         names = {"#state": "state"}
         if admins < 0 and not last_admin_may_go:
             condition += " AND admins > :one"
@@ -270,7 +275,7 @@ class UserRepository:
             return {
                 "ConditionCheck": {
                     "TableName": self._table,
-                    "Key": to_item(self._tenant_key),
+                    "Key": to_item(tenant_key(self._id)),
                     "ConditionExpression": condition,
                     "ExpressionAttributeNames": names,
                     "ExpressionAttributeValues": to_item(values),
@@ -279,7 +284,7 @@ class UserRepository:
         return {
             "Update": {
                 "TableName": self._table,
-                "Key": to_item(self._tenant_key),
+                "Key": to_item(tenant_key(self._id)),
                 "UpdateExpression": "ADD admins :admins",
                 "ConditionExpression": condition,
                 "ExpressionAttributeNames": names,
@@ -288,33 +293,20 @@ class UserRepository:
             }
         }
 
-    def _change(self, before: User, after: User) -> Any:  # noqa: ANN401 - an update, alone or in a transaction
+    def _change(self, before: User, after: User) -> UpdateTypeDef:
         """Return the write of all that differs between two versions of a row, if the first is still there."""
         old, new = user_item(before), user_item(after)
         values = {name: value for name, value in new.items() if value != old[name]}
-        setting = ", ".join(f"#{name} = :{name}" for name, value in values.items() if value is not None)
-        removing = ", ".join(f"#{name}" for name, value in values.items() if value is None)
-        return {
-            "Update": {
-                "TableName": self._table,
-                "Key": to_item(user_key(self._id, after.id)),
-                "UpdateExpression": f"SET {setting}" + (f" REMOVE {removing}" if removing else ""),
-                "ConditionExpression": "#version = :before",
-                "ExpressionAttributeNames": {f"#{name}": name for name in values},
-                "ExpressionAttributeValues": {
-                    ":before": to_attribute(before.version),
-                    **{f":{name}": to_attribute(value) for name, value in values.items() if value is not None},
-                },
-            }
-        }
+        key, read = user_key(self._id, after.id), {":before": before.version}
+        return update_of(self._table, key, values, condition="#version = :before", values=read)
 
     def _removal(self, email: str) -> TransactWriteItemTypeDef:
-        return {"Delete": {"TableName": self._table, "Key": to_item(self._invitation_key(email))}}
+        return {"Delete": {"TableName": self._table, "Key": to_item(invitation_key(self._id, email))}}
 
     def _query_for(self, wanted: UserFilter) -> QueryInputTypeDef:
         """Return the query of the narrowest index for a filter, with the rest of it as a filter expression."""
         index = "byEmail" if wanted.email else "byName"
-        values: dict[str, Any] = {":people": list_key(self._id, Kind.PERSON)}
+        values: dict[str, Any] = {":people": self._people}
         starts = _starts(wanted)
         values |= {f":{name}": start for name, start in starts.items()}
         conditions = {name: f"begins_with({name}, :{name})" for name in starts}
@@ -338,23 +330,16 @@ class UserRepository:
             query["ExpressionAttributeNames"] = names
         return query
 
-    @property
-    def _tenant_key(self) -> dict[str, str]:
-        return {"PK": f"TENANT#{self._id}#TENANT", "SK": "TENANT"}
-
-    def _invitation_key(self, email: str) -> dict[str, str]:
-        return {"PK": f"TENANT#{self._id}#INVITATION#{folded(email)}", "SK": "INVITATION"}
-
 
 def pending(client: DynamoDBClient, table: str, *, until: str) -> Iterator[dict[str, Any]]:
     """Return the items of all tenants, in plain values, that are marked as pending since `until` or before."""
-    pages = client.get_paginator("query").paginate(
-        TableName=table,
-        IndexName="byTask",
-        KeyConditionExpression="taskKey = :pending AND taskSince <= :until",
-        ExpressionAttributeValues=to_item({":pending": PENDING, ":until": until}),
-    )
-    return (from_item(item) for page in pages for item in page["Items"])
+    query: QueryInputTypeDef = {
+        "TableName": table,
+        "IndexName": "byTask",
+        "KeyConditionExpression": "taskKey = :pending AND taskSince <= :until",
+        "ExpressionAttributeValues": to_item({":pending": PENDING, ":until": until}),
+    }
+    return map(from_item, items_of(client, query))
 
 
 def _starts(wanted: UserFilter) -> dict[str, str]:
@@ -376,14 +361,13 @@ def _position(item: Mapping[str, Any], sort_key: str) -> str:
 
 def _is_refused(error: ClientError, index: int) -> bool:
     """Return whether a transaction was cancelled because this one of its items did not meet its condition."""
-    found = reasons(error)
-    return len(found) > index and found[index].get("Code") == "ConditionalCheckFailed"
+    return refusals(error)[index : index + 1] == ["ConditionalCheckFailed"]
 
 
 def _raise_if_tenant_refused(error: ClientError) -> None:
     """Raise what it means that the transaction's first item, the tenant, did not meet its condition."""
     if not _is_refused(error, 0):
         return
-    if from_item(reasons(error)[0].get("Item") or {}).get("state") == "ACTIVE":
+    if from_item(reasons(error)[0].get("Item") or {}).get("state") == TenantState.ACTIVE:
         raise LastAdminError from error
     raise TenantNotFoundError from error

@@ -1,9 +1,10 @@
-"""How a user is stored: the keys of the row, and what it is found by. People and API keys are stored alike."""
+"""The users table: the keys of a tenant's items, and how a user is stored. People and API keys are stored alike."""
 
 from collections.abc import Mapping
 from typing import Any, Final
 
 from ticketing.attributes import from_item
+from ticketing.tables import tenant_prefix
 from ticketing.users.models import Kind, User
 from ticketing.users.text import folded
 
@@ -13,14 +14,34 @@ _LONGEST: Final = 200
 _LISTS: Final = {Kind.PERSON: "USERS", Kind.API_KEY: "API_KEYS"}
 
 
+def tenant_key(tenant_id: str) -> dict[str, str]:
+    """Return the key of a tenant's own item."""
+    return {"PK": f"{tenant_prefix(tenant_id)}#TENANT", "SK": "TENANT"}
+
+
+def deletion_key(tenant_id: str) -> dict[str, str]:
+    """Return the key of the receipt of a tenant's deletion."""
+    return {"PK": f"{tenant_prefix(tenant_id)}#DELETION", "SK": "DELETION"}
+
+
+def auto_close_key(tenant_id: str) -> dict[str, str]:
+    """Return the key of what tells the job that closes tickets of a tenant."""
+    return {"PK": f"{tenant_prefix(tenant_id)}#AUTO_CLOSE", "SK": "AUTO_CLOSE"}
+
+
+def invitation_key(tenant_id: str, email: str) -> dict[str, str]:
+    """Return the key of an invitation under way to an address; without one, what all of the tenant's start with."""
+    return {"PK": f"{tenant_prefix(tenant_id)}#INVITATION#{folded(email)}", "SK": "INVITATION"}
+
+
 def user_key(tenant_id: str, user_id: str) -> dict[str, str]:
     """Return the key of a user's row."""
-    return {"PK": f"TENANT#{tenant_id}#USER#{user_id}", "SK": "USER"}
+    return {"PK": f"{tenant_prefix(tenant_id)}#USER#{user_id}", "SK": "USER"}
 
 
 def list_key(tenant_id: str, kind: Kind) -> str:
     """Return the `tenantKey` that all people, or all API keys, of a tenant share."""
-    return f"TENANT#{tenant_id}#{_LISTS[kind]}"
+    return f"{tenant_prefix(tenant_id)}#{_LISTS[kind]}"
 
 
 def name_start(name: str) -> str:

@@ -1,15 +1,17 @@
-"""What the user operations share: finding a user for its caller, changing a profile, and presenting it."""
+"""What the user operations share: finding users for their caller, making and changing them, and presenting them."""
 
 import os
 from collections.abc import Mapping
 from typing import Any
 
 from ticketing import aws, clock
-from ticketing.errors import PreconditionFailedError, UserNotFoundError
+from ticketing.errors import ForbiddenError, PreconditionFailedError, UserNotFoundError
 from ticketing.identity import Caller
+from ticketing.lifecycle import Role
 from ticketing.permissions import Grant, Relation
 from ticketing.tables import until_written
-from ticketing.users.models import MeUpdate, Notifications, User
+from ticketing.users.directory import Account
+from ticketing.users.models import Kind, MeUpdate, Notifications, TenantRole, User
 from ticketing.users.repository import UserRepository
 
 _SHOWN = {
@@ -32,6 +34,23 @@ def users_of(caller: Caller) -> UserRepository:
     return UserRepository(aws.dynamodb_for(caller.tenant_id), os.environ["USERS_TABLE"], caller.tenant_id)
 
 
+def users_in(tenant_id: str) -> UserRepository:
+    """Return the users of any tenant, for what is done on no caller's behalf."""
+    return UserRepository(aws.dynamodb(), os.environ["USERS_TABLE"], tenant_id)
+
+
+def check_still_admin(caller: Caller) -> None:
+    """Let a change of who may do what pass, or raise ForbiddenError: the caller is no admin any more.
+
+    What the authorizer said of the caller may be a minute old. Whoever was deactivated, demoted or revoked in it must
+    not use the rest to come back, or to leave somebody behind. Rows go with their tenant only, which writes look at.
+    """
+    user = users_of(caller).get(caller.user_id)
+    if user is not None and not (user.active and user.role is Role.ADMIN):
+        message = "You are no admin of the tenant any more."
+        raise ForbiddenError(message)
+
+
 def find_user(granted: Grant, user: User | None, expected_version: int | None = None) -> User:
     """Return the user who was read, if the caller may do the operation to them in the version expected.
 
@@ -52,6 +71,25 @@ def find_person(granted: Grant, user: User | None, expected_version: int | None 
     if user is not None and not user.is_person:
         raise UserNotFoundError
     return find_user(granted, user, expected_version)
+
+
+def new_person(
+    account: Account, tenant_id: str, role: TenantRole, *, active: bool = True, name: str | None = None
+) -> User:
+    """Return the user that an account becomes in a tenant; without any name, called as the address begins."""
+    now = clock.timestamp(clock.now())
+    return User(
+        id=account.id,
+        tenant_id=tenant_id,
+        kind=Kind.PERSON,
+        name=(name or account.name or account.email.partition("@")[0])[:100],
+        email=account.email.lower(),
+        role=role,
+        active=active,
+        version=1,
+        created_at=now,
+        updated_at=now,
+    )
 
 
 def next_version(user: User, values: Mapping[str, Any]) -> User:

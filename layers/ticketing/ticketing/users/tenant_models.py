@@ -2,11 +2,11 @@
 
 import re
 from enum import StrEnum
-from typing import Annotated, Final, Self
+from typing import Annotated, Final
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field
 
-from ticketing.models import Body, Model, Priority, absent
+from ticketing.models import Body, Model, Priority, Update, absent
 from ticketing.users.models import Name
 
 MOST_DOMAINS: Final = 50
@@ -123,18 +123,11 @@ class SettingsUpdate(Body):
     auto_close_days: Days | None = None
 
 
-class TenantUpdate(Body):
-    """The body of updateTenant: at least one field; what is left out stays as it is."""
+class TenantUpdate(Update):
+    """The body of updateTenant."""
 
     name: Name = absent()
     settings: SettingsUpdate = absent()
-
-    @model_validator(mode="after")
-    def _names_something(self) -> Self:
-        if not self.model_fields_set:
-            message = "at least one field is needed"
-            raise ValueError(message)
-        return self
 
 
 class DeleteTenantQuery(Body):

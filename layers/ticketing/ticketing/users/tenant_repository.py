@@ -7,15 +7,15 @@ days until a resolved ticket is closed stand on an item of their own, where the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from ticketing.attributes import from_item, to_attribute, to_item
-from ticketing.identity import TENANT_ID
-from ticketing.models import Priority
-from ticketing.tables import VersionConflictError, reasons
-from ticketing.users.claims import NameTakenError, claim, name_key, put_new, unclaim
+from ticketing.attributes import from_item, to_item
+from ticketing.models import Creators, Priority
+from ticketing.tables import VersionConflictError, refusals, tenant_prefix, update_of
+from ticketing.users.claims import NameTakenError, claim, name_claim, put_new, unclaim
 from ticketing.users.models import PENDING
+from ticketing.users.rows import auto_close_key, deletion_key, tenant_key
 from ticketing.users.tenant_models import (
     DeletionState,
     Tenant,
@@ -29,36 +29,30 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
-NOBODY: Final = "NOBODY"
-"""Who may report tickets in a tenant that is being deleted."""
-
 
 class TenantRepository:
     """One tenant. It cannot be made without its id, and every key that it builds starts with it."""
 
     def __init__(self, client: DynamoDBClient, users_table: str, tickets_table: str, tenant_id: str) -> None:
-        if not TENANT_ID.fullmatch(tenant_id):
-            message = "a repository needs a tenant's id"
-            raise ValueError(message)
         self._client = client
         self._users = users_table
         self._tickets = tickets_table
         self._id = tenant_id
-        self._prefix = f"TENANT#{tenant_id}"
+        self._counter = {"PK": f"{tenant_prefix(tenant_id)}#COUNTER", "SK": "TICKETS"}
 
     def get(self) -> Tenant | None:
         """Return the tenant as last written (a consistent read), being deleted or not, or None if there is none."""
-        item = self._read("TENANT")
+        item = self._read(tenant_key(self._id))
         return Tenant.model_validate(item) if item else None
 
     def deletion(self) -> TenantDeletion | None:
         """Return the receipt of the tenant's deletion (a consistent read), or None if nobody asked for one."""
-        item = self._read("DELETION")
+        item = self._read(deletion_key(self._id))
         return TenantDeletion.model_validate(item) if item else None
 
     def item_of(self, tenant: Tenant) -> dict[str, Any]:
         """Return the tenant's item, in plain values."""
-        return self._key("TENANT") | tenant.model_dump(mode="json", by_alias=True)
+        return tenant_key(self._id) | tenant.model_dump(mode="json", by_alias=True)
 
     def update(self, before: Tenant, after: Tenant) -> None:
         """Write a tenant's name and settings and all that follows from them, if `before` is still its version.
@@ -73,14 +67,14 @@ class TenantRepository:
         settings = after.settings.model_dump(mode="json", by_alias=True)
         changes = {"name": after.name, "settings": settings, "version": after.version, "updatedAt": after.updated_at}
         writes = [self._change(before, changes)]
-        old, new = name_key(before.name), name_key(after.name)
+        old, new = name_claim(before.name), name_claim(after.name)
         if old != new:
             writes += [claim(self._users, new, self._id), unclaim(self._users, old, self._id)]
         writes += self._consequences(before.settings, after.settings)
         try:
             self._client.transact_write_items(TransactItems=writes)
         except self._client.exceptions.TransactionCanceledException as error:
-            codes = [reason.get("Code") for reason in reasons(error)]
+            codes = refusals(error)
             if codes[0] == "ConditionalCheckFailed" or "TransactionConflict" in codes:
                 raise VersionConflictError from error
             if old != new and codes[1] == "ConditionalCheckFailed":
@@ -105,17 +99,17 @@ class TenantRepository:
             "taskKey": None,
             "taskSince": None,
         }
-        item = self._key("DELETION") | receipt.model_dump(mode="json", by_alias=True)
+        item = deletion_key(self._id) | receipt.model_dump(mode="json", by_alias=True)
         writes: list[TransactWriteItemTypeDef] = [
             self._change(before, changes),
-            _update(self._tickets, self._counter, {"creators": NOBODY}),
+            self._set_counter({"creators": Creators.NOBODY.value}),
             put_new(self._users, item),
-            {"Delete": {"TableName": self._users, "Key": to_item(self._key("AUTO_CLOSE"))}},
+            {"Delete": {"TableName": self._users, "Key": to_item(auto_close_key(self._id))}},
         ]
         try:
             self._client.transact_write_items(TransactItems=writes)
         except self._client.exceptions.TransactionCanceledException as error:
-            if {reason.get("Code") for reason in reasons(error)} & {"ConditionalCheckFailed", "TransactionConflict"}:
+            if {"ConditionalCheckFailed", "TransactionConflict"}.intersection(refusals(error)):
                 raise VersionConflictError from error
             raise
 
@@ -124,7 +118,7 @@ class TenantRepository:
         try:
             self._client.update_item(
                 TableName=self._users,
-                Key=to_item(self._key("TENANT")),
+                Key=to_item(tenant_key(self._id)),
                 UpdateExpression="REMOVE taskKey, taskSince",
                 ConditionExpression="taskKey = :pending",
                 ExpressionAttributeValues=to_item({":pending": PENDING}),
@@ -143,7 +137,7 @@ class TenantRepository:
         try:
             self._client.update_item(
                 TableName=self._users,
-                Key=to_item(self._key("DELETION")),
+                Key=to_item(deletion_key(self._id)),
                 UpdateExpression="SET taskSince = :now",
                 ConditionExpression="#state = :running AND taskSince = :before",
                 ExpressionAttributeNames={"#state": "state"},
@@ -154,29 +148,32 @@ class TenantRepository:
         except self._client.exceptions.ConditionalCheckFailedException as error:
             raise VersionConflictError from error
 
-    def _read(self, kind: str) -> dict[str, Any] | None:
-        answer = self._client.get_item(TableName=self._users, Key=to_item(self._key(kind)), ConsistentRead=True)
+    def _read(self, key: Mapping[str, str]) -> dict[str, Any] | None:
+        answer = self._client.get_item(TableName=self._users, Key=to_item(key), ConsistentRead=True)
         return from_item(answer["Item"]) if "Item" in answer else None
 
     def _change(self, before: Tenant, changes: Mapping[str, Any]) -> TransactWriteItemTypeDef:
         """Return the write that sets values of the tenant (None removes), if it is active and still this version."""
-        return _update(
+        update = update_of(
             self._users,
-            self._key("TENANT"),
+            tenant_key(self._id),
             changes,
-            conditions=("#version = :before", "#state = :active"),
-            names={"#version": "version", "#state": "state"},
+            condition="#version = :before AND #state = :active",
             values={":before": before.version, ":active": TenantState.ACTIVE.value},
         )
+        return {"Update": update}
+
+    def _set_counter(self, changes: Mapping[str, str | None]) -> TransactWriteItemTypeDef:
+        return {"Update": update_of(self._tickets, self._counter, changes)}
 
     def _consequences(self, before: TenantSettings, after: TenantSettings) -> list[TransactWriteItemTypeDef]:
         """Return the writes of what changed settings leave on other items."""
         writes: list[TransactWriteItemTypeDef] = []
         copies = _copies(after)
         if copies != _copies(before):
-            writes.append(_update(self._tickets, self._counter, copies))
+            writes.append(self._set_counter(copies))
         if after.auto_close_days != before.auto_close_days:
-            key = self._key("AUTO_CLOSE")
+            key = auto_close_key(self._id)
             if after.auto_close_days is None:
                 writes.append({"Delete": {"TableName": self._users, "Key": to_item(key)}})
             else:
@@ -184,13 +181,6 @@ class TenantRepository:
                 item = key | task | {"tenantId": self._id, "days": after.auto_close_days}
                 writes.append({"Put": {"TableName": self._users, "Item": to_item(item)}})
         return writes
-
-    @property
-    def _counter(self) -> dict[str, str]:
-        return {"PK": f"{self._prefix}#COUNTER", "SK": "TICKETS"}
-
-    def _key(self, kind: str) -> dict[str, str]:
-        return {"PK": f"{self._prefix}#{kind}", "SK": kind}
 
 
 def _copies(settings: TenantSettings) -> dict[str, str | None]:
@@ -200,34 +190,3 @@ def _copies(settings: TenantSettings) -> dict[str, str | None]:
         "defaultPriority": None if priority is Priority.MEDIUM else priority.value,
         "creators": None if who is WhoMayCreate.EVERYBODY else who.value,
     }
-
-
-def _update(  # noqa: PLR0913 - the parts of one write
-    table: str,
-    key: Mapping[str, str],
-    changes: Mapping[str, Any],
-    *,
-    conditions: Sequence[str] = (),
-    names: Mapping[str, str] | None = None,
-    values: Mapping[str, Any] | None = None,
-) -> TransactWriteItemTypeDef:
-    """Return the write that sets values of an item; None removes."""
-    kept = {name: value for name, value in changes.items() if value is not None}
-    setting = ", ".join(f"#{name} = :{name}" for name in kept)
-    removing = ", ".join(f"#{name}" for name in changes if name not in kept)
-    update: TransactWriteItemTypeDef = {
-        "Update": {
-            "TableName": table,
-            "Key": to_item(key),
-            "UpdateExpression": " ".join(
-                f"{verb} {what}" for verb, what in (("SET", setting), ("REMOVE", removing)) if what
-            ),
-            "ExpressionAttributeNames": {f"#{name}": name for name in changes} | dict(names or {}),
-        }
-    }
-    bound = {f":{name}": to_attribute(value) for name, value in kept.items()} | to_item(values or {})
-    if bound:
-        update["Update"]["ExpressionAttributeValues"] = bound
-    if conditions:
-        update["Update"]["ConditionExpression"] = " AND ".join(conditions)
-    return update

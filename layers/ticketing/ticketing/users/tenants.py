@@ -20,6 +20,11 @@ def tenant_of(caller: Caller) -> TenantRepository:
     return TenantRepository(client, os.environ["USERS_TABLE"], os.environ["TICKETS_TABLE"], caller.tenant_id)
 
 
+def tenant_with_id(tenant_id: str) -> TenantRepository:
+    """Return where any tenant lives, for what is done on no caller's behalf."""
+    return TenantRepository(aws.dynamodb(), os.environ["USERS_TABLE"], os.environ["TICKETS_TABLE"], tenant_id)
+
+
 def find_tenant(tenant: Tenant | None, expected_version: int | None = None) -> Tenant:
     """Return the tenant that was read, if it is active and in the version expected.
 

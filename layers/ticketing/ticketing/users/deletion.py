@@ -15,16 +15,19 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ticketing import aws, clock
-from ticketing.errors import BadRequestError, ServiceUnavailableError, TenantNotFoundError
+from ticketing.errors import BadRequestError, DeletionNotFoundError, ServiceUnavailableError, TenantNotFoundError
+from ticketing.identity import TENANT_ID
+from ticketing.permissions import Relation
 from ticketing.tables import VersionConflictError, until_written
 from ticketing.users.models import PENDING
 from ticketing.users.tenant_models import DeletionState, TenantDeletion, TenantState
-from ticketing.users.tenant_repository import TenantRepository
-from ticketing.users.tenants import tenant_of
+from ticketing.users.tenants import tenant_of, tenant_with_id
 from ticketing.users.text import folded
 
 if TYPE_CHECKING:
     from ticketing.identity import Caller
+    from ticketing.permissions import Grant
+    from ticketing.users.tenant_repository import TenantRepository
 
 PATIENCE: Final = timedelta(minutes=15)
 """How long a deletion may go without progress before it is taken up again."""
@@ -77,13 +80,31 @@ def delete_tenant(caller: Caller, name: str) -> TenantDeletion:
     return receipt
 
 
+def find_deletion(granted: Grant, tenant_id: str) -> TenantDeletion:
+    """Return the receipt of a tenant's deletion to whoever asked for it: as an admin of the tenant, later as nobody's.
+
+    The tenant is not the caller's: what decides is who asked.
+
+    Raises
+    ------
+    DeletionNotFoundError
+        There is none, or it is somebody else's.
+    """
+    receipt = tenant_with_id(tenant_id).deletion() if TENANT_ID.fullmatch(tenant_id) else None
+    if receipt is None or not granted.covers(
+        {Relation.OWN} if receipt.requested_by_id == granted.caller.user_id else ()
+    ):
+        raise DeletionNotFoundError
+    return receipt
+
+
 def resume_deletion(tenant_id: str) -> None:
     """See to it that a tenant's deletion runs: start it if nothing did, or if it has made no progress for 15 minutes.
 
     Does nothing for a tenant that is not being deleted. The execution started may meet another that is still alive:
     they help each other.
     """
-    tenants = TenantRepository(aws.dynamodb(), os.environ["USERS_TABLE"], os.environ["TICKETS_TABLE"], tenant_id)
+    tenants = tenant_with_id(tenant_id)
     receipt = tenants.deletion()
     if receipt is not None:
         _see_to(tenants, receipt)
