@@ -6,12 +6,15 @@ from ticketing.permissions import Operation
 from ticketing.request import Request
 from ticketing.tables import until_written
 from ticketing.users.api_keys import ApiKeyCreate, api_keys_of, new_api_key, presented
+from ticketing.users.service import check_still_admin
 
 
 @endpoint(Operation.CREATE_API_KEY)
 def handler(request: Request) -> Response:
     """Make an API key; its token is in this answer and nowhere else."""
-    key, token = new_api_key(request.body(ApiKeyCreate), request.caller, ids.new_id())
+    body = request.body(ApiKeyCreate)
+    check_still_admin(request.caller)
+    key, token = new_api_key(body, request.caller, ids.new_id())
     api_keys = api_keys_of(request.caller)
     until_written(lambda: api_keys.create(key))
     return Response(201, presented(key) | {"key": token}, headers={"Location": f"{request.path}/{key.id}"})

@@ -160,8 +160,9 @@ def test_two_admins_who_demote_each_other_leave_one(found_tenant: Found) -> None
                 [(tenant.admin, url_of_other), (other, url_of_first)],
             )
         )
-    assert sorted(answer.status_code for answer in answers) == [200, 409]
-    assert next(answer for answer in answers if answer.status_code == 409).json()["code"] == "last_admin"
+    # Who comes second is the last admin, or no admin any more; that depends on how far the first is.
+    codes = {answer.status_code: answer.json().get("code") for answer in answers}
+    assert codes in ({200: None, 409: "last_admin"}, {200: None, 403: "forbidden"})
     seen = tenant.admin.get("/v1/users", params={"role": "admin"}).json()
     assert len(seen) == 1
 

@@ -31,6 +31,7 @@ from ticketing.identity import Caller
 from ticketing.lifecycle import Role
 from ticketing.users import keys
 from ticketing.users.api_keys import ApiKeyRepository
+from ticketing.users.rows import user_key
 
 BODY = {"name": "Import", "role": "agent"}
 UNKNOWN = "019c1f0e-7a3b-7c41-9d2e-5f60718293a4"
@@ -40,6 +41,14 @@ ADMINS_KEY = Caller(UNKNOWN, "acme", Role.ADMIN, is_api_key=True)
 def tenant(table: Any, tenant_id: str, state: str = "ACTIVE") -> None:
     item = {"PK": f"TENANT#{tenant_id}#TENANT", "SK": "TENANT", "id": tenant_id, "state": state}
     table.put_item(TableName=USERS_TABLE, Item=to_item(item))
+
+
+def person(table: Any, caller: Caller, **values: Any) -> None:
+    """Write the row of a person; no list shows it."""
+    row = {"id": caller.user_id, "tenantId": caller.tenant_id, "kind": "PERSON", "name": "Ada", "role": "admin"}
+    moments = {"active": True, "version": 1, "createdAt": MOMENT_TEXT, "updatedAt": MOMENT_TEXT}
+    key = user_key(caller.tenant_id, caller.user_id)
+    table.put_item(TableName=USERS_TABLE, Item=to_item(key | row | moments | values))
 
 
 pytestmark = pytest.mark.usefixtures("time")
@@ -94,6 +103,14 @@ def test_a_new_key_is_told_with_its_token() -> None:
         "key": made["key"],
     }
     assert re.fullmatch(rf"tsk_acme_{made['id'].replace('-', '')}[0-9A-Za-z]{{43}}", made["key"])
+
+
+@pytest.mark.parametrize("now", [{"active": False}, {"role": "agent"}])
+def test_who_is_no_admin_any_more_leaves_no_key_behind(table: Any, user_items: Items, now: dict[str, Any]) -> None:
+    """The authorizer's answer is remembered for a minute."""
+    person(table, ADMIN, **now)
+    assert create().error == (403, "forbidden")
+    assert not [item for item in user_items() if "keyHash" in item]
 
 
 def test_the_token_is_shown_this_once_and_kept_nowhere(
