@@ -37,6 +37,7 @@ class MiniStack:
     cloudformation: ModuleType
     cognito: ModuleType
     dynamodb: ModuleType
+    eventbridge: ModuleType
     iam_evaluator: ModuleType
     lambda_runtime: ModuleType
     lambda_service: ModuleType
@@ -70,6 +71,7 @@ def load(settings: Settings) -> MiniStack:
         "cloudformation": "services.cloudformation",
         "cognito": "services.cognito",
         "dynamodb": "services.dynamodb",
+        "eventbridge": "services.eventbridge",
         "iam_evaluator": "core.iam_evaluator",
         "lambda_runtime": "core.lambda_runtime",
         "lambda_service": "services.lambda_svc",

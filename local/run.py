@@ -9,6 +9,7 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
 from local.accounts import hold_to_the_rules
+from local.archives import make_archives
 from local.bounds import keep_within_bounds
 from local.control import CallError
 from local.deploy import Deployer, DeployError
@@ -108,6 +109,7 @@ class _Run:
         read_workflows_in_yaml(self._emulator)
         switch_on_expiry(self._emulator)
         import_gateway_responses(self._emulator)
+        make_archives(self._emulator)
         count_by_authorizer(self._emulator)
         hold_to_the_rules(self._emulator)
         write_mails(self._emulator, self._settings)

@@ -1,12 +1,15 @@
 """listTicketHistory: GET /v1/tickets/{id}/history."""
 
 from dataclasses import asdict
+from typing import Final
 
 from ticketing.frame import Response, endpoint
 from ticketing.models import HistoryQuery
 from ticketing.permissions import Operation
 from ticketing.request import Request
 from ticketing.tickets import find_ticket, people_of, tickets_of
+
+_NOT_SHOWN: Final = {"ticket", "comment_id", "visibility", "mentions", "truncated"}
 
 
 @endpoint(Operation.LIST_TICKET_HISTORY, takes_query=True)
@@ -17,7 +20,7 @@ def handler(request: Request) -> Response:
     tickets = tickets_of(caller)
     ticket = find_ticket(request.grant, tickets.get(request.ticket_id))
     page = tickets.history(ticket.id, limit=query.limit, cursor=query.cursor)
-    body = [event.model_dump(mode="json", by_alias=True) for event in page.items]
+    body = [event.model_dump(mode="json", by_alias=True, exclude=_NOT_SHOWN) for event in page.items]
     if query.expand:
         known = people_of(caller).known(event.actor.id for event in page.items)
         for event in body:

@@ -58,7 +58,7 @@ class Event:
             changes = {"deletedAt": {"from": before.at, "to": None}}
         return {
             "type": self.type,
-            "schemaVersion": 1,
+            "schemaVersion": 2,
             "tenantId": self.actor.tenant,
             "ticketId": ticket_id,
             "version": self.version,

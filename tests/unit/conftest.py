@@ -21,6 +21,7 @@ from tests.unit.support import (
     ADMIN,
     AGENT,
     MOMENT,
+    NOTIFICATIONS_TABLE,
     OTHER_REPORTER,
     REPORTER,
     STATE_MACHINE,
@@ -53,6 +54,7 @@ def aws_account(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+    monkeypatch.setenv("NOTIFICATIONS_TABLE", NOTIFICATIONS_TABLE)
     monkeypatch.setenv("TICKETS_TABLE", TABLE)
     monkeypatch.setenv("USERS_TABLE", USERS_TABLE)
     monkeypatch.setenv("TICKET_LIFECYCLE", STATE_MACHINE)
@@ -68,7 +70,7 @@ def botocore_session() -> Session:
 def fresh_clients(monkeypatch: pytest.MonkeyPatch, botocore_session: Session) -> Iterator[None]:
     """Let no client outlive its test."""
     monkeypatch.setattr(aws, "get_session", lambda: botocore_session)
-    caches = (aws._session, aws.dynamodb, aws._tenants, aws.stepfunctions, aws.cognito, aws.apigateway, aws.sts)
+    caches = [each for each in vars(aws).values() if hasattr(each, "cache_clear")]
     for cached in caches:
         cached.cache_clear()
     yield
@@ -80,7 +82,8 @@ def fresh_clients(monkeypatch: pytest.MonkeyPatch, botocore_session: Session) ->
 def tables() -> dict[str, dict[str, Any]]:
     """Return how template.yaml defines the tables, by the names that they have here."""
     resources = template()["Resources"]
-    return {TABLE: resources["TicketsTable"]["Properties"], USERS_TABLE: resources["UsersTable"]["Properties"]}
+    names = {TABLE: "TicketsTable", USERS_TABLE: "UsersTable", NOTIFICATIONS_TABLE: "NotificationsTable"}
+    return {name: resources[logical_id]["Properties"] for name, logical_id in names.items()}
 
 
 @pytest.fixture(scope="package")  # not longer: moto answers for every client while it runs

@@ -24,6 +24,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 
 TABLE: Final = "tickets"
 USERS_TABLE: Final = "users"
+NOTIFICATIONS_TABLE: Final = "notifications"
 STATE_MACHINE: Final = "arn:aws:states:us-east-1:123456789012:stateMachine:lifecycle"
 REQUEST_ID: Final = "3f8a1c52-0d7e-4b1f-9a55-6f1c2d3e4a5b"
 
@@ -143,7 +144,7 @@ def template() -> dict[str, Any]:
 def create_table(client: Any, name: str, properties: Mapping[str, Any]) -> None:
     """Make a table from the properties that the template gives it."""
     taken = ("AttributeDefinitions", "BillingMode", "GlobalSecondaryIndexes", "KeySchema")
-    client.create_table(TableName=name, **{each: properties[each] for each in taken})
+    client.create_table(TableName=name, **{each: properties[each] for each in taken if each in properties})
 
 
 # --- API Gateway -----------------------------------------------------------------------------------------------------

@@ -373,7 +373,7 @@ def test_a_new_tickets_event_tells_all_that_it_was_made_with() -> None:
     assert event == {
         "id": event["id"],
         "type": "TicketCreated",
-        "schemaVersion": 1,
+        "schemaVersion": 2,
         "tenantId": "acme",
         "ticketId": made["id"],
         "version": 1,

@@ -11,7 +11,18 @@ from moto.dynamodb.models import DynamoDBBackend
 
 from local.iam_view import dynamodb_accesses
 from tests.unit.conftest import Clock
-from tests.unit.support import ADMIN, AGENT_ID, MOMENT_TEXT, TABLE, TICKET_ID, USERS_TABLE, a_ticket, an_event, stored
+from tests.unit.support import (
+    ADMIN,
+    AGENT_ID,
+    MOMENT_TEXT,
+    NOTIFICATIONS_TABLE,
+    TABLE,
+    TICKET_ID,
+    USERS_TABLE,
+    a_ticket,
+    an_event,
+    stored,
+)
 from ticketing import aws, isolation
 from ticketing.attributes import to_item
 from ticketing.errors import ServiceUnavailableError
@@ -175,7 +186,7 @@ def test_the_longest_policy_is_well_below_what_sts_takes() -> None:
 @pytest.fixture
 def strict(monkeypatch: pytest.MonkeyPatch, moto_backend: DynamoDBBackend) -> list[dict[str, Any]]:
     """Switch strict isolation on, and return the list that each request to STS is put into."""
-    assert set(moto_backend.tables) == {TABLE, USERS_TABLE}
+    assert set(moto_backend.tables) == {NOTIFICATIONS_TABLE, TABLE, USERS_TABLE}
     asked: list[dict[str, Any]] = []
     monkeypatch.setenv("TENANT_ROLE", ROLE)
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "tickets-GetTicketFunction-1A2B3C")

@@ -119,7 +119,7 @@ def test_the_items_of_a_new_ticket(acme: TicketRepository, items: Items) -> None
         "SK": {"S": "EVENT#0000000001"},
         "eventId": {"S": event.id},
         "eventType": {"S": "TicketCreated"},
-        "schemaVersion": {"N": "1"},
+        "schemaVersion": {"N": "2"},
         "tenantId": {"S": "acme"},
         "ticketId": {"S": TICKET_ID},
         "version": {"N": "1"},
@@ -131,6 +131,16 @@ def test_the_items_of_a_new_ticket(acme: TicketRepository, items: Items) -> None
                 "title": {"M": {"to": {"S": "VPN drops"}}},
                 "status": {"M": {"to": {"S": "NEW"}}},
                 "tags": {"M": {"to": {"L": [{"S": "vpn"}]}}},
+            }
+        },
+        "ticket": {
+            "M": {
+                "number": {"N": "1"},
+                "title": {"S": "VPN drops"},
+                "status": {"S": "NEW"},
+                "priority": {"S": "MEDIUM"},
+                "type": {"S": "INCIDENT"},
+                "reporterId": {"S": REPORTER_ID},
             }
         },
     }
@@ -524,17 +534,24 @@ def test_a_history_is_read_oldest_first_page_by_page(acme: TicketRepository, dyn
     read = list(pages(lambda cursor: acme.history(TICKET_ID, limit=5, cursor=cursor)))
     assert [[event.version for event in page] for page in read] == [[1, 2, 3, 4, 5], [6, 7, 8, 9, 10], [11, 12]]
     last: TicketEvent = read[2][1]
-    assert last.model_dump(mode="json", by_alias=True) == {
+    assert last.model_dump(mode="json", by_alias=True, exclude_none=True) == {
         "id": last.id,
         "type": "TicketUpdated",
-        "schemaVersion": 1,
+        "schemaVersion": 2,
         "tenantId": "acme",
         "ticketId": TICKET_ID,
         "version": 12,
         "occurredAt": LATER,
         "actor": {"id": AGENT_ID, "role": "agent"},
         "changes": {"title": {"from": "Title 11", "to": "Title 12"}},
-        "comment": None,
+        "ticket": {
+            "number": 1,
+            "title": "Title 12",
+            "status": "NEW",
+            "priority": "MEDIUM",
+            "type": "INCIDENT",
+            "reporterId": REPORTER_ID,
+        },
     }
 
 

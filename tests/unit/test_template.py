@@ -51,10 +51,10 @@ def test_the_case_of_an_address_is_nothing_to_sign_in_by() -> None:
 
 def test_data_outlives_a_mistake() -> None:
     resources = template()["Resources"]
-    for name in ("TicketsTable", "UserPool", "UsersTable"):
+    for name in ("NotificationsTable", "TicketsTable", "UserPool", "UsersTable"):
         assert resources[name]["DeletionPolicy"] == "RetainExceptOnCreate"
         assert resources[name]["UpdateReplacePolicy"] == "Retain"
-    for name in ("TicketsTable", "UsersTable"):
+    for name in ("NotificationsTable", "TicketsTable", "UsersTable"):
         table = resources[name]["Properties"]
         assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
         assert table["SSESpecification"] == {"SSEEnabled": True}
@@ -76,7 +76,6 @@ def _functions() -> dict[str, dict[str, Any]]:
 
 
 def test_work_that_nobody_waits_for_leaves_its_failures_behind() -> None:
-    destination = {"Type": "SQS", "Destination": "FailedEvents.Arn"}
     events = {
         name: (event["Type"], each.get("EventInvokeConfig") or event["Properties"])
         for name, each in _functions().items()
@@ -84,11 +83,17 @@ def test_work_that_nobody_waits_for_leaves_its_failures_behind() -> None:
     }
     assert {name: kind for name, (kind, _) in events.items()} == {
         "CloseResolvedTicketsFunction": "Schedule",
+        "PublishEventsFunction": "DynamoDB",
         "PurgeTicketFunction": "DynamoDB",
         "ReconcileUsersFunction": "Schedule",
     }
+    outbox = events.pop("PublishEventsFunction")[1]
+    assert outbox["DestinationConfig"]["OnFailure"] == {"Type": "SQS", "Destination": "UnpublishedEvents.Arn"}
+    # However often the bus refuses: as long as half of the time that the stream keeps its records is left.
+    assert "MaximumRetryAttempts" not in outbox
+    assert outbox["MaximumRecordAgeInSeconds"] <= 12 * 60 * 60
     for name, (_, config) in events.items():
-        assert config["DestinationConfig"]["OnFailure"] == destination, name
+        assert config["DestinationConfig"]["OnFailure"] == {"Type": "SQS", "Destination": "FailedEvents.Arn"}, name
         assert config["MaximumRetryAttempts"] <= 10, name
 
 

@@ -52,7 +52,7 @@ def test_the_event_tells_the_move(machine: Machine) -> None:
         "PK": ticket["PK"],
         "SK": "EVENT#0000000008",
         "eventType": "TicketTransitioned",
-        "schemaVersion": 1,
+        "schemaVersion": 2,
         "tenantId": TENANT,
         "ticketId": ticket["id"],
         "version": 8,
@@ -61,6 +61,15 @@ def test_the_event_tells_the_move(machine: Machine) -> None:
         "actorRole": "reporter",
         "changes": {"status": {"from": "NEW", "to": "CLOSED"}},
         "comment": "It works again. 🎉",
+        "ticket": {
+            "number": 12,
+            "title": "VPN drops",
+            "status": "CLOSED",
+            "priority": "MEDIUM",
+            "type": "INCIDENT",
+            "reporterId": ticket["reporterId"],
+            "assignedToId": ASSIGNEE,
+        },
     }
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from mypy_boto3_apigateway import APIGatewayClient
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
     from mypy_boto3_sts import STSClient
 
@@ -111,3 +113,17 @@ def sts() -> STSClient:
     """Return the STS client: three tries of at most 2 s each, as somebody waits for the answer to their request."""
     config = Config(connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 3})
     return cast("STSClient", _session().create_client("sts", config=config))
+
+
+@cache
+def events() -> EventBridgeClient:
+    """Return the EventBridge client: two tries of at most 4 s each. The second may publish again, which is allowed."""
+    config = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2})
+    return cast("EventBridgeClient", _session().create_client("events", config=config))
+
+
+@cache
+def sqs() -> SQSClient:
+    """Return the SQS client: three tries of at most 4 s each. A second try may send a message twice."""
+    config = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3})
+    return cast("SQSClient", _session().create_client("sqs", config=config))

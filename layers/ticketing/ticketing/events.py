@@ -12,10 +12,11 @@ from pydantic.alias_generators import to_camel
 
 from ticketing.identity import Caller
 from ticketing.ids import new_id
-from ticketing.lifecycle import Role
-from ticketing.models import Ticket
+from ticketing.lifecycle import Role, Status
+from ticketing.models import Priority, Ticket, TicketType
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""The version of the events' shape. Those of version 1 are of before there was a bus and were never published."""
 
 SYSTEM_ID = "00000000-0000-0000-0000-000000000000"
 """The actor's id where the backend acts by itself: the nil UUID, which is nobody's."""
@@ -29,6 +30,16 @@ class EventType(StrEnum):
     TICKET_TRANSITIONED = "TicketTransitioned"
     TICKET_DELETED = "TicketDeleted"
     TICKET_RESTORED = "TicketRestored"
+    COMMENT_ADDED = "CommentAdded"
+    COMMENT_UPDATED = "CommentUpdated"
+    COMMENT_DELETED = "CommentDeleted"
+
+
+class Visibility(StrEnum):
+    """Who may see a comment and all that tells of it: everybody who may see the ticket, or agents and admins alone."""
+
+    PUBLIC = "public"
+    INTERNAL = "internal"
 
 
 class _Model(BaseModel):
@@ -49,8 +60,28 @@ class Change(_Model):
     after: Any = Field(default=None, alias="to")
 
 
+class TicketSummary(_Model):
+    """What the ticket was right after the change: enough to say what it is about, and to whom it may be told."""
+
+    number: int
+    title: str
+    status: Status
+    priority: Priority
+    type: TicketType
+    reporter_id: str
+    assigned_to_id: str | None = None
+
+    @classmethod
+    def of(cls, ticket: Ticket) -> Self:
+        """Return the summary of a ticket."""
+        return cls.model_validate(ticket.model_dump(include=set(cls.model_fields)))
+
+
 class TicketEvent(_Model):
-    """One change of one ticket. `changes` is keyed by the fields' outside names."""
+    """One change of one ticket, or of a comment on it. `changes` is keyed by the fields' outside names.
+
+    An event of a comment names the comment and holds nothing of its text: what is deleted shall be nowhere.
+    """
 
     id: str
     type: EventType
@@ -58,11 +89,25 @@ class TicketEvent(_Model):
     tenant_id: str
     ticket_id: str
     version: int
-    """The ticket's version after the change; an event is the only one of its ticket with this version."""
+    """The ticket's version after the change. An event of the ticket itself is the only such one with this version."""
     occurred_at: str
     actor: Actor
     changes: dict[str, Change]
     comment: str | None = None
+    """What was said with a transition."""
+    ticket: TicketSummary | None = None
+    """None in events of version 1 only."""
+    comment_id: str | None = None
+    visibility: Visibility | None = None
+    mentions: list[str] | None = None
+    """The ids of the users whom the comment mentions. Like the two before it, of events of comments only."""
+    truncated: list[str] | None = None
+    """Fields whose texts were cut to fit the bus; the ticket's history has them whole."""
+
+    @property
+    def is_internal(self) -> bool:
+        """Whether only agents and admins may learn of it."""
+        return self.visibility is Visibility.INTERNAL
 
     @classmethod
     def of(cls, kind: EventType, ticket: Ticket, caller: Caller, changes: dict[str, Change]) -> Self:
@@ -76,6 +121,7 @@ class TicketEvent(_Model):
             occurred_at=ticket.updated_at,
             actor=Actor(id=caller.user_id, role=caller.role),
             changes=changes,
+            ticket=TicketSummary.of(ticket),
         )
 
 

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from botocore.exceptions import ClientError
 
-from ticketing import cursors
+from ticketing import cursors, outbox
 from ticketing.attributes import from_item, to_item
 from ticketing.events import TicketEvent
 from ticketing.lifecycle import Status
 from ticketing.models import EDITABLE, Creators, Priority, Ticket
+from ticketing.outbox import event_from, item_of
 from ticketing.queries import NOBODY, TicketFilter, position, query_for, unchanged_since
 from ticketing.tables import (
     Page,
@@ -46,7 +47,7 @@ _FILTERED_PAGE = 400
 """How many tickets a list page may read when a filter is left that no index serves; bounds its cost and time."""
 
 _LIST_KEY = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z#[0-9a-f-]{36}")
-_EVENT_KEY = re.compile(r"EVENT#\d{10}")
+_EVENT_KEY = re.compile(outbox.KEY_SHAPE)
 
 _NO_CHECKS: Final[Checks] = {}
 
@@ -252,7 +253,7 @@ class TicketRepository:
         query: QueryInputTypeDef = {
             "TableName": self._table,
             "KeyConditionExpression": "PK = :pk AND begins_with(SK, :events)",
-            "ExpressionAttributeValues": to_item({":pk": partition, ":events": "EVENT#"}),
+            "ExpressionAttributeValues": to_item({":pk": partition, ":events": outbox.PREFIX}),
             "ConsistentRead": True,
             "Limit": limit + 1,
         }
@@ -262,7 +263,7 @@ class TicketRepository:
             )
         items, last = page_of(self._client, query, limit)
         position = cursors.encode(last["SK"]["S"], scope=scope) if last else None
-        return Page([_event_from(item) for item in items], position)
+        return Page([event_from(item) for item in items], position)
 
     @staticmethod
     def ticket_from(item: Mapping[str, Any]) -> Ticket:
@@ -291,25 +292,11 @@ class TicketRepository:
             raise
 
     def _put(self, event: TicketEvent) -> TransactWriteItemTypeDef:
-        item = self._key(event.ticket_id) | {
-            "SK": f"EVENT#{event.version:010d}",
-            "eventId": event.id,
-            "eventType": event.type,
-            "schemaVersion": event.schema_version,
-            "tenantId": event.tenant_id,
-            "ticketId": event.ticket_id,
-            "version": event.version,
-            "occurredAt": event.occurred_at,
-            "actorId": event.actor.id,
-            "actorRole": event.actor.role,
-            "changes": {name: change.model_dump(by_alias=True) for name, change in event.changes.items()},
-            "comment": event.comment,
-        }
         # Never over another: a version has one event, and those of a ticket that is gone for good stay as they are.
         return {
             "Put": {
                 "TableName": self._table,
-                "Item": to_item(item),
+                "Item": to_item(item_of(event)),
                 "ConditionExpression": "attribute_not_exists(PK)",
             }
         }
@@ -324,16 +311,6 @@ class TicketRepository:
             "reporterKey": f"{self._tenant}#REPORTER#{ticket.reporter_id}",
             "listKey": f"{ticket.updated_at}#{ticket.id}",
         }
-
-
-def _event_from(item: Mapping[str, Any]) -> TicketEvent:
-    values = from_item(item)
-    values |= {
-        "id": values["eventId"],
-        "type": values["eventType"],
-        "actor": {"id": values["actorId"], "role": values["actorRole"]},
-    }
-    return TicketEvent.model_validate(values)
 
 
 def _raise_refusal(error: ClientError, checks: Checks) -> None:
