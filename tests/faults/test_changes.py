@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from tests.callers import TICKET
-from tests.faults.conftest import Faults
+from tests.faults.rules import Faults
 from tests.probes import BusProbe, OnceProbe
 from tests.stack import Stack
 
