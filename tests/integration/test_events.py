@@ -160,7 +160,8 @@ def arn_of(stack: Stack, url: str) -> str:
     return str(attributes["QueueArn"])
 
 
-def test_a_consumers_dead_letters_are_moved_back(stack: Stack, queues: tuple[str, str]) -> None:
+@pytest.mark.parametrize("named", [True, False])
+def test_a_consumers_dead_letters_are_moved_back(stack: Stack, queues: tuple[str, str], *, named: bool) -> None:
     """What fails too often is in the other queue; one command brings it back."""
     (alive, dead), sqs = queues, stack.client("sqs")
     sent = {str(number) for number in range(13)}
@@ -179,7 +180,8 @@ def test_a_consumers_dead_letters_are_moved_back(stack: Stack, queues: tuple[str
     while receive(alive):
         assert time.monotonic() < deadline
     assert (number(alive), number(dead)) == ("0", "13")
-    sqs.start_message_move_task(SourceArn=arn_of(stack, dead))
+    destination = {"DestinationArn": arn_of(stack, alive)} if named else {}
+    sqs.start_message_move_task(SourceArn=arn_of(stack, dead), **destination)
     assert (number(alive), number(dead)) == ("13", "0")
 
 
