@@ -4,7 +4,7 @@ The faults hit the pipeline alone. What the API does when its own calls fail is 
 """
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -48,11 +48,17 @@ PHASES: list[tuple[int, list[Rule]]] = [
 
 @contextmanager
 def _bus(stack: Stack) -> Iterator[Applied]:
-    """A consumer of the bus as the system's own are."""
+    """A consumer of the bus as the system's own are; it sees, too, that each ticket's events arrive in order."""
     with BusProbe(stack) as bus:
         consumer = OnceProbe(bus)
         with consumer.working():
             yield lambda: consumer.applied
+        assert len(bus.envelopes) > CHANGES  # of answers that were lost; otherwise no fault has hit
+        first = {each["detail"]["id"]: each["detail"] for each in bus.envelopes}  # in the order of first arrivals
+        arrivals = defaultdict[str, list[int]](list)
+        for event in first.values():
+            arrivals[event["ticketId"]].append(event["version"])
+        assert not [versions for versions in arrivals.values() if versions != sorted(versions)]
 
 
 PROBES: dict[str, Probe] = {"bus": _bus}
