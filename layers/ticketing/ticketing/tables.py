@@ -52,6 +52,17 @@ def tenant_prefix(tenant_id: str) -> str:
     return f"TENANT#{tenant_id}"
 
 
+def ticket_partition(tenant_id: str, ticket_id: str) -> str:
+    """Return the partition key of a ticket and of all that hangs on it.
+
+    Raises
+    ------
+    ValueError
+        The first is no tenant's id.
+    """
+    return f"{tenant_prefix(tenant_id)}#TICKET#{ticket_id}"
+
+
 def update_of(
     table: str,
     key: Mapping[str, str],
