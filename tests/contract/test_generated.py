@@ -196,7 +196,7 @@ def target(stack: Stack, accounts: Accounts, found_tenant: Callable[[], OwnTenan
     agent, reporter = own.join("agent"), own.join("reporter")
     people = {"admin": own.admin, "reporter": reporter}
     agent_id = agent.get("/v1/users/me").json()["id"]
-    there, comments, etags = _tickets(agent, reporter, agent_id)
+    there, comments, etags = _tickets(own.admin, agent, reporter, agent_id)
     trash = [there.pop(), there.pop(0)]
     for ticket in trash:
         own.admin.delete(f"/v1/tickets/{ticket}")
@@ -235,9 +235,9 @@ def _comment(api: httpx.Client, ticket: str) -> str | None:
 
 
 def _tickets(
-    agent: httpx.Client, reporter: httpx.Client, agent_id: str
+    admin: httpx.Client, agent: httpx.Client, reporter: httpx.Client, agent_id: str
 ) -> tuple[list[str], dict[str, str], dict[str, str]]:
-    """Make tickets of every status by two people; return their ids, a comment on each, and their ETags by address."""
+    """Make tickets of every status by two people; return their ids, a comment of the admin on each, and their ETags."""
     road: list[dict[str, str]] = [
         {"status": "OPEN"},
         {"status": "IN_PROGRESS", "assignedToId": agent_id},
@@ -248,7 +248,7 @@ def _tickets(
     for owner in (reporter, agent):
         for steps in range(len(road) + 1):
             ticket = owner.post("/v1/tickets", json=TICKET).json()["id"]
-            comments[ticket] = str(_comment(owner, ticket))
+            comments[ticket] = str(_comment(admin, ticket))
             for step in road[:steps]:
                 agent.patch(f"/v1/tickets/{ticket}", json=step).raise_for_status()
             there.append(ticket)

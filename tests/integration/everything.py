@@ -92,7 +92,9 @@ class Everything:
         mention, key = {"body": f"@[{agent}]"}, {"Idempotency-Key": "policies"}
         made = _ok(admin.post(f"{url}/comments", json=mention, headers=key))
         _ok(admin.post(f"{url}/comments", json=mention, headers=key))
-        _ok(admin.post(f"{url}/comments", json=mention | {"visibility": "internal"}))
+        internal = _ok(admin.post(f"{url}/comments", json=mention | {"visibility": "internal"}))
+        for text in ("Nobody", f"@[{agent}]"):
+            _ok(admin.patch(f"{url}/comments/{internal['id']}", json={"body": text}))
         comment = f"{url}/comments/{made['id']}"
         for place in (comment, f"{url}/comments"):
             _ok(admin.get(place))
