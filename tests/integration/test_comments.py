@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from tests.callers import TICKET, OwnTenant, Tenant
+from tests.probes import BusProbe
 from tests.stack import Stack
 
 CALLERS = 16
@@ -77,6 +78,18 @@ def test_the_reporters_comment_reopens_a_resolved_ticket(acme: Tenant, url: str)
     )
     assert (added["type"], added["version"], added["commentId"]) == ("CommentAdded", 4, comment["id"])
     assert acme.agent.get(f"{url}/watchers/me").json() == {"watching": True}
+
+
+def test_a_comment_and_the_reopening_that_it_causes_are_both_on_the_bus(stack: Stack, acme: Tenant) -> None:
+    with BusProbe(stack) as bus:
+        url = acme.reporter.post("/v1/tickets", json=TICKET).headers["Location"]
+        _resolve(acme.agent, url)
+        _say(acme.reporter, url, "It is back: seldom-heard-words.")
+        *_, moved, added = bus.events_of(url.rpartition("/")[2], 5)
+        assert (moved["type"], moved["version"]) == ("TicketTransitioned", 4)
+        assert (added["type"], added["version"], added["visibility"]) == ("CommentAdded", 4, "public")
+        assert (added["ticket"], added["occurredAt"]) == (moved["ticket"], moved["occurredAt"])
+        assert "seldom-heard-words" not in str(bus.envelopes)
 
 
 def test_a_refused_comment_does_not_reopen(acme: Tenant, url: str) -> None:
