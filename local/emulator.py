@@ -34,6 +34,7 @@ class MiniStack:
 
     app: ModuleType
     apigateway: ModuleType
+    apigatewayv2: ModuleType
     cloudformation: ModuleType
     cognito: ModuleType
     dynamodb: ModuleType
@@ -68,6 +69,7 @@ def load(settings: Settings) -> MiniStack:
     modules = {
         "app": "app",
         "apigateway": "services.apigateway_v1",
+        "apigatewayv2": "services.apigateway",
         "cloudformation": "services.cloudformation",
         "cognito": "services.cognito",
         "dynamodb": "services.dynamodb",

@@ -20,6 +20,7 @@ from local.indexes import keep_in_order
 from local.isolation import hold_sessions_to_their_policies
 from local.items import Items
 from local.journal import JournalError
+from local.live import deploy_websockets_as_aws_does, serve_websockets_as_aws_does
 from local.mails import write_mails
 from local.patches import read_workflows_in_yaml, send_workflow_writes_through_the_service, speed_up, switch_on_expiry
 from local.progress import say
@@ -45,6 +46,8 @@ Three lines to try in another terminal:
   curl -i -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\
        -d '{{"title": "Printer on fire", "description": "Third floor."}}' {base}/v1/tickets
   curl -i -H "Authorization: Bearer $TOKEN" {base}/v1/tickets
+
+What happens to tickets is told at {live} (docs/real-time.md).
 
 Changed code: make deploy. Stop: Ctrl-C. What differs from AWS: docs/local.md."""
 
@@ -109,6 +112,8 @@ class _Run:
         read_workflows_in_yaml(self._emulator)
         switch_on_expiry(self._emulator)
         import_gateway_responses(self._emulator)
+        serve_websockets_as_aws_does(self._emulator)
+        deploy_websockets_as_aws_does(self._emulator)
         make_archives(self._emulator)
         count_by_authorizer(self._emulator)
         hold_to_the_rules(self._emulator)
@@ -177,7 +182,7 @@ class _Run:
         say(f"{made} demo users made" if made else "data of the last run is there")
         if not self._stopping.is_set():
             say("ready")
-            print(_READY.format(base=settings.base_url), flush=True)
+            print(_READY.format(base=settings.base_url, live=settings.live_url), flush=True)
 
     def _deploy(self) -> None:
         if self._stack.api_id and self._deployer.is_current():
