@@ -30,7 +30,9 @@ def serve_websockets_as_aws_does(emulator: MiniStack) -> None:
         "                    item = await asyncio.wait_for(outbox.get(), timeout=0.5)\n"
         "                except asyncio.TimeoutError:\n"
         "                    continue\n": "            while True:\n                item = await outbox.get()\n",
-        "            closed_by_delete.cancel()\n": "            closed_by_delete.cancel()\n            outbox.put_nowait(None)\n",
+        "            closed_by_delete.cancel()\n": (
+            "            closed_by_delete.cancel()\n            outbox.put_nowait(None)\n"
+        ),
     }
     rewrite(emulator.apigatewayv2, "handle_websocket", changes, _subprotocol_of=_subprotocol_of)
 
