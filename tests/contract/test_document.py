@@ -41,8 +41,9 @@ FOLDERS = {
 WITHOUT_A_ROUTE = {
     "tickets": {"close_resolved_tickets", "purge_ticket"},
     "users": {"erase_tenant", "reconcile_users"},
+    "notifications": {"connect", "disconnect", "push_event", "receive_message"},
 }
-"""What runs by itself: on a schedule, on what a table says, in a state machine."""
+"""What runs by itself (on a schedule, on what a table or the bus says, in a state machine), and the WebSocket API's."""
 
 
 class _TemplateLoader(yaml.SafeLoader):
