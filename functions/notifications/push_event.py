@@ -19,7 +19,7 @@ from ticketing.once import Once
 
 logger = Logger(service="notifications")
 
-_LEASE: Final = timedelta(seconds=70)
+_LEASE: Final = timedelta(seconds=25)
 """Longer than this function may run: whoever finds an event begun after that finds a crash."""
 
 
@@ -28,10 +28,10 @@ class NotAllToldError(Exception):
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's own type
-    """Tell a batch and answer which messages have to come again.
+    """Tell events and answer which messages have to come again.
 
-    What fails comes again after the queue's visibility timeout, five times, then it is a dead letter. By then whoever
-    was not told has most likely connected anew and asked for what was missed.
+    What fails comes again after two minutes, five times in all, then it is a dead letter. By then whoever was not told
+    has most likely connected anew and asked for what was missed.
     """
     failed = []
     for record in event["Records"]:

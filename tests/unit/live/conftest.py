@@ -29,7 +29,7 @@ def nothing_remembered() -> None:
 
 
 @pytest.fixture
-def connections(dynamodb: DynamoDBClient, people: None) -> Connections:
+def connections(dynamodb: DynamoDBClient, people: None) -> Connections:  # noqa: ARG001 - who opens them
     return Connections(dynamodb, NOTIFICATIONS_TABLE, "acme")
 
 

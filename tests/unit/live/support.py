@@ -88,7 +88,7 @@ def connection(connection_id: str, caller: Caller, *topics: str, until: int | No
 def updated(*, reporter: str | None = None, assignee: str | None = None, **changes: Change) -> TicketEvent:
     """Return an event of a ticket of acme, reported by REPORTER unless told otherwise."""
     values: dict[str, Any] = {"assigned_to_id": assignee} | ({"reporter_id": reporter} if reporter else {})
-    return an_event(a_ticket(**values), **changes)
+    return an_event(a_ticket(**values)).model_copy(update={"changes": changes})
 
 
 def commented(visibility: Visibility) -> TicketEvent:

@@ -14,8 +14,7 @@ from ticketing.notifications.members import members_of
 IDS = {AGENT_ID, REPORTER.user_id}
 
 
-@pytest.fixture(autouse=True)
-def _people(people: None) -> None: ...
+pytestmark = pytest.mark.usefixtures("people")
 
 
 def test_it_finds_who_is_active() -> None:
@@ -45,7 +44,7 @@ def test_a_change_is_noticed_within_a_minute(dynamodb: DynamoDBClient, time: Clo
     assert members_of("acme").active(IDS) == {REPORTER.user_id: Caller(REPORTER.user_id, "acme", Role.ADMIN)}
 
 
-def test_whoever_is_remembered_is_not_read_again(dynamodb: DynamoDBClient, time: Clock) -> None:
+def test_whoever_is_remembered_is_not_read_again(dynamodb: DynamoDBClient) -> None:
     members_of("acme").active([AGENT_ID, "nobody"])
     with Stubber(dynamodb):  # would refuse every request
         assert members_of("acme").active([AGENT_ID, "nobody"]) == {AGENT_ID: AGENT}

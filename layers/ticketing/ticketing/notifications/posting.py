@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 AT_ONCE: Final = 32
 """Posts under way at the same time. More would not be faster: signing them is what takes the time."""
 
-_PAUSES: Final = (0.2, 0.8)
+_PAUSES: Final = (0.2, 0.8, 2.0)
 """Seconds to wait before those that failed are tried again, all others being done."""
 
 logger = Logger(service="notifications")
@@ -54,7 +54,7 @@ class Poster:
     def post_to_all(self, connection_ids: Collection[str], text: str) -> dict[str, Outcome]:
         """Send a text to many connections and return what became of each.
 
-        Whoever fails waits for the next round, so that nobody waits for them: three rounds.
+        Whoever fails waits for the next round, so that nobody waits for them: four rounds, 15 s at most where few fail.
         """
         outcomes: dict[str, Outcome] = {}
         left = list(connection_ids)
