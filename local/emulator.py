@@ -34,7 +34,7 @@ class MiniStack:
 
     app: ModuleType
     apigateway: ModuleType
-    apigatewayv2: ModuleType
+    apigateway_v2: ModuleType
     cloudformation: ModuleType
     cognito: ModuleType
     dynamodb: ModuleType
@@ -48,6 +48,7 @@ class MiniStack:
     router: ModuleType
     ses: ModuleType
     ses_v2: ModuleType
+    sqs: ModuleType
     stepfunctions: ModuleType
     sts: ModuleType
 
@@ -69,7 +70,7 @@ def load(settings: Settings) -> MiniStack:
     modules = {
         "app": "app",
         "apigateway": "services.apigateway_v1",
-        "apigatewayv2": "services.apigateway",
+        "apigateway_v2": "services.apigateway",
         "cloudformation": "services.cloudformation",
         "cognito": "services.cognito",
         "dynamodb": "services.dynamodb",
@@ -83,6 +84,7 @@ def load(settings: Settings) -> MiniStack:
         "router": "core.router",
         "ses": "services.ses",
         "ses_v2": "services.ses_v2",
+        "sqs": "services.sqs",
         "stepfunctions": "services.stepfunctions",
         "sts": "services.sts",
     }

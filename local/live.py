@@ -12,10 +12,11 @@ _CREATED = 201
 
 
 def serve_websockets_as_aws_does(emulator: MiniStack) -> None:
-    """Let $connect choose the subprotocol, and let connections wait for what is sent instead of looking for it.
+    """Let $connect choose the subprotocol, authorizers answer 401, and connections wait for what is sent.
 
-    The emulator accepts without a subprotocol, which a browser that has offered some takes for a failure. And it looks
-    twice a second for each connection whether there is something to send: a thousand idle ones keep it busy.
+    The emulator accepts without a subprotocol, which a browser that has offered some takes for a failure. It answers
+    500 to an authorizer that fails with "Unauthorized". And it looks twice a second for each connection whether there is
+    something to send: a thousand idle ones keep it busy.
 
     Raises
     ------
@@ -34,13 +35,33 @@ def serve_websockets_as_aws_does(emulator: MiniStack) -> None:
             "            closed_by_delete.cancel()\n            outbox.put_nowait(None)\n"
         ),
     }
-    rewrite(emulator.apigatewayv2, "handle_websocket", changes, _subprotocol_of=_subprotocol_of)
+    rewrite(emulator.apigateway_v2, "handle_websocket", changes, _subprotocol_of=_subprotocol_of)
+    changes = {
+        '    if not result or result.get("error"):\n': (
+            '    if _is_unauthorized(result):\n        return {"unauthorized": True}\n'
+            '    if not result or result.get("error"):\n'
+        )
+    }
+    rewrite(emulator.apigateway_v2, "_invoke_request_authorizer_lambda", changes, _is_unauthorized=_is_unauthorized)
+    changes = {
+        '    policy = (payload or {}).get("policyDocument")\n': (
+            '    if (payload or {}).get("unauthorized"):\n        return (401, "Unauthorized"), None\n'
+            '    policy = (payload or {}).get("policyDocument")\n'
+        )
+    }
+    rewrite(emulator.apigateway_v2, "_authorize_ws_connect", changes)
 
 
 def _subprotocol_of(answer: Record | None) -> str | None:
     """Return the subprotocol in the answer of $connect's function."""
     headers = (answer or {}).get("headers") or {}
     return next((value for name, value in headers.items() if name.lower() == "sec-websocket-protocol"), None)
+
+
+def _is_unauthorized(result: Record | None) -> bool:
+    """Return whether a function failed with the one text that API Gateway answers 401 to."""
+    body = (result or {}).get("body")
+    return isinstance(body, dict) and body.get("errorMessage") == "Unauthorized"
 
 
 def deploy_websockets_as_aws_does(emulator: MiniStack) -> None:
@@ -71,7 +92,7 @@ def _naming_no_header(props: Record) -> Record:
 
 
 def _route_response_maker(emulator: MiniStack) -> Callable[[str, Record, str], tuple[str, Record]]:
-    make = require(emulator.apigatewayv2, "_create_route_response", "api_id", "route_id", "data")
+    make = require(emulator.apigateway_v2, "_create_route_response", "api_id", "route_id", "data")
 
     def create(_logical_id: str, props: Record, _stack_name: str) -> tuple[str, Record]:
         route_id = props["RouteId"].rpartition("/")[2]  # the emulator's Ref of a route has the API's id in it

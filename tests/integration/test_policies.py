@@ -72,6 +72,7 @@ class Access:
     enclosing: str | None = None
     leading: frozenset[str] = frozenset()
     select: str | None = None
+    source: str | None = None
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +89,7 @@ def accesses(stack: Stack, accounts: Accounts, found_tenant: Callable[[], OwnTen
             access.get("enclosingOperation"),
             frozenset(access.get("leadingKeys", ())),
             access.get("select"),
+            access.get("source"),
         )
         for line in lines
         for access in line["accesses"]
@@ -135,6 +137,7 @@ def _is_allowed(access: Access, policies: Policies) -> bool:
         "dynamodb:enclosingoperation": access.enclosing,
         "dynamodb:leadingkeys": sorted(access.leading),
         "dynamodb:select": access.select,
+        "events:source": access.source,
     }
     request = EvalContext(
         principal_arn=f"arn:aws:sts::000000000000:assumed-role/{access.principal}/x",
