@@ -15,8 +15,8 @@ def serve_websockets_as_aws_does(emulator: MiniStack) -> None:
     """Let $connect choose the subprotocol, authorizers answer 401, and connections wait for what is sent.
 
     The emulator accepts without a subprotocol, which a browser that has offered some takes for a failure. It answers
-    500 to an authorizer that fails with "Unauthorized". And it looks twice a second for each connection whether there is
-    something to send: a thousand idle ones keep it busy.
+    500 to an authorizer that fails with "Unauthorized". And twice a second it looks for each connection whether there
+    is something to send: a thousand idle ones keep it busy.
 
     Raises
     ------

@@ -13,9 +13,11 @@ from typing import Any
 
 import httpx
 import pytest
+from websockets.exceptions import InvalidStatus
 
 from tests.callers import TICKET, Accounts, OwnTenant, Tenant
 from tests.probes import BusProbe
+from tests.sockets import opened, opened_by_a_browser
 from tests.stack import Stack
 
 SHAPES = {
@@ -81,6 +83,11 @@ def secrets(  # noqa: PLR0917 (fixtures)
     known.append(stack.mailed_code(to=tenant.email))
     accounts.accept(invited)
     assert accounts.member(invited).patch("/v1/users/me", json={"password": stack.password}).status_code == 400
+    for opening in (opened, opened_by_a_browser):
+        with opening(stack, token) as socket:
+            assert socket.say(action=token)["code"] == "bad_request"
+        with pytest.raises(InvalidStatus), opening(stack, token[:-1]):
+            pass
     bus.events_of(created.json()["id"], 1)
     return Secrets(known)
 

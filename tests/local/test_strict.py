@@ -13,11 +13,13 @@ from botocore.exceptions import ClientError
 from ministack.core.iam_evaluator import EvalContext, evaluate, parse_policy_document
 
 from local.settings import ACCOUNT_ID, REGION, STACK_NAME
+from tests.sockets import opened
 from tests.stack import Stack, launch
 from ticketing.isolation import session_policy
 
 # They serve nobody's tenant yet, the one in the path, or all; or make no call of DynamoDB.
 NOT_OF_A_TENANT = {
+    "AuthorizeConnectionFunction",
     "AuthorizeFunction",
     "CloseResolvedTicketsFunction",
     "CreateTenantFunction",
@@ -25,6 +27,7 @@ NOT_OF_A_TENANT = {
     "GetTenantDeletionFunction",
     "PreflightFunction",
     "PublishEventsFunction",
+    "PushEventFunction",
     "PurgeTicketFunction",
     "ReconcileUsersFunction",
     "ResendEventsFunction",
@@ -173,6 +176,8 @@ def test_no_call_for_a_tenant_is_made_with_the_functions_own_credentials(
     before = len(strict.calls.read_text().splitlines())
     for caller in callers:
         use_all_of(caller)
+    with opened(strict, strict.token("admin@acme.example")) as socket:
+        assert socket.say(action="subscribe", topic="queue")["type"] == "subscribed"
     lines = [json.loads(line) for line in strict.calls.read_text().splitlines()[before:]]
     calls = {
         (line["principal"], line.get("session", False))
