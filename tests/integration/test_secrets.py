@@ -58,6 +58,11 @@ def secrets(  # noqa: PLR0917 (fixtures)
     known.append(token)
     program = connect(Authorization=f"Bearer {token}")
     assert program.get("/v1/users/me").status_code == 200
+    for opening in (opened, opened_by_a_browser):
+        with opening(stack, token) as socket:
+            assert socket.say(action=token)["code"] == "bad_request"
+        with pytest.raises(InvalidStatus), opening(stack, token[:-1]):
+            pass
     created = program.post("/v1/tickets", json=TICKET)
     assert created.status_code == 201
     assert program.get("/v1/tickets/x").status_code == 404
@@ -83,11 +88,6 @@ def secrets(  # noqa: PLR0917 (fixtures)
     known.append(stack.mailed_code(to=tenant.email))
     accounts.accept(invited)
     assert accounts.member(invited).patch("/v1/users/me", json={"password": stack.password}).status_code == 400
-    for opening in (opened, opened_by_a_browser):
-        with opening(stack, token) as socket:
-            assert socket.say(action=token)["code"] == "bad_request"
-        with pytest.raises(InvalidStatus), opening(stack, token[:-1]):
-            pass
     bus.events_of(created.json()["id"], 1)
     return Secrets(known)
 

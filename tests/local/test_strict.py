@@ -178,6 +178,10 @@ def test_no_call_for_a_tenant_is_made_with_the_functions_own_credentials(
         use_all_of(caller)
     with opened(strict, strict.token("admin@acme.example")) as socket:
         assert socket.say(action="subscribe", topic="queue")["type"] == "subscribed"
+    deadline = time.monotonic() + 30
+    while '"DisconnectFunction", "service": "dynamodb"' not in strict.calls.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
     lines = [json.loads(line) for line in strict.calls.read_text().splitlines()[before:]]
     calls = {
         (line["principal"], line.get("session", False))
