@@ -34,7 +34,7 @@ from local.settings import LOOPBACK, Settings
 from local.snapshots import Snapshots
 from local.stack import Stack
 from local.statedir import InUseError, locked, write_json
-from local.streams import consume_streams_as_aws_does, put_expiry_on_streams
+from local.streams import begin_streams_anew, consume_streams_as_aws_does, put_expiry_on_streams
 from local.turns import take_turns
 from local.usage_plans import count_by_authorizer
 
@@ -152,6 +152,7 @@ class _Run:
             loop.add_signal_handler(number, self._stop)
         async with started(self._emulator):
             self._items.restore()
+            begin_streams_anew(self._emulator)
             self._snapshots.restored()
             config = Config()
             config.bind = [f"fd://{listener.fileno()}" for listener in sockets]

@@ -42,6 +42,14 @@ class Socket:
         """Return the event that made a version of a ticket, as soon as it has been told."""
         return self._until(lambda event: (event["ticketId"], event["version"]) == (ticket_id, version))
 
+    def listen(self) -> list[Json]:
+        """Return all events that were told until now."""
+        try:
+            while True:
+                self._receive(0)
+        except TimeoutError:
+            return self.told
+
     def is_closed(self) -> bool:
         """Wait until the connection is closed by the other side."""
         try:
@@ -68,7 +76,7 @@ class Socket:
 def opened(stack: Stack, token: str) -> Iterator[Socket]:
     """Open a connection as a program does."""
     headers = {"Authorization": f"Bearer {token}"}
-    with connect(stack.live_url, additional_headers=headers, open_timeout=PATIENCE) as wire:
+    with connect(stack.live_url, additional_headers=headers, open_timeout=PATIENCE, max_queue=None) as wire:
         yield Socket(wire)
 
 
@@ -76,5 +84,5 @@ def opened(stack: Stack, token: str) -> Iterator[Socket]:
 def opened_by_a_browser(stack: Stack, token: str, *, protocol: str = "ticketing.v1") -> Iterator[Socket]:
     """Open a connection as a browser does, which can't set headers."""
     offered = [protocol, f"bearer.{token}"]
-    with connect(stack.live_url, subprotocols=offered, open_timeout=PATIENCE) as wire:  # type: ignore[arg-type]
+    with connect(stack.live_url, subprotocols=offered, open_timeout=PATIENCE, max_queue=None) as wire:  # type: ignore[arg-type]
         yield Socket(wire)

@@ -14,21 +14,26 @@ from typing import Any
 import httpx
 import pytest
 
+from local.faults import CONNECTIONS
 from tests.callers import TICKET
 from tests.faults.rules import Faults
 from tests.probes import BusProbe, OnceProbe
+from tests.sockets import opened
 from tests.stack import Stack
 
 CALLERS = 8
 CHANGES = 1_000
 SHARE = 0.2
-SECONDS_TO_SETTLE = 90.0
+SECONDS_TO_SETTLE = 400.0  # what could not be told comes again after two minutes
 
 type Rule = dict[str, Any]
 type Applied = Callable[[], Counter[str]]
 """How often each event was applied by now, by its id."""
 type Probe = Callable[[Stack], AbstractContextManager[Applied]]
 
+PUSHING: Rule = {"functions": ["PushEventFunction"]}
+POSTS: Rule = PUSHING | {"service": CONNECTIONS, "action": "POST *"}
+PUSHING_TABLE: Rule = PUSHING | {"service": "dynamodb"}
 PUBLISHING: Rule = {"service": "events", "action": "PutEvents", "functions": ["PublishEventsFunction"]}
 
 PHASES: list[tuple[int, list[Rule]]] = [
@@ -38,10 +43,24 @@ PHASES: list[tuple[int, list[Rule]]] = [
             PUBLISHING | {"kind": "error", "share": SHARE},
             PUBLISHING | {"kind": "lost_answer", "share": SHARE},
             PUBLISHING | {"kind": "partial", "share": SHARE},
+            POSTS | {"kind": "error", "share": SHARE},
         ],
     ),
-    (400, [PUBLISHING | {"kind": "throttle", "share": SHARE}]),
-    (200, [PUBLISHING | {"kind": "timeout", "share": SHARE, "seconds": 4}]),
+    (
+        400,
+        [
+            PUBLISHING | {"kind": "throttle", "share": SHARE},
+            POSTS | {"kind": "throttle", "share": SHARE},
+            PUSHING_TABLE | {"kind": "throttle", "share": SHARE},
+        ],
+    ),
+    (
+        200,
+        [
+            PUBLISHING | {"kind": "timeout", "share": SHARE, "seconds": 4},
+            POSTS | {"kind": "timeout", "share": SHARE, "seconds": 4},
+        ],
+    ),
 ]
 """How many changes are made while what fails. The clients give up after 3 s at most."""
 
@@ -55,7 +74,15 @@ def _bus(stack: Stack) -> Iterator[Applied]:
             yield lambda: consumer.applied
 
 
-PROBES: dict[str, Probe] = {"bus": _bus}
+@contextmanager
+def _live(stack: Stack) -> Iterator[Applied]:
+    """A client of the WebSocket API, which drops what it has been told already."""
+    with opened(stack, stack.token("admin@acme.example")) as socket:
+        socket.say(action="subscribe", topic="queue")
+        yield lambda: Counter({event["id"] for event in socket.listen()})
+
+
+PROBES: dict[str, Probe] = {"bus": _bus, "live": _live}
 """What is looked at, by a name to tell it by."""
 
 
