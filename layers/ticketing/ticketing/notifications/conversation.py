@@ -68,7 +68,7 @@ class Speaker:
                 return {"type": "pong"}
             case CatchUp():
                 return self._catch_up(message.after)
-            case Unsubscribe():  # before what it is made from
+            case Unsubscribe():
                 self._connections.unsubscribe(self.connection.id, message.kept)
                 return shown(message)
             case Subscribe():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from ticketing import clock
@@ -125,7 +126,7 @@ class Feed:
                 "Limit": MOST_READ + 1,
             },
         )
-        for _, item in zip(range(MOST_READ + 1), items, strict=False):
+        for item in islice(items, MOST_READ + 1):
             yield TicketEvent.model_validate_json(item["event"]["S"])
 
     def _id_key(self, event_id: str) -> dict[str, str]:

@@ -26,10 +26,7 @@ LARGEST: Final = 100_000
 """Bytes of a message that a client is sent; API Gateway takes 128 KB."""
 
 
-class Subscribe(Body):
-    """Tell me of what happens to a ticket, to my tickets, or to all."""
-
-    action: Literal["subscribe"]
+class _OfATopic(Body):
     topic: Topic
     ticket_id: Id | None = None
 
@@ -46,10 +43,16 @@ class Subscribe(Body):
         return self
 
 
-class Unsubscribe(Subscribe):
+class Subscribe(_OfATopic):
+    """Tell me of what happens to a ticket, to my tickets, or to all."""
+
+    action: Literal["subscribe"]
+
+
+class Unsubscribe(_OfATopic):
     """Tell me of it no longer."""
 
-    action: Literal["unsubscribe"]  # type: ignore[assignment]
+    action: Literal["unsubscribe"]
 
 
 class CatchUp(Body):
@@ -102,7 +105,7 @@ def parsed(text: str) -> Message:
         raise BadRequestError(message, problems(error)) from error
 
 
-def shown(message: Subscribe) -> dict[str, Any]:
+def shown(message: Subscribe | Unsubscribe) -> dict[str, Any]:
     """Return the answer to a subscription or its end."""
     topic = message.model_dump(mode="json", by_alias=True, exclude={"action"}, exclude_none=True)
     return {"type": f"{message.action}d"} | topic
