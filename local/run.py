@@ -23,7 +23,13 @@ from local.items import Items
 from local.journal import JournalError
 from local.live import deploy_websockets_as_aws_does, serve_websockets_as_aws_does
 from local.mails import write_mails
-from local.patches import read_workflows_in_yaml, send_workflow_writes_through_the_service, speed_up, switch_on_expiry
+from local.patches import (
+    find_queues_by_name,
+    read_workflows_in_yaml,
+    send_workflow_writes_through_the_service,
+    speed_up,
+    switch_on_expiry,
+)
 from local.principals import Principals
 from local.progress import say
 from local.recorder import record_calls
@@ -114,6 +120,7 @@ class _Run:
         send_workflow_writes_through_the_service(self._emulator)
         read_workflows_in_yaml(self._emulator)
         switch_on_expiry(self._emulator)
+        find_queues_by_name(self._emulator)
         import_gateway_responses(self._emulator)
         serve_websockets_as_aws_does(self._emulator)
         deploy_websockets_as_aws_does(self._emulator)
