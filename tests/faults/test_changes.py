@@ -152,8 +152,10 @@ def test_each_event_of_1000_changes_is_applied_once(faulty: Stack, faults: Fault
         assert statuses.total() == len(expected) == CHANGES
         assert not [status for status in statuses if status >= 300], statuses
 
-        faults.set()  # what is still under way may come to its end
         deadline = time.monotonic() + SECONDS_TO_SETTLE
+        while _missed(faulty) and time.monotonic() < deadline:  # consumers come after the changes
+            time.sleep(0.2)
+        faults.set()  # what is still under way may come to its end
         while any(len(seen()) < CHANGES for seen in applied.values()) and time.monotonic() < deadline:
             time.sleep(0.2)
         for name, seen in applied.items():

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 MOST_TOPICS: Final = 50
 
+NOT_OPEN: Final = "This connection is no longer open. Connect again."
+
 _LIFETIME: Final = timedelta(hours=2, minutes=10)
 """API Gateway ends a connection after two hours; what it has not told us to have ended goes by TTL."""
 
@@ -139,9 +141,6 @@ class Connections:
 
     def _key(self, connection_id: str) -> dict[str, str]:
         return connection_key(self._tenant_id, connection_id)
-
-
-NOT_OPEN: Final = "This connection is no longer open. Connect again."
 
 
 def _connection(values: Mapping[str, Any]) -> Connection:
