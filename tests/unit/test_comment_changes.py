@@ -353,6 +353,21 @@ def test_a_repeat_that_would_reopen_again_makes_nothing_new(
     assert (again.status, again.json) == (201, made)
 
 
+@pytest.mark.usefixtures("lifecycle")
+def test_a_repeat_that_mentions_somebody_who_left_since_makes_nothing_new(dynamodb: DynamoDBClient) -> None:
+    made = write(mention(ADMIN_ID), REPORTER, key="k").json
+    put_user(dynamodb, ADMIN, active=False)
+    assert write(mention(ADMIN_ID), REPORTER, key="k").json == made
+    dynamodb.update_item(
+        TableName=TABLE,
+        Key=KEY,
+        UpdateExpression="SET #status = :resolved",
+        ExpressionAttributeNames={"#status": "status"},
+        ExpressionAttributeValues={":resolved": {"S": "RESOLVED"}},
+    )
+    assert write(mention(ADMIN_ID), REPORTER, key="k").json == made
+
+
 @pytest.mark.parametrize(
     ("outcome", "error"),
     [("CONFLICT", (409, "conflict")), ("TICKET_NOT_FOUND", (404, "ticket_not_found"))],

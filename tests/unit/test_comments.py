@@ -279,6 +279,20 @@ def test_comments_are_listed_oldest_first_page_by_page(time: Clock) -> None:
     assert (rest.json, rest.next) == (made[3:], None)
 
 
+@pytest.mark.parametrize("caller", [REPORTER, AGENT])
+def test_long_texts_end_a_page_early_and_none_is_lost(monkeypatch: pytest.MonkeyPatch, caller: Caller) -> None:
+    """An answer has to stay below what a function may answer; so it ends after the text that goes beyond."""
+    monkeypatch.setattr("ticketing.tables._PAGE_SIZE", 10_000)
+    made = [write("x" * 4_000, REPORTER).json["id"] for _ in range(7)]
+    pages, link = [], "?limit=100"
+    while link:
+        page = listed(caller, link)
+        pages.append([comment["id"] for comment in page.json])
+        link = f"?{page.next.partition('?')[2]}" if page.next else ""
+    assert [each for page in pages for each in page] == made
+    assert max(map(len, pages)) <= 3
+
+
 def test_a_cursor_is_good_for_its_own_ticket_only(dynamodb: DynamoDBClient) -> None:
     there(dynamodb, a_ticket(id=NOBODY_ID))
     for _ in range(2):

@@ -34,6 +34,14 @@ def test_it_can_only_be_of_the_ticket_itself(machine: Machine) -> None:
     assert machine.others(elsewhere(ticket)) == []
 
 
+def test_an_event_happens_when_the_move_does(machine: Machine) -> None:
+    ticket = machine.put(new_ticket(Status.RESOLVED))
+    event = {"SK": "EVENT#0000000008#1", "occurredAt": "2026-01-01T00:00:00.000Z", "eventType": "CommentAdded"}
+    assert machine.move(ticket, Status.OPEN, alongside=[event]).outcome == "MOVED"
+    moved, added = machine.events(ticket)
+    assert added == {"PK": ticket["PK"]} | event | {"occurredAt": moved["occurredAt"]}
+
+
 def test_a_refused_move_puts_nothing(machine: Machine) -> None:
     ticket = machine.put(new_ticket(Status.RESOLVED))
     for to, version, outcome in (

@@ -183,6 +183,8 @@ class Commenting:
         """
         people = self._people.known(set(comment.mentions) - {self._caller.user_id}, consistent=True)
         gone = [person.id for person in people.values() if not person.active]
+        if gone and key and self._comments.made_by(ticket.id, key):
+            raise AlreadyMadeError
         if gone:
             raise _not_to_be_mentioned(gone, comment)
         after = next_version(ticket, now, {"status": Status.OPEN})

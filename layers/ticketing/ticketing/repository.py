@@ -251,9 +251,9 @@ class TicketRepository:
 
     def commented(self, before: Ticket, after: Ticket) -> TransactWriteItemTypeDef:
         """Return the member of a transaction that makes a public comment a change of the ticket, if it is as read."""
-        values = {"listKey": self._index_keys(after)["listKey"], "firstRespondedAt": after.first_responded_at}
-        if before.first_responded_at == after.first_responded_at:
-            del values["firstRespondedAt"]
+        values = {"listKey": self._index_keys(after)["listKey"]}
+        if after.first_responded_at and not before.first_responded_at:
+            values["firstRespondedAt"] = after.first_responded_at
         return self._update(after, before.version, values)
 
     def as_read(self, ticket: Ticket) -> TransactWriteItemTypeDef:
