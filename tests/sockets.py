@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,9 +34,9 @@ class Socket:
             if answer["type"] not in {"event", "events"}:
                 return answer
 
-    def event(self, event_id: str) -> Json:
-        """Return an event by its id, as soon as it has been told."""
-        return self._until(lambda event: bool(event["id"] == event_id))
+    def event_of_comment(self, comment_id: str) -> Json:
+        """Return an event of a comment, as soon as it has been told."""
+        return self._until(lambda event: event.get("commentId") == comment_id)
 
     def event_of(self, ticket_id: str, version: int = 1) -> Json:
         """Return the event that made a version of a ticket, as soon as it has been told."""
@@ -58,7 +58,7 @@ class Socket:
         except ConnectionClosed:
             return True
 
-    def _until(self, wanted: Any) -> Json:
+    def _until(self, wanted: Callable[[Json], bool]) -> Json:
         deadline = time.monotonic() + PATIENCE
         while not (found := [event for event in self.told if wanted(event)]):
             self._receive(deadline - time.monotonic())

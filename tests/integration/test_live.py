@@ -16,10 +16,7 @@ from tests.callers import TICKET, Accounts, OwnTenant, Tenant
 from tests.sockets import PATIENCE, Socket, opened, opened_by_a_browser
 from tests.stack import Stack
 from ticketing.attributes import to_item
-from ticketing.events import Actor, EventType, TicketEvent, TicketSummary, Visibility
-from ticketing.ids import new_id
 from ticketing.lifecycle import Role
-from ticketing.outbox import item_of
 from ticketing.permissions import PERMISSIONS, Operation, Relation
 
 type Open = Callable[[httpx.Client], Socket]
@@ -51,24 +48,11 @@ def me(caller: httpx.Client) -> dict[str, Any]:
     return user
 
 
-def commented(stack: Stack, tenant_id: str, ticket: dict[str, Any], visibility: Visibility) -> str:
-    """Write the event of a comment as adding one does, and return its id."""
-    event = TicketEvent(
-        id=new_id(),
-        type=EventType.COMMENT_ADDED,
-        tenant_id=tenant_id,
-        ticket_id=ticket["id"],
-        version=ticket["version"],
-        occurred_at=ticket["updatedAt"],
-        actor=Actor(id=str(uuid4()), role=Role.AGENT),
-        changes={},
-        ticket=TicketSummary.model_validate(ticket),
-        comment_id=new_id(),
-        visibility=visibility,
-        mentions=[],
-    )
-    stack.client("dynamodb").put_item(TableName=stack.outputs["TicketsTableName"], Item=to_item(item_of(event)))
-    return event.id
+def commented(caller: httpx.Client, ticket: dict[str, Any], visibility: str) -> str:
+    """Comment on a ticket and return the comment's id."""
+    answer = caller.post(f"/v1/tickets/{ticket['id']}/comments", json={"body": "Hm.", "visibility": visibility})
+    assert answer.status_code == httpx.codes.CREATED, answer.text
+    return str(answer.json()["id"])
 
 
 # --- who is let in ---------------------------------------------------------------------------------------------------
@@ -168,18 +152,17 @@ def test_who_subscribed_is_told_of_the_change_as_it_was(acme: Tenant, open_for: 
             assert event["ticket"]["title"] == ticket["title"]
 
 
-def test_what_is_internal_is_told_to_no_reporter(stack: Stack, acme: Tenant, open_for: Open) -> None:
-    ticket, tenant_id = made(acme.reporter), me(acme.agent)["tenantId"]
+def test_what_is_internal_is_told_to_no_reporter(acme: Tenant, open_for: Open) -> None:
+    ticket = made(acme.reporter)
     agent, reporter = open_for(acme.agent), open_for(acme.reporter)
     for socket in (agent, reporter):
         socket.say(action="subscribe", topic="ticket", ticketId=ticket["id"])
         socket.say(action="subscribe", topic="mine")
-    internal = commented(stack, tenant_id, ticket, Visibility.INTERNAL)
-    assert agent.event(internal)["visibility"] == "internal"
-    public = commented(stack, tenant_id, ticket, Visibility.PUBLIC)
-    reporter.event(public)
-    reporter.say(action="catchUp", after=public)
-    assert internal not in {event["id"] for event in reporter.told}
+    internal = commented(acme.agent, ticket, "internal")
+    assert agent.event_of_comment(internal)["visibility"] == "internal"
+    public = reporter.event_of_comment(commented(acme.agent, ticket, "public"))
+    reporter.say(action="catchUp", after=public["id"])
+    assert internal not in {event.get("commentId") for event in reporter.told}
 
 
 def test_other_tenants_and_other_reporters_are_told_nothing(
