@@ -8,7 +8,7 @@ import json
 import tempfile
 from pathlib import Path
 
-from bench import against, http, requests, start, warm
+from bench import against, http, live, requests, start, warm
 from bench.report import Figure, show
 from tests.stack import launch
 
@@ -35,6 +35,7 @@ def main() -> int:
             figures += requests.measure(stack)
             figures += warm.measure(stack, rounds=50 if quick else 500)
             figures += http.measure(stack, rounds=50 if quick else 400)
+            figures += live.measure(stack, rounds=20 if quick else 200, connections=100 if quick else 1000)
             figures += http.measure_lists(stack, sizes=(100, 1_000) if quick else (1_000, 100_000))
         finally:
             stack.stop()

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from local.emulator import loopback_names
-from local.settings import Settings
+from local.settings import LIVE_PATH, Settings
 from local.stack import Stack
 
 type Scope = MutableMapping[str, Any]
@@ -41,13 +41,28 @@ class Front:
         if scope["type"] == "lifespan":
             await _start_and_stop(receive, send)
         elif scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008})
+            await self._serve_live(scope, receive, send)
         elif scope["server"][1] == self._port:
             await self._serve_api(scope, receive, send)
         elif (reason := self._refusal(scope)) is not None:
             await _answer(send, 403, f"{reason}\n".encode(), [_TEXT])
         else:
-            await self._emulator(scope, receive, send)
+            await self._emulator(self._with_connections(scope), receive, send)
+
+    async def _serve_live(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Lead a WebSocket of the API's port to the WebSocket API; a page needs a token there, whatever its origin."""
+        known = scope["server"][1] == self._port and scope["path"] == LIVE_PATH
+        if not known or _host(dict(scope["headers"])) not in self._api_names or self._stack.live_id is None:
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})
+        else:
+            await self._emulator(_within(scope, self._stack.live_id, "live", path=""), receive, send)
+
+    def _with_connections(self, scope: Scope) -> Scope:
+        """Lead what SDKs ask of WebSocket connections, at an endpoint that names no API, to the deployed API."""
+        if self._stack.live_id is None or not scope["path"].startswith("/@connections/"):
+            return scope
+        return _within(scope, self._stack.live_id, "live")
 
     async def _serve_api(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
@@ -60,13 +75,7 @@ class Front:
         elif _length(headers) > MAX_BODY:
             await _refuse(send, 413, "payload_too_large", "The request is larger than 10 MB.")
         else:
-            prefix = f"/_aws/execute-api/{self._stack.api_id}/api"
-            target = {
-                **scope,
-                "path": prefix + scope["path"],
-                "raw_path": prefix.encode() + scope["raw_path"],
-            }
-            await self._emulator(target, receive, send)
+            await self._emulator(_within(scope, self._stack.api_id, "api"), receive, send)
 
     def _refusal(self, scope: Scope) -> str | None:
         """Say why a request may not reach the control plane, or None when it may."""
@@ -91,6 +100,17 @@ async def _start_and_stop(receive: Receive, send: Send) -> None:
     for phase in ("startup", "shutdown"):
         await receive()
         await send({"type": f"lifespan.{phase}.complete"})
+
+
+def _within(scope: Scope, api_id: str, stage: str, path: str | None = None) -> Scope:
+    """Return the scope of a request to a stage of an API, to the same path unless told otherwise."""
+    prefix = f"/_aws/execute-api/{api_id}/{stage}"
+    raw_path = scope["raw_path"] if path is None else path.encode()
+    return {
+        **scope,
+        "path": prefix + (scope["path"] if path is None else path),
+        "raw_path": prefix.encode() + raw_path,
+    }
 
 
 def _host(headers: dict[bytes, bytes]) -> str:

@@ -154,6 +154,19 @@ def send_workflow_writes_through_the_service(emulator: MiniStack) -> None:
     rewrite(stepfunctions, "_invoke_dynamodb", {"    status, _, body = fn(input_data)\n": through_the_service})
 
 
+def find_queues_by_name(emulator: MiniStack) -> None:
+    """Let consumers find their queue after a start on other ports: its address has those that it was made on."""
+    rewrite(
+        emulator.lambda_service,
+        "_poll_sqs",
+        {
+            "            queue_url = _sqs._queue_url(queue_name)\n": (
+                "            queue_url = _sqs._queue_name_to_url.get(queue_name)\n"
+            )
+        },
+    )
+
+
 def switch_on_expiry(emulator: MiniStack) -> None:
     """Let a table's TimeToLiveSpecification take effect, which the emulator's CloudFormation leaves out."""
     dynamodb, handler = emulator.dynamodb, emulator.provisioners._RESOURCE_HANDLERS["AWS::DynamoDB::Table"]  # noqa: SLF001

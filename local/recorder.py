@@ -19,6 +19,7 @@ from local.principals import Principals
 from local.settings import ACCOUNT_ID, REGION
 
 _TABLE_ARN = f"arn:aws:dynamodb:{REGION}:{ACCOUNT_ID}:table/{{}}"
+_EXECUTE_API_ARN = f"arn:aws:execute-api:{REGION}:{ACCOUNT_ID}"
 # Where the JSON protocols name what a call is about, and what its ARN is.
 _RESOURCES = {
     "stateMachineArn": "{}",
@@ -80,6 +81,26 @@ class Recorder:
         handlers = self._emulator.app.SERVICE_HANDLERS
         for service, handler in list(handlers.items()):
             handlers[service] = self._recording(service, handler)
+        self._watch_connections()
+
+    def _watch_connections(self) -> None:
+        """See what is asked of WebSocket connections, which is none of the services' calls."""
+        apigateway = self._emulator.apigateway_v2
+        parameters = ("method", "api_id", "stage", "connection_id", "body", "headers")
+        original = require(apigateway, "handle_connections_api", *parameters)
+
+        async def handle(  # noqa: PLR0913, PLR0917 (the emulator's signature)
+            method: str, api_id: str, stage: str, connection_id: str, body: bytes, headers: dict[str, str]
+        ) -> Response:
+            principal, _ = self._principals.of(headers, {})
+            if principal is not None:
+                resource = f"{_EXECUTE_API_ARN}:{api_id}/{stage}/{method}/@connections/{connection_id}"
+                access: Access = {"action": "execute-api:ManageConnections", "resource": resource}
+                self._write(principal, "execute-api", f"{method} @connections", accesses=[access])
+            response: Response = await original(method, api_id, stage, connection_id, body, headers)
+            return response
+
+        replace(apigateway, "handle_connections_api", handle)
 
     def _tell_machines_apart(self) -> None:
         stepfunctions = self._emulator.stepfunctions

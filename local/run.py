@@ -21,8 +21,15 @@ from local.indexes import keep_in_order
 from local.isolation import hold_sessions_to_their_policies
 from local.items import Items
 from local.journal import JournalError
+from local.live import deploy_websockets_as_aws_does, serve_websockets_as_aws_does
 from local.mails import write_mails
-from local.patches import read_workflows_in_yaml, send_workflow_writes_through_the_service, speed_up, switch_on_expiry
+from local.patches import (
+    find_queues_by_name,
+    read_workflows_in_yaml,
+    send_workflow_writes_through_the_service,
+    speed_up,
+    switch_on_expiry,
+)
 from local.principals import Principals
 from local.progress import say
 from local.recorder import record_calls
@@ -33,7 +40,7 @@ from local.settings import LOOPBACK, Settings
 from local.snapshots import Snapshots
 from local.stack import Stack
 from local.statedir import InUseError, locked, write_json
-from local.streams import consume_streams_as_aws_does, put_expiry_on_streams
+from local.streams import begin_streams_anew, consume_streams_as_aws_does, put_expiry_on_streams
 from local.turns import take_turns
 from local.usage_plans import count_by_authorizer
 
@@ -48,6 +55,8 @@ Three lines to try in another terminal:
   curl -i -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\
        -d '{{"title": "Printer on fire", "description": "Third floor."}}' {base}/v1/tickets
   curl -i -H "Authorization: Bearer $TOKEN" {base}/v1/tickets
+
+What happens to tickets is told at {live} (docs/real-time.md).
 
 Changed code: make deploy. Stop: Ctrl-C. What differs from AWS: docs/local.md."""
 
@@ -111,7 +120,10 @@ class _Run:
         send_workflow_writes_through_the_service(self._emulator)
         read_workflows_in_yaml(self._emulator)
         switch_on_expiry(self._emulator)
+        find_queues_by_name(self._emulator)
         import_gateway_responses(self._emulator)
+        serve_websockets_as_aws_does(self._emulator)
+        deploy_websockets_as_aws_does(self._emulator)
         make_archives(self._emulator)
         move_messages_back(self._emulator)
         count_by_authorizer(self._emulator)
@@ -147,6 +159,7 @@ class _Run:
             loop.add_signal_handler(number, self._stop)
         async with started(self._emulator):
             self._items.restore()
+            begin_streams_anew(self._emulator)
             self._snapshots.restored()
             config = Config()
             config.bind = [f"fd://{listener.fileno()}" for listener in sockets]
@@ -191,7 +204,7 @@ class _Run:
         say(f"{made} demo users made" if made else "data of the last run is there")
         if not self._stopping.is_set():
             say("ready")
-            print(_READY.format(base=settings.base_url), flush=True)
+            print(_READY.format(base=settings.base_url, live=settings.live_url), flush=True)
 
     def _deploy(self) -> None:
         if self._stack.api_id and self._deployer.is_current():

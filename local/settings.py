@@ -9,6 +9,8 @@ ROOT = Path(__file__).resolve().parent.parent
 LOOPBACK = "127.0.0.1"
 REGION = "us-east-1"
 STACK_NAME = "ticket-system-local"
+# The WebSocket API has no paths; here it stands beside the other API.
+LIVE_PATH = "/v1/live"
 # What the emulator calls itself when nobody says otherwise; shown in every ARN.
 ACCOUNT_ID = "000000000000"
 
@@ -73,6 +75,11 @@ class Settings:
     def base_url(self) -> str:
         """Where the API answers."""
         return f"http://localhost:{self.port}"
+
+    @property
+    def live_url(self) -> str:
+        """Where WebSockets connect."""
+        return f"ws://localhost:{self.port}{LIVE_PATH}"
 
     @property
     def aws_endpoint(self) -> str:

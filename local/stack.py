@@ -20,6 +20,11 @@ class Stack:
         """The REST API's id, or None while nothing is deployed."""
         return self.outputs.get("ApiId")
 
+    @property
+    def live_id(self) -> str | None:
+        """The WebSocket API's id, or None while nothing is deployed."""
+        return self.outputs.get("LiveApiId")
+
     def refresh(self, cloudformation: ModuleType) -> None:
         """Read the outputs again, which change with a deployment; keep the last ones while one is under way."""
         record = cloudformation._stacks.get_scoped(ACCOUNT_ID, REGION, STACK_NAME)  # noqa: SLF001

@@ -92,13 +92,17 @@ def consume_streams_as_aws_does(emulator: MiniStack) -> None:
         "            result = _execute_function(func_rec, event)\n": (
             "            result = _judged(esm, func_rec, batch, source_arn, _execute_function(func_rec, event))\n"
         ),
-        # Positions outlive the process, records do not.
-        "pos = max(_dynamodb_stream_positions[esm_id], horizon)": (
-            "pos = min(max(_dynamodb_stream_positions[esm_id], horizon), end)"
-        ),
     }
     rewrite(service, "_poll_dynamodb_streams", changes, _batch_of=batch_of, _judged=_Judge(service), _MOST=_MOST)
     _ask_apart(service)
+
+
+def begin_streams_anew(emulator: MiniStack) -> None:
+    """Forget how far consumers had come in the streams of the last process, which are gone; call after its restart.
+
+    A place that is kept would be taken for one in the new stream, and what comes before it there be passed over.
+    """
+    emulator.lambda_service._dynamodb_stream_positions._data.clear()  # noqa: SLF001
 
 
 def _ask_apart(service: ModuleType) -> None:

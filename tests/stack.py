@@ -18,7 +18,7 @@ from botocore.config import Config
 
 from local.mails import Mail, mails_in
 from local.seed import PASSWORD
-from local.settings import REGION, ROOT
+from local.settings import LIVE_PATH, REGION, ROOT
 from local.statedir import read_json
 from local.tokens import id_token
 
@@ -44,6 +44,11 @@ class Stack:
     def base_url(self) -> str:
         """Where the API answers, without the version."""
         return f"http://localhost:{self.port}"
+
+    @property
+    def live_url(self) -> str:
+        """Where WebSockets connect."""
+        return f"ws://localhost:{self.port}{LIVE_PATH}"
 
     @property
     def aws_endpoint(self) -> str:

@@ -44,8 +44,10 @@ WITHOUT_A_ROUTE = {
     "events": {"publish_events", "resend_events"},
     "tickets": {"close_resolved_tickets", "purge_ticket"},
     "users": {"erase_tenant", "reconcile_users"},
+    "notifications": {"connect", "disconnect", "push_event", "receive_message"},
 }
-"""What runs by itself (on a schedule, on what a table says, in a state machine) or is called by hand."""
+"""What runs by itself (on a schedule, on what a table or the bus says, in a state machine) or is called by hand; and
+what the WebSocket API calls."""
 
 
 class _TemplateLoader(yaml.SafeLoader):

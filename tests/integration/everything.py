@@ -15,7 +15,9 @@ import httpx
 
 from local.settings import STACK_NAME
 from tests.callers import DOMAIN, TICKET, Accounts, OwnTenant
+from tests.sockets import opened, opened_by_a_browser
 from tests.stack import Stack
+from ticketing.attributes import to_item
 
 LONG_AGO = "2026-01-01T00:00:00.000Z"
 FUTURE = "2999-01-01T00:00:00Z"
@@ -43,6 +45,7 @@ class Everything:
         self.close_what_is_resolved()
         self.purge_what_expired()
         self.publish_and_resend()
+        self.tell_live()
         self.leave_invitation(f"{uuid4()}@{DOMAIN}")
         self.tenant.delete()
         self.remove_latecomers()
@@ -290,6 +293,44 @@ class Everything:
         sqs.send_message(QueueUrl=queue, MessageBody=json.dumps({"key": key, "sequenceNumber": "1"}))
         self.invoke("ResendEventsFunction", {})
         dynamodb.delete_item(TableName=table, Key=key)
+
+    def tell_live(self) -> None:
+        """Connect, say all that can be said, be told, and lose connections in each way."""
+        admin = self.tenant.admin
+        token = admin.headers["Authorization"].removeprefix("Bearer ")
+        stranger = {"connectionId": "stranger", "userId": "nobody", "topics": {"queue": True}}
+        self.put_connection(stranger)
+        gone = {"connectionId": "gone", "userId": _ok(admin.get("/v1/users/me"))["id"], "topics": {"queue": True}}
+        self.put_connection(gone)
+        key = _ok(admin.post("/v1/api-keys", json={"name": "K", "role": "agent"}))["key"]
+        with opened(self.stack, token) as socket, opened_by_a_browser(self.stack, key) as other:
+            other.say(action="ping")
+            ticket = _ok(admin.post("/v1/tickets", json=TICKET))
+            for topic in ({"topic": "ticket", "ticketId": ticket["id"]}, {"topic": "mine"}, {"topic": "queue"}):
+                socket.say(action="subscribe", **topic)
+            socket.say(action="unsubscribe", topic="mine")
+            _ok(admin.patch(f"/v1/tickets/{ticket['id']}", json={"title": "Told"}))
+            event = socket.event_of(ticket["id"], 2)
+            socket.say(action="catchUp", after=event["id"])
+            self.remove_connections()
+            socket.wire.send(json.dumps({"action": "subscribe", "topic": "queue"}))
+            assert socket.is_closed()
+
+    def put_connection(self, values: dict[str, Any]) -> None:
+        """Leave a connection behind as one that ended without a word."""
+        key = {"PK": f"TENANT#{self.tenant.id}#CONNECTIONS", "SK": f"CONNECTION#{values['connectionId']}"}
+        table = self.stack.outputs["NotificationsTableName"]
+        self.stack.client("dynamodb").put_item(TableName=table, Item=to_item(key | values))
+
+    def remove_connections(self) -> None:
+        """Forget all connections of the tenant, as if they had been open for too long."""
+        dynamodb, table = self.stack.client("dynamodb"), self.stack.outputs["NotificationsTableName"]
+        partition = to_item({":pk": f"TENANT#{self.tenant.id}#CONNECTIONS"})
+        found = dynamodb.query(TableName=table, KeyConditionExpression="PK = :pk", ExpressionAttributeValues=partition)[
+            "Items"
+        ]
+        for item in found:
+            dynamodb.delete_item(TableName=table, Key={"PK": item["PK"], "SK": item["SK"]})
 
     def remove_latecomers(self) -> None:
         """Make an account for the tenant after it is gone."""

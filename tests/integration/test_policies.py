@@ -53,15 +53,21 @@ LOG_DELIVERY = {
 UNSCOPABLE = LOG_DELIVERY | {"dynamodb:ListStreams"}
 # What Lambda does in the name of the role: reading the stream, and putting aside what failed.
 BY_LAMBDA = {
+    "sqs:DeleteMessage",
+    "sqs:GetQueueAttributes",
+    "sqs:ReceiveMessage",
     "dynamodb:DescribeStream",
     "dynamodb:GetRecords",
     "dynamodb:GetShardIterator",
     "dynamodb:ListStreams",
     "sqs:SendMessage",
 }
-# What is needed when two requests about the same thing meet at a certain moment: who, what, on which keys.
+# What is needed when two requests about the same thing meet at a certain moment, or when telling an event fails: who,
+# what, on which keys.
 IN_RACES = {
     ("DeactivateUserFunction", "cognito-idp:AdminEnableUser"),
+    ("PushEventFunction", "dynamodb:DeleteItem", "TENANT#*#ONCE"),
+    ("PushEventFunction", "dynamodb:UpdateItem", "TENANT#*#FEED"),
     ("DeleteTenantFunction", "dynamodb:UpdateItem", "TENANT#*#DELETION"),
     ("InviteUserFunction", "dynamodb:UpdateItem", "TENANT#*#USER#*"),
 }

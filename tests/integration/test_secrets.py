@@ -13,9 +13,11 @@ from typing import Any
 
 import httpx
 import pytest
+from websockets.exceptions import InvalidStatus
 
 from tests.callers import TICKET, Accounts, OwnTenant, Tenant
 from tests.probes import BusProbe
+from tests.sockets import opened, opened_by_a_browser
 from tests.stack import Stack
 
 SHAPES = {
@@ -56,6 +58,11 @@ def secrets(  # noqa: PLR0917 (fixtures)
     known.append(token)
     program = connect(Authorization=f"Bearer {token}")
     assert program.get("/v1/users/me").status_code == 200
+    for opening in (opened, opened_by_a_browser):
+        with opening(stack, token) as socket:
+            assert socket.say(action=token)["code"] == "bad_request"
+        with pytest.raises(InvalidStatus), opening(stack, token[:-1]):
+            pass
     created = program.post("/v1/tickets", json=TICKET)
     assert created.status_code == 201
     assert program.get("/v1/tickets/x").status_code == 404

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from tests.sockets import opened
 from tests.stack import Stack, launch
 
 WRITERS = 4
@@ -149,6 +150,11 @@ def test_second_start_is_quick_and_has_the_data(start: Callable[..., Stack]) -> 
     assert time.monotonic() - began < 15
     assert found.json() == made.json()
     assert "sam deploy" not in second.log.read_text()
+
+    with opened(second, second.token("agent@acme.example")) as socket:
+        socket.say(action="subscribe", topic="queue")
+        after = httpx.post(f"{second.base_url}/v1/tickets", json=TICKET, headers=headers).json()
+        socket.event_of(after["id"])  # the first event of this process is none that the last one had dealt with
 
 
 def test_without_durability_a_clean_stop_keeps_the_data(start: Callable[..., Stack]) -> None:

@@ -13,11 +13,13 @@ from botocore.exceptions import ClientError
 from ministack.core.iam_evaluator import EvalContext, evaluate, parse_policy_document
 
 from local.settings import ACCOUNT_ID, REGION, STACK_NAME
+from tests.sockets import opened
 from tests.stack import Stack, launch
 from ticketing.isolation import session_policy
 
 # They serve nobody's tenant yet, the one in the path, or all; or make no call of DynamoDB.
 NOT_OF_A_TENANT = {
+    "AuthorizeConnectionFunction",
     "AuthorizeFunction",
     "CloseResolvedTicketsFunction",
     "CreateTenantFunction",
@@ -25,6 +27,7 @@ NOT_OF_A_TENANT = {
     "GetTenantDeletionFunction",
     "PreflightFunction",
     "PublishEventsFunction",
+    "PushEventFunction",
     "PurgeTicketFunction",
     "ReconcileUsersFunction",
     "ResendEventsFunction",
@@ -182,7 +185,14 @@ def test_no_call_for_a_tenant_is_made_with_the_functions_own_credentials(
     before = len(strict.calls.read_text().splitlines())
     for caller in callers:
         use_all_of(caller)
-    lines = [json.loads(line) for line in strict.calls.read_text().splitlines()[before:]]
+    with opened(strict, strict.token("admin@acme.example")) as socket:
+        assert socket.say(action="subscribe", topic="queue")["type"] == "subscribed"
+    deadline = time.monotonic() + 30
+    closing = '"DisconnectFunction", "service": "dynamodb"'
+    while closing not in "".join(seen := strict.calls.read_text().splitlines()[before:]):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    lines = [json.loads(line) for line in seen]
     calls = {
         (line["principal"], line.get("session", False))
         for line in lines

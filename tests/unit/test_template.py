@@ -4,6 +4,7 @@ import json
 import tomllib
 from typing import Any
 
+from functions.notifications import push_event
 from tests.unit.support import ROOT, template
 
 ROLE_NAME = 64
@@ -81,6 +82,7 @@ def test_work_that_nobody_waits_for_leaves_its_failures_behind() -> None:
         name: (event["Type"], each.get("EventInvokeConfig") or event["Properties"])
         for name, each in _functions().items()
         for event in each.get("Events", {}).values()
+        if event["Type"] != "SQS"  # queues have dead letters of their own
     }
     assert {name: kind for name, (kind, _) in events.items()} == {
         "CloseResolvedTicketsFunction": "Schedule",
@@ -96,6 +98,24 @@ def test_work_that_nobody_waits_for_leaves_its_failures_behind() -> None:
     for name, (_, config) in events.items():
         assert config["DestinationConfig"]["OnFailure"] == {"Type": "SQS", "Destination": "FailedEvents.Arn"}, name
         assert config["MaximumRetryAttempts"] <= 10, name
+
+
+def test_what_can_not_be_pushed_is_put_aside() -> None:
+    resources = template()["Resources"]
+    function, queue = resources["PushEventFunction"]["Properties"], resources["PushEventsQueue"]["Properties"]
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == "PushEventsDeadLetters.Arn"
+    assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
+    (target,) = resources["PushEventsRule"]["Properties"]["Targets"]
+    assert target["DeadLetterConfig"] == {"Arn": "PushEventsDeadLetters.Arn"}
+    assert function["Events"]["Told"]["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert push_event._LEASE.total_seconds() > function["Timeout"]
+
+
+def test_no_log_of_the_websocket_api_can_hold_a_token() -> None:
+    """A browser's handshake carries one in a header."""
+    stage = template()["Resources"]["LiveStage"]["Properties"]
+    assert "AccessLogSettings" not in stage
+    assert not {"DataTraceEnabled", "LoggingLevel"} & stage["DefaultRouteSettings"].keys()
 
 
 def test_a_role_that_assumes_itself_is_known_by_its_name() -> None:

@@ -19,6 +19,7 @@ from ticketing.isolation import TenantSessions
 if TYPE_CHECKING:
     from botocore.session import Session
     from mypy_boto3_apigateway import APIGatewayClient
+    from mypy_boto3_apigatewaymanagementapi import ApiGatewayManagementApiClient
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
@@ -135,3 +136,20 @@ def sqs() -> SQSClient:
     """Return the SQS client: three tries of at most 4 s each. A second try may send a message twice."""
     config = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3})
     return cast("SQSClient", _session().create_client("sqs", config=config))
+
+
+@cache
+def live_connections() -> ApiGatewayManagementApiClient:
+    """Return the client of the WebSocket API's connections: one try of at most 3 s, as others wait to be told.
+
+    Where AWS_ENDPOINT_URL points the SDKs elsewhere, the connections are served there too.
+    """
+    endpoint = os.environ.get("AWS_ENDPOINT_URL") or os.environ["LIVE_ENDPOINT"]
+    config = Config(
+        connect_timeout=1,
+        read_timeout=2,
+        retries={"mode": "standard", "total_max_attempts": 1},
+        max_pool_connections=32,
+    )
+    client = _session().create_client("apigatewaymanagementapi", endpoint_url=endpoint, config=config)
+    return cast("ApiGatewayManagementApiClient", client)

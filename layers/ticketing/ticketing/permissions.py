@@ -4,15 +4,21 @@ The frame asks for the caller's `Grant` before a handler sees the request, and l
 granted a part of the tenant and did not look whether the thing at hand belongs to that part.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum
+from typing import TYPE_CHECKING
 
 from ticketing.errors import ForbiddenError, TicketNotFoundError
 from ticketing.identity import Caller
 from ticketing.lifecycle import AGENTS, AGENTS_AND_REPORTER, Role, Status
 from ticketing.models import Creators, Ticket
+
+if TYPE_CHECKING:
+    from ticketing.events import TicketSummary
 
 
 class Operation(StrEnum):
@@ -190,7 +196,7 @@ def grant(operation: Operation, caller: Caller) -> Grant:
     return Grant(operation, caller, relations)
 
 
-def check_ticket(granted: Grant, ticket: Ticket) -> None:
+def check_ticket(granted: Grant, ticket: Ticket | TicketSummary) -> None:
     """Let the operation on the ticket pass, or raise TicketNotFoundError: it is outside what the caller may see."""
     caller_id = granted.caller.user_id
     relations = {Relation.OWN} if ticket.reporter_id == caller_id else set()

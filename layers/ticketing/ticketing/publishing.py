@@ -166,7 +166,7 @@ def _next_batch(todo: Sequence[_Pending]) -> tuple[list[_Pending], list[_Pending
 def entry_of(event: TicketEvent, bus: str) -> PutEventsRequestEntryTypeDef:
     """Return the entry of PutEvents for an event, its texts cut if it would not fit."""
     entry = _entry(event, bus)
-    return entry if size_of(entry) <= _LARGEST else _entry(_cut(event), bus)
+    return entry if size_of(entry) <= _LARGEST else _entry(cut(event), bus)
 
 
 def _entry(event: TicketEvent, bus: str) -> PutEventsRequestEntryTypeDef:
@@ -186,7 +186,7 @@ def size_of(entry: PutEventsRequestEntryTypeDef) -> int:
     return 14 + sum(len(text.encode()) for text in texts)  # 14 for the time
 
 
-def _cut(event: TicketEvent) -> TicketEvent:
+def cut(event: TicketEvent) -> TicketEvent:
     """Return the event with its long texts cut, and the fields named whose texts these are."""
     changes = {
         name: Change(before=_shortened(change.before), after=_shortened(change.after))

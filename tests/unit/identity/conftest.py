@@ -5,9 +5,9 @@ from urllib.request import OpenerDirector
 
 import pytest
 
-from functions.identity import authorize
 from tests.unit.identity.support import CLIENT, POOL, Accounts, Pool
 from ticketing import aws
+from ticketing.users import senders
 
 
 @pytest.fixture(autouse=True)
@@ -26,5 +26,5 @@ def pool(monkeypatch: pytest.MonkeyPatch) -> Pool:
     monkeypatch.setenv("CLIENT_ID", CLIENT)
     monkeypatch.setenv("NEWCOMERS_KEY", "requests-of-newcomers-of-test")
     monkeypatch.setattr(OpenerDirector, "open", lambda _self, request, **kwargs: served.open(request, **kwargs))
-    authorize._keys.cache_clear()
+    senders._keys.cache_clear()
     return served

@@ -1,0 +1,74 @@
+"""The WebSocket API's authorizer: who opens a connection with this token, of which tenant, in which role.
+
+A program sends its token as `Authorization: Bearer ...`. A browser can't set that header for a WebSocket; it offers the
+token as one of its subprotocols, `bearer.<token>` (docs/decisions/0015-how-a-websocket-carries-its-token.md).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from aws_lambda_powertools.logging import Logger
+
+from ticketing.lifecycle import Role
+from ticketing.users.senders import RefusedError, Sender, sender_of
+
+_OFFERED = "bearer."
+
+logger = Logger(service="identity")
+
+
+class UnauthorizedError(Exception):
+    """API Gateway answers 401 to an authorizer that fails with exactly this text, and 500 to any other failure."""
+
+    def __init__(self) -> None:
+        super().__init__("Unauthorized")
+
+
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's own type
+    """Answer a policy for the connection, with the user, tenant, role, kind and the token's end in its context.
+
+    Who belongs to no tenant, or has no role in it, is denied: they have nothing to be told.
+
+    Raises
+    ------
+    UnauthorizedError
+        There is no token, or it is neither a valid, current ID token of a user of this pool nor an API key in force.
+    """
+    try:
+        sender = sender_of(_token(event.get("headers") or {}))
+    except RefusedError as error:
+        logger.info("token refused", extra={"reason": str(error)})
+        raise UnauthorizedError from None
+    effect = "Deny" if sender.role in {None, Role.NEWCOMER} else "Allow"
+    api, stage, *_ = event["methodArn"].split("/")
+    statement = {"Action": "execute-api:Invoke", "Effect": effect, "Resource": [f"{api}/{stage}/*"]}
+    return {
+        "principalId": sender.user_id,
+        "policyDocument": {"Version": "2012-10-17", "Statement": [statement]},
+        "context": _context_of(sender) if effect == "Allow" else {},
+    }
+
+
+def _token(headers: Mapping[str, str]) -> str:
+    given = {name.lower(): value for name, value in headers.items()}
+    if "authorization" in given:
+        scheme, _, token = given["authorization"].partition(" ")
+        offered = [token.strip()] if scheme.lower() == "bearer" else []
+    else:
+        protocols = [each.strip() for each in given.get("sec-websocket-protocol", "").split(",")]
+        offered = [each.removeprefix(_OFFERED) for each in protocols if each.startswith(_OFFERED)]
+    if len(offered) != 1 or not offered[0]:
+        message = "not one bearer token"
+        raise RefusedError(message)
+    return offered[0]
+
+
+def _context_of(sender: Sender) -> dict[str, str]:
+    context = {
+        "userId": sender.user_id,
+        "tenantId": sender.tenant_id,
+        "role": str(sender.role),
+        "kind": sender.kind,
+    }
+    # Texts alone, which is what API Gateway makes of them anyway.
+    return context if sender.token_expires_at is None else context | {"tokenExpiresAt": str(sender.token_expires_at)}

@@ -1,0 +1,24 @@
+"""disconnect: the WebSocket API's $disconnect. The connection is closed already."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ticketing.errors import ApiError
+from ticketing.identity import caller_of
+from ticketing.notifications.conversation import connection_of, connections_of
+from ticketing.notifications.frame import count, live_endpoint
+
+
+def _refuse(_event: Mapping[str, Any], error: ApiError) -> dict[str, Any]:
+    return {"statusCode": error.status}
+
+
+@live_endpoint("disconnect", _refuse)
+def handler(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Forget the connection.
+
+    API Gateway tries this once and promises nothing: what is left goes when a post finds it gone, or by TTL.
+    """
+    connections_of(caller_of(event).tenant_id).close(connection_of(event).id)
+    count(ConnectionsClosed=1)
+    return {"statusCode": 200}

@@ -1,0 +1,61 @@
+"""pushEvent: tells the events of the bus to open connections. A consumer of the queue PushEventsQueue."""
+
+import json
+import os
+from datetime import timedelta
+from typing import Any, Final
+
+from aws_lambda_powertools.logging import Logger
+
+from ticketing import aws
+from ticketing.events import TicketEvent
+from ticketing.notifications.connections import Connections
+from ticketing.notifications.fan_out import FanOut
+from ticketing.notifications.feed import Feed
+from ticketing.notifications.frame import count
+from ticketing.notifications.members import members_of
+from ticketing.notifications.posting import Poster
+from ticketing.once import Once
+
+logger = Logger(service="notifications")
+
+_LEASE: Final = timedelta(seconds=25)
+"""Longer than this function may run: whoever finds an event begun after that finds a crash."""
+
+
+class NotAllToldError(Exception):
+    """Some could not be told: the event has to come again."""
+
+
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's own type
+    """Tell events and answer which messages have to come again.
+
+    What fails comes again after two minutes, five times in all, then it is a dead letter. By then whoever was not told
+    has most likely connected anew and asked for what was missed.
+    """
+    failed = []
+    for record in event["Records"]:
+        try:
+            _push(TicketEvent.model_validate(json.loads(record["body"])["detail"]))
+        except Exception:
+            logger.exception("pushEvent", extra={"messageId": record["messageId"]})
+            failed.append({"itemIdentifier": record["messageId"]})
+    return {"batchItemFailures": failed}
+
+
+def _push(event: TicketEvent) -> None:
+    client, table, tenant_id = aws.dynamodb(), os.environ["NOTIFICATIONS_TABLE"], event.tenant_id
+    with Once(client, table, tenant_id, "pushEvent").doing(event.id, lease=_LEASE) as mine:
+        if not mine:
+            return
+        fan_out = FanOut(
+            connections=Connections(client, table, tenant_id),
+            feed=Feed(client, table, tenant_id),
+            members=members_of(tenant_id),
+            poster=Poster(aws.live_connections()),
+        )
+        told = fan_out.tell(event)
+        count(EventsPushed=told.told, GoneConnections=told.gone, PushesFailed=len(told.waiting))
+        logger.info("pushEvent", extra={"eventId": event.id, "told": told.told, "waiting": len(told.waiting)})
+        if told.waiting:
+            raise NotAllToldError

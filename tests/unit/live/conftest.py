@@ -1,0 +1,38 @@
+"""The tables on moto, and API Gateway's side of open connections."""
+
+from typing import Any
+
+import pytest
+from mypy_boto3_dynamodb import DynamoDBClient
+
+from tests.unit.live.support import Gateway
+from tests.unit.support import NOTIFICATIONS_TABLE
+from ticketing import aws
+from ticketing.notifications import members
+from ticketing.notifications.connections import Connections
+from ticketing.notifications.feed import Feed
+
+
+@pytest.fixture(autouse=True)
+def gateway(monkeypatch: pytest.MonkeyPatch) -> Gateway:
+    monkeypatch.setenv("LIVE_ENDPOINT", "https://live.execute-api.us-east-1.amazonaws.com/live")
+    monkeypatch.setattr("ticketing.notifications.posting.time.sleep", lambda _seconds: None)
+    answering = Gateway()
+    answer: Any = answering.answer  # the types know of no handler that answers
+    aws.live_connections().meta.events.register("before-send.apigatewaymanagementapi", answer)
+    return answering
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered() -> None:
+    members._memory_of.cache_clear()
+
+
+@pytest.fixture
+def connections(dynamodb: DynamoDBClient, people: None) -> Connections:  # noqa: ARG001 - who opens them
+    return Connections(dynamodb, NOTIFICATIONS_TABLE, "acme")
+
+
+@pytest.fixture
+def feed(dynamodb: DynamoDBClient) -> Feed:
+    return Feed(dynamodb, NOTIFICATIONS_TABLE, "acme")
