@@ -14,7 +14,7 @@ from ticketing.notifications.fan_out import FanOut
 from ticketing.notifications.feed import Feed
 from ticketing.notifications.frame import count
 from ticketing.notifications.members import members_of
-from ticketing.notifications.posting import Poster
+from ticketing.notifications.poster import Poster
 from ticketing.once import Once
 
 logger = Logger(service="notifications")

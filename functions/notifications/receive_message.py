@@ -8,7 +8,7 @@ from ticketing.errors import ApiError, UnauthorizedError
 from ticketing.notifications.conversation import Speaker
 from ticketing.notifications.frame import live_endpoint
 from ticketing.notifications.messages import error_of, parsed, text_of
-from ticketing.notifications.posting import Poster
+from ticketing.notifications.poster import Poster
 
 
 def _refuse(event: Mapping[str, Any], error: ApiError) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from ticketing.notifications.feed import Feed
 @pytest.fixture(autouse=True)
 def gateway(monkeypatch: pytest.MonkeyPatch) -> Gateway:
     monkeypatch.setenv("LIVE_ENDPOINT", "https://live.execute-api.us-east-1.amazonaws.com/live")
-    monkeypatch.setattr("ticketing.notifications.posting.time.sleep", lambda _seconds: None)
+    monkeypatch.setattr("ticketing.notifications.poster.time.sleep", lambda _seconds: None)
     answering = Gateway()
     answer: Any = answering.answer  # the types know of no handler that answers
     aws.live_connections().meta.events.register("before-send.apigatewaymanagementapi", answer)

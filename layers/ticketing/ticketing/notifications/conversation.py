@@ -18,7 +18,7 @@ from ticketing.notifications.connections import NOT_OPEN, Connection, Connection
 from ticketing.notifications.feed import MOST_READ, Feed
 from ticketing.notifications.members import members_of
 from ticketing.notifications.messages import CatchUp, Message, Ping, Subscribe, Unsubscribe, events_texts, shown
-from ticketing.notifications.posting import Outcome, Poster
+from ticketing.notifications.poster import Outcome, Poster
 from ticketing.notifications.topics import Topic, check_queue, may_see, topics_of
 from ticketing.permissions import Operation, grant
 from ticketing.tickets import find_ticket, tickets_of

@@ -11,7 +11,7 @@ from ticketing.notifications.connections import Connection, Connections
 from ticketing.notifications.feed import Feed
 from ticketing.notifications.members import Members
 from ticketing.notifications.messages import event_text
-from ticketing.notifications.posting import Outcome, Poster
+from ticketing.notifications.poster import Outcome, Poster
 from ticketing.notifications.topics import may_see, topics_of
 
 
