@@ -67,9 +67,14 @@ class Request:
 
     def id_or(self, missing: Callable[[], ApiError]) -> str:
         """Return the id in the path, in lower case, or raise the error that stands for `not there` if it is no UUID."""
-        if not re.fullmatch(UUID, self.path_id):
+        return self.id_named("id", missing)
+
+    def id_named(self, name: str, missing: Callable[[], ApiError]) -> str:
+        """Return the id that the path has under a name, as `id_or` does."""
+        sent = str((self.event.get("pathParameters") or {}).get(name, ""))
+        if not re.fullmatch(UUID, sent):
             raise missing()
-        return self.path_id.lower()
+        return sent.lower()
 
     def header(self, name: str) -> str | None:
         """Return a header's value, whatever the case of its name."""
