@@ -85,7 +85,8 @@ class TicketEvent(_Model):
 
     id: str
     type: EventType
-    schema_version: int = SCHEMA_VERSION
+    schema_version: int = Field(default=SCHEMA_VERSION, ge=1, le=SCHEMA_VERSION)
+    """A higher one is refused: its meaning is not known here. So a consumer's queue keeps the event until it is."""
     tenant_id: str
     ticket_id: str
     version: int
