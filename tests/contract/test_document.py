@@ -35,12 +35,14 @@ FOLDERS = {
     "Users": "users",
     "Tenants": "users",
     "API keys": "users",
+    "Webhooks": "notifications",
     "Preflight": "platform",
 }
 """Where the functions of the operations with a tag are."""
 
 WITHOUT_A_ROUTE = {
     "events": {"publish_events", "resend_events"},
+    "notifications": {"deliver_webhook", "dispatch_webhooks"},
     "tickets": {"close_resolved_tickets", "purge_ticket"},
     "users": {"erase_tenant", "reconcile_users"},
 }
