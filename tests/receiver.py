@@ -1,5 +1,6 @@
 """Somebody's server that webhooks lead to, on this machine: it does as it is told, and remembers what it was sent."""
 
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -69,8 +70,8 @@ class Receiver:
 
 
 @contextmanager
-def receiving() -> Iterator[Receiver]:
-    """Serve on a free port."""
+def receiving(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
+    """Serve on a free port, by HTTPS if there is what TLS is spoken by."""
     receiver = Receiver(0)
 
     class Handler(BaseHTTPRequestHandler):
@@ -90,6 +91,8 @@ def receiving() -> Iterator[Receiver]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         receiver.port = server.server_port
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         yield receiver
         server.shutdown()

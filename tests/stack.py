@@ -21,6 +21,7 @@ from local.seed import PASSWORD
 from local.settings import REGION, ROOT
 from local.statedir import read_json
 from local.tokens import id_token
+from tests.receiver import Receiver, receiving
 
 # The first start builds and deploys; on a machine under load that takes its time.
 START_SECONDS = 240.0
@@ -143,9 +144,17 @@ def launch(state: Path, *, port: int = 0, aws_port: int = 0, root: Path = ROOT, 
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The local stack that all tests of a session share."""
-    running = launch(tmp_path_factory.mktemp("stack"))
+def receiver() -> Iterator[Receiver]:
+    """The one server that webhooks of the shared stack can lead to."""
+    with receiving() as receiver:
+        yield receiver
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Iterator[Stack]:
+    """The local stack that all tests of a session share; it tries twice more to deliver, each time a second later."""
+    parameters = f"WebhookPrivateOrigins={receiver.origin} WebhookRetrySeconds=1,1"
+    running = launch(tmp_path_factory.mktemp("stack"), LOCAL_PARAMETERS=parameters)
     try:
         running.wait_until_ready()
         yield running

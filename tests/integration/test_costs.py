@@ -87,6 +87,28 @@ USERS_RULE: dict[str, tuple[Callable[[httpx.Client], httpx.Response], list[str]]
 }
 
 
+def _webhook(api: httpx.Client) -> str:
+    """Make a webhook that is switched off, and return where it is."""
+    body = {"url": "https://1.1.1.1/in", "eventTypes": ["*"], "active": False}
+    return api.post("/v1/webhooks", json=body).headers["Location"]
+
+
+USERS_RULE |= {
+    "webhooks": (lambda api: api.get("/v1/webhooks"), [QUERY]),
+    "another webhook, and its end": (lambda api: api.delete(_webhook(api)), [GET, TRANSACTION, GET, TRANSACTION]),
+    "a webhook": (lambda api: api.get(_webhook(api)), [GET, TRANSACTION, GET]),
+    "change of a webhook": (
+        lambda api: api.patch(_webhook(api), json={"description": "x"}),
+        [GET, TRANSACTION, GET, GET, UPDATE],
+    ),
+    "another secret": (
+        lambda api: api.post(f"{_webhook(api)}/secret", json={}),
+        [GET, TRANSACTION, GET, GET, UPDATE],
+    ),
+    "deliveries": (lambda api: api.get(f"{_webhook(api)}/deliveries"), [GET, TRANSACTION, GET, QUERY]),
+}
+
+
 @pytest.mark.parametrize(("call", "expected"), RULE.values(), ids=RULE.keys())
 def test_requests_per_operation(
     stack: Stack, acme: Tenant, new_ticket: Callable[..., dict[str, Any]], call: Call, expected: list[str]

@@ -6,14 +6,20 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import count
 from typing import Any, Final
+from uuid import uuid4
 
 import httpx
 import pytest
 
 from tests.callers import TICKET, Accounts, OwnTenant
 from tests.contract.checker import Contract
+from tests.receiver import Receiver
 from tests.stack import Stack
+from ticketing.attributes import to_item
+from ticketing.events import EventType
 from ticketing.lifecycle import Role
+from ticketing.notifications.rows import delivery_key
+from ticketing.notifications.webhook_models import Delivery, DeliveryState
 from ticketing.permissions import PEOPLE_ONLY, PERMISSIONS, Operation, Relation
 
 type Call = Callable[[httpx.Client, str], httpx.Response]
@@ -37,7 +43,16 @@ TICKETS: Final = (Thing.OWN, Thing.ASSIGNED, Thing.OTHERS, Thing.FOREIGN, Thing.
 USERS: Final = (Thing.OWN, Thing.OTHERS, Thing.FOREIGN, Thing.DELETED, Thing.MISSING)
 KEYS: Final = (Thing.OTHERS, Thing.FOREIGN, Thing.DELETED, Thing.MISSING)
 DELETIONS: Final = (Thing.OTHERS, Thing.MISSING)
-KINDS: Final = {TICKETS: "ticket", USERS: "user", KEYS: "key", DELETIONS: "deletion"}
+WEBHOOKS: Final = (Thing.OTHERS, Thing.FOREIGN, Thing.MISSING)
+DELIVERIES: Final = (Thing.MISSING, Thing.FOREIGN, Thing.OTHERS)
+KINDS: Final = {
+    TICKETS: "ticket",
+    USERS: "user",
+    KEYS: "key",
+    DELETIONS: "deletion",
+    WEBHOOKS: "webhook",
+    DELIVERIES: "delivery",
+}
 
 
 @dataclass(frozen=True)
@@ -74,6 +89,8 @@ def _api_key() -> dict[str, str]:
 READS: Final = {operation for operation in Operation if operation.startswith(("get", "list"))}
 DELETION: Final = "/v1/tenant-deletions"
 MISSING_ID: Final = "0190b2c4-0000-7000-8000-000000000000"
+WEBHOOK: Final = {"url": "https://1.1.1.1/in", "eventTypes": ["*"], "active": False}
+"""A webhook that nothing is sent to."""
 
 STEPS: Final = {
     Operation.CREATE_TICKET: Step(201, (Thing.NONE,), lambda api, _: api.post("/v1/tickets", json=TICKET)),
@@ -111,6 +128,15 @@ STEPS: Final = {
     Operation.CREATE_API_KEY: Step(201, (Thing.NONE,), lambda api, _: api.post("/v1/api-keys", json=_api_key())),
     Operation.GET_API_KEY: Step(200, KEYS, lambda api, url: api.get(url), found_when_deleted=True),
     Operation.REVOKE_API_KEY: Step(204, KEYS, lambda api, url: api.delete(url), found_when_deleted=True),
+    Operation.LIST_WEBHOOKS: Step(200, (Thing.NONE,), lambda api, _: api.get("/v1/webhooks")),
+    Operation.CREATE_WEBHOOK: Step(201, (Thing.NONE,), lambda api, _: api.post("/v1/webhooks", json=WEBHOOK)),
+    Operation.GET_WEBHOOK: Step(200, WEBHOOKS, lambda api, url: api.get(url)),
+    Operation.UPDATE_WEBHOOK: Step(200, WEBHOOKS, lambda api, url: api.patch(url, json={"description": "Another"})),
+    Operation.DELETE_WEBHOOK: Step(204, WEBHOOKS, lambda api, url: api.delete(url)),
+    Operation.ROTATE_SECRET: Step(200, WEBHOOKS, lambda api, url: api.post(f"{url}/secret", json={})),
+    Operation.LIST_DELIVERIES: Step(200, WEBHOOKS, lambda api, url: api.get(f"{url}/deliveries")),
+    Operation.GET_DELIVERY: Step(200, DELIVERIES, lambda api, url: api.get(url)),
+    Operation.REDELIVER: Step(202, DELIVERIES, lambda api, url: api.post(f"{url}/redeliver")),
 }
 """A request that the ticket's status and everything but permissions allow, for each operation."""
 
@@ -146,8 +172,12 @@ def _expected(operation: Operation, name: str, thing: Thing) -> int:
 class House:
     """A tenant with everybody in it, and the things that they try the operations on."""
 
-    def __init__(self, stack: Stack, found_tenant: Callable[[], OwnTenant], accounts: Accounts) -> None:
+    def __init__(
+        self, stack: Stack, receiver: Receiver, found_tenant: Callable[[], OwnTenant], accounts: Accounts
+    ) -> None:
         self._stack = stack
+        self._receiver = receiver
+        self._webhooks: dict[str, str] = {}
         self._found = found_tenant
         self._accounts = accounts
         self._tenant = found_tenant()
@@ -192,17 +222,55 @@ class House:
         if kind == "none":
             return self._tenant.name
         if thing is Thing.MISSING:
-            return {"ticket": "/v1/tickets", "user": "/v1/users", "key": "/v1/api-keys", "deletion": DELETION}[
-                kind
-            ] + f"/{MISSING_ID}"
-        match kind:
-            case "ticket":
-                return self._ticket(caller, thing)
-            case "user":
-                return self._user(caller, thing)
-            case "key":
-                return self._key(thing)
-        return self._deletion()
+            return f"{self._collection(kind)}/{MISSING_ID}"
+        makers: dict[str, Callable[[], str]] = {
+            "ticket": lambda: self._ticket(caller, thing),
+            "user": lambda: self._user(caller, thing),
+            "key": lambda: self._key(thing),
+            "webhook": lambda: _made(self._whose(thing).admin, "/v1/webhooks", WEBHOOK),
+            "delivery": lambda: self._delivery(self._whose(thing)),
+            "deletion": self._deletion,
+        }
+        return makers[kind]()
+
+    def _collection(self, kind: str) -> str:
+        """Return where a thing would be that is not there."""
+        if kind == "delivery":
+            return self._deliveries(self._tenant)
+        places = {"ticket": "/v1/tickets", "user": "/v1/users", "key": "/v1/api-keys", "webhook": "/v1/webhooks"}
+        return places.get(kind, DELETION)
+
+    def _whose(self, thing: Thing) -> OwnTenant:
+        return self._neighbour if thing is Thing.FOREIGN else self._tenant
+
+    def _deliveries(self, tenant: OwnTenant) -> str:
+        """Return where the deliveries are of a webhook of a tenant, always the same one."""
+        if tenant.id not in self._webhooks:
+            body = {"url": f"{self._receiver.origin}/walk", "eventTypes": ["TicketRestored"]}
+            self._webhooks[tenant.id] = _made(tenant.admin, "/v1/webhooks", body)
+        return f"{self._webhooks[tenant.id]}/deliveries"
+
+    def _delivery(self, tenant: OwnTenant) -> str:
+        """Write a delivery past the API, as no event waits to happen."""
+        place = self._deliveries(tenant)
+        webhook_id, moment = place.split("/")[3], "2026-02-02T09:00:00.000Z"
+        delivery = Delivery(
+            id=str(uuid4()),
+            tenant_id=tenant.id,
+            webhook_id=webhook_id,
+            event_id=MISSING_ID,
+            event_type=EventType.TICKET_RESTORED,
+            ticket_id=MISSING_ID,
+            state=DeliveryState.DELIVERED,
+            body="{}",
+            created_at=moment,
+            expires_at=int(time.time()) + 3600,
+        )
+        self._stack.client("dynamodb").put_item(
+            TableName=self._stack.outputs["NotificationsTableName"],
+            Item=to_item(delivery_key(tenant.id, webhook_id, delivery.id) | delivery.model_dump(by_alias=True)),
+        )
+        return f"{place}/{delivery.id}"
 
     def _ticket(self, caller: httpx.Client, thing: Thing) -> str:
         if thing is Thing.FOREIGN:
@@ -265,8 +333,8 @@ def _id_of(caller: httpx.Client) -> str | None:
 
 
 @pytest.fixture(scope="module")
-def house(stack: Stack, found_tenant: Callable[[], OwnTenant], accounts: Accounts) -> House:
-    return House(stack, found_tenant, accounts)
+def house(stack: Stack, receiver: Receiver, found_tenant: Callable[[], OwnTenant], accounts: Accounts) -> House:
+    return House(stack, receiver, found_tenant, accounts)
 
 
 def test_the_walk_knows_every_operation(contract: Contract) -> None:

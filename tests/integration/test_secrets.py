@@ -1,8 +1,8 @@
 """No secret is where it may not be: not in a log, not in a table.
 
 Secrets are made, used, misused and revoked; then everything is read that the local stack has written: all log groups,
-as CloudWatch answers for them, the log files, and every item of both tables, events among them. Not looked at is what
-has to hold them: Cognito's own data, and the mails that bring passwords and codes.
+as CloudWatch answers for them, the log files, and every item of the tables, events and deliveries among them. Not
+looked at is what has to hold them: Cognito's own data, the mails that bring passwords and codes, webhooks' own items.
 """
 
 import json
@@ -15,11 +15,13 @@ import httpx
 import pytest
 
 from tests.callers import TICKET, Accounts, OwnTenant, Tenant
+from tests.receiver import Receiver, answering, in_turn
 from tests.stack import Stack
 
 SHAPES = {
     "a JWT": r"eyJ[\w-]{8,}\.eyJ[\w-]{8,}",
     "an API key": r"tsk_[0-9A-Za-z_-]{1,64}_[0-9a-f]{32}[0-9A-Za-z]{43}",
+    "the secret of a webhook": r"whsec_[0-9A-Za-z+/]{32,86}",
     "credentials of AWS": r"(?i:SecretAccessKey|aws_secret_access_key|SessionToken|X-Amz-Security-Token)\W{1,5}\w{8,}",
 }
 FORBIDDEN = re.compile("|".join(f"({shape})" for shape in SHAPES.values()))
@@ -33,8 +35,9 @@ class Secrets:
 
 
 @pytest.fixture(scope="module")
-def secrets(
+def secrets(  # noqa: PLR0917 - fixtures are named
     stack: Stack,
+    receiver: Receiver,
     acme: Tenant,
     accounts: Accounts,
     connect: Callable[..., httpx.Client],
@@ -64,6 +67,7 @@ def secrets(
 
     tenant = found_tenant()
     known.append(accounts.token(tenant.email))
+    known += use_a_webhook(tenant, receiver)
     invited = tenant.invite("agent")["email"]
     assert tenant.admin.post("/v1/users", json={"email": invited, "role": "agent"}).status_code == 200
     passwords = [word for mail in stack.mails(to=invited) for word in re.findall(r"password (\S{8,})", mail.text)]
@@ -73,6 +77,21 @@ def secrets(
     accounts.accept(invited)
     assert accounts.member(invited).patch("/v1/users/me", json={"password": stack.password}).status_code == 400
     return Secrets(known)
+
+
+def use_a_webhook(tenant: OwnTenant, receiver: Receiver) -> list[str]:
+    """Have a webhook's secret made, misused, replaced and used; return both."""
+    url, path = f"{receiver.origin}/secrets", "/v1/webhooks"
+    made = tenant.admin.post(path, json={"url": url, "eventTypes": ["*"]}).json()
+    replaced = tenant.admin.post(f"{path}/{made['id']}/secret", json={}).json()
+    old, new = made["secret"], replaced["secret"]
+    assert tenant.admin.post(path, json={"url": url, "eventTypes": [new], "secret": new + "!"}).status_code == 400
+    assert tenant.admin.post(f"{path}/{made['id']}/secret", json={"secrets": [old]}).status_code == 400
+    receiver.behaviours["/secrets"] = in_turn(answering(500, b"no"), answering(200))
+    assert tenant.admin.post("/v1/tickets", json=TICKET).status_code == 201
+    (first, *_) = receiver.got("/secrets", 2)
+    assert len(first.headers["webhook-signature"].split()) == 2
+    return [old, new]
 
 
 def _written(stack: Stack) -> Iterator[tuple[str, str]]:
@@ -88,6 +107,12 @@ def _written(stack: Stack) -> Iterator[tuple[str, str]]:
     for table in (stack.outputs["TicketsTableName"], stack.outputs["UsersTableName"]):
         for found in dynamodb.get_paginator("scan").paginate(TableName=table):
             yield from ((table, json.dumps(item)) for item in found["Items"])
+    table = stack.outputs["NotificationsTableName"]
+    for found in dynamodb.get_paginator("scan").paginate(TableName=table):
+        for item in found["Items"]:
+            if item["SK"]["S"].startswith("WEBHOOK#"):
+                del item["secrets"]
+            yield (table, json.dumps(item))
 
 
 @pytest.fixture(scope="module")
@@ -104,12 +129,12 @@ def test_there_is_something_to_look_at(stack: Stack, written: list[tuple[str, st
         assert any(place.endswith(f"{function}Logs") for place in places)
     assert any("token refused" in line for place, line in written if place.endswith("AuthorizeLogs"))
     seen = [secret for secret in secrets.known if FORBIDDEN.search(f"x {secret} x")]
-    assert len(seen) == 3  # two ID tokens and a key; passwords and codes look like anything
+    assert len(seen) == 5  # two ID tokens, a key, two secrets of a webhook; passwords and codes look like anything
 
 
 def test_no_secret_that_was_given_out_is_written_anywhere(written: list[tuple[str, str]], secrets: Secrets) -> None:
     parts = {secret for secret in secrets.known if len(secret) > 6} | {
-        secret[-43:] for secret in secrets.known if secret.startswith("tsk_")
+        secret[-43:] for secret in secrets.known if secret.startswith(("tsk_", "whsec_"))
     }
     codes = [re.compile(rf"(?<!\d){code}(?!\d)") for code in secrets.known if code.isdigit()]
     found = [

@@ -80,6 +80,7 @@ def test_work_that_nobody_waits_for_leaves_its_failures_behind() -> None:
         name: (event["Type"], each.get("EventInvokeConfig") or event["Properties"])
         for name, each in _functions().items()
         for event in each.get("Events", {}).values()
+        if event["Type"] != "SQS"  # what fails there stays in the queue, and then in that of its dead letters
     }
     assert {name: kind for name, (kind, _) in events.items()} == {
         "CloseResolvedTicketsFunction": "Schedule",
@@ -97,6 +98,34 @@ def test_work_that_nobody_waits_for_leaves_its_failures_behind() -> None:
         assert config["MaximumRetryAttempts"] <= 10, name
 
 
+def test_what_comes_from_a_queue_is_never_lost() -> None:
+    resources = template()["Resources"]
+    for name, each in _functions().items():
+        for event in each.get("Events", {}).values():
+            if event["Type"] != "SQS":
+                continue
+            queue = resources[event["Properties"]["Queue"].removesuffix(".Arn")]["Properties"]
+            dead = queue["RedrivePolicy"]["deadLetterTargetArn"].removesuffix(".Arn")
+            assert resources[dead]["Properties"]["MessageRetentionPeriod"] == queue["MessageRetentionPeriod"] == 1209600
+            assert queue["VisibilityTimeout"] >= 6 * each["Timeout"], name
+            assert event["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"], name
+
+
+def test_deliveries_are_tried_for_a_day() -> None:
+    """SQS hides a message for 12 hours at most; each wait may be a tenth longer."""
+    waits = [int(each) for each in template()["Parameters"]["WebhookRetrySeconds"]["Default"].split(",")]
+    assert 24 * 3600 <= sum(waits) <= 26 * 3600
+    assert max(waits) * 1.1 < 12 * 3600
+    assert waits == sorted(waits)
+
+
+def test_nothing_private_is_reached_by_webhooks_but_on_the_local_aws() -> None:
+    assert template()["Parameters"]["WebhookPrivateOrigins"]["Default"] == ""
+    environments = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    named = [name for name, content in environments.items() if "WebhookPrivateOrigins" in str(content)]
+    assert named == ["local"]
+
+
 def test_a_role_that_assumes_itself_is_known_by_its_name() -> None:
     """The name that CloudFormation makes: the stack's, the role's in the template, and a dash and 12 characters."""
     roles = [
@@ -111,5 +140,5 @@ def test_every_alarm_says_what_it_is_about() -> None:
     alarms = [
         each["Properties"] for each in template()["Resources"].values() if each["Type"] == "AWS::CloudWatch::Alarm"
     ]
-    assert len(alarms) == 6
+    assert len(alarms) == 7
     assert all(alarm["AlarmDescription"].endswith((".", ")")) for alarm in alarms)

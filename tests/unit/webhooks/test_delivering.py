@@ -354,11 +354,12 @@ def test_a_success_ends_the_failing(scene: Scene, receiver: Receiver, hidden: li
     scene.come()
     scene.time.forward(seconds=hidden[-1])
     scene.come()
-    assert scene.webhook.failing_since == MOMENT_TEXT, "the first one counts"
-    assert scene.webhook.version == 2
+    failing = scene.webhook
+    assert (failing.failing_since, failing.version) == (MOMENT_TEXT, 2), "the first one counts"
     scene.time.forward(seconds=hidden[-1])
     scene.come()
-    assert (scene.webhook.failing_since, scene.webhook.version) == (None, 3)
+    assert scene.webhook.failing_since is None
+    assert scene.webhook.version == 3
 
 
 @pytest.mark.parametrize(("short_of", "active"), [(1, True), (0, False)])

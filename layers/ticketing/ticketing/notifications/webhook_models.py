@@ -48,7 +48,7 @@ def _secret(text: str) -> str:
     return text
 
 
-Url = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
+Url = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=NO_NUL)]
 EventTypes = Annotated[
     list[Annotated[str, AfterValidator(_event_type)]],
     Field(min_length=1, max_length=len(_EVENT_TYPES)),
