@@ -80,7 +80,7 @@ def test_work_that_nobody_waits_for_leaves_its_failures_behind() -> None:
         name: (event["Type"], each.get("EventInvokeConfig") or event["Properties"])
         for name, each in _functions().items()
         for event in each.get("Events", {}).values()
-        if event["Type"] != "SQS"  # what fails there stays in the queue, and then in that of its dead letters
+        if event["Type"] != "SQS"  # queues have dead letters of their own
     }
     assert {name: kind for name, (kind, _) in events.items()} == {
         "CloseResolvedTicketsFunction": "Schedule",
