@@ -1,5 +1,6 @@
 """Every operation of the contract, for every kind of caller and of thing, against the table of permissions."""
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -262,7 +263,7 @@ class House:
             event_type=EventType.TICKET_RESTORED,
             ticket_id=MISSING_ID,
             state=DeliveryState.DELIVERED,
-            body="{}",
+            body=json.dumps({"type": EventType.TICKET_RESTORED, "timestamp": moment, "data": {}}),
             created_at=moment,
             expires_at=int(time.time()) + 3600,
         )

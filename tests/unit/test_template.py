@@ -98,17 +98,19 @@ def test_work_that_nobody_waits_for_leaves_its_failures_behind() -> None:
         assert config["MaximumRetryAttempts"] <= 10, name
 
 
-def test_what_comes_from_a_queue_is_never_lost() -> None:
+def test_what_webhooks_are_to_be_told_is_put_aside_if_it_fails() -> None:
     resources = template()["Resources"]
-    for name, each in _functions().items():
-        for event in each.get("Events", {}).values():
-            if event["Type"] != "SQS":
-                continue
-            queue = resources[event["Properties"]["Queue"].removesuffix(".Arn")]["Properties"]
-            dead = queue["RedrivePolicy"]["deadLetterTargetArn"].removesuffix(".Arn")
-            assert resources[dead]["Properties"]["MessageRetentionPeriod"] == queue["MessageRetentionPeriod"] == 1209600
-            assert queue["VisibilityTimeout"] >= 6 * each["Timeout"], name
-            assert event["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"], name
+    (target,) = resources["WebhooksRule"]["Properties"]["Targets"]
+    assert target["DeadLetterConfig"] == {"Arn": "DispatchWebhooksDeadLetters.Arn"}
+    for name, start in (("DispatchWebhooks", "DispatchWebhooks"), ("DeliverWebhook", "WebhookDeliveries")):
+        function, queue = (resources[each]["Properties"] for each in (f"{name}Function", f"{start}Queue"))
+        (event,) = function["Events"].values()
+        assert event["Properties"]["Queue"] == f"{start}Queue.Arn"
+        assert event["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
+        assert queue["RedrivePolicy"]["deadLetterTargetArn"] == f"{start}DeadLetters.Arn"
+        dead = resources[f"{start}DeadLetters"]["Properties"]
+        assert queue["MessageRetentionPeriod"] == dead["MessageRetentionPeriod"] == 14 * 24 * 60 * 60
 
 
 def test_deliveries_are_tried_for_a_day() -> None:
