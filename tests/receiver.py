@@ -70,8 +70,8 @@ class Receiver:
 
 
 @contextmanager
-def receiving(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
-    """Serve on a free port, by HTTPS if there is what TLS is spoken by."""
+def receiving(tls: ssl.SSLContext | None = None, *, port: int = 0) -> Iterator[Receiver]:
+    """Serve on a port, a free one unless given; by HTTPS if there is what TLS is spoken by."""
     receiver = Receiver(0)
 
     class Handler(BaseHTTPRequestHandler):
@@ -89,7 +89,7 @@ def receiving(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
         def log_message(self, *_: Any) -> None:
             """Say nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with ThreadingHTTPServer(("127.0.0.1", port), Handler) as server:
         receiver.port = server.server_port
         if tls is not None:
             server.socket = tls.wrap_socket(server.socket, server_side=True)

@@ -119,6 +119,11 @@ def free_port() -> int:
         return port
 
 
+RECEIVER_PORT = free_port()
+PARAMETERS = f"WebhookPrivateOrigins=http://localhost:{RECEIVER_PORT} WebhookRetrySeconds=1,1"
+"""What all stacks of a session are deployed with: a webhook is told once more after a second, and again."""
+
+
 def launch(state: Path, *, port: int = 0, aws_port: int = 0, root: Path = ROOT, **variables: str) -> Stack:
     """Start a local stack, of this checkout unless told otherwise, and return at once; ports are free unless given."""
     state.mkdir(parents=True, exist_ok=True)
@@ -127,6 +132,7 @@ def launch(state: Path, *, port: int = 0, aws_port: int = 0, root: Path = ROOT, 
     environment = os.environ | {
         "AWS_PORT": str(aws_port),
         "LOCAL_RECORD_CALLS": str(calls),
+        "LOCAL_PARAMETERS": PARAMETERS,
         "LOCAL_STATE": str(state),
         "PORT": str(port),
         **variables,
@@ -145,16 +151,15 @@ def launch(state: Path, *, port: int = 0, aws_port: int = 0, root: Path = ROOT, 
 
 @pytest.fixture(scope="session")
 def receiver() -> Iterator[Receiver]:
-    """The one server that webhooks of the shared stack can lead to."""
-    with receiving() as receiver:
+    """The one server that webhooks can lead to."""
+    with receiving(port=RECEIVER_PORT) as receiver:
         yield receiver
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Iterator[Stack]:
-    """The local stack that all tests of a session share; it tries twice more to deliver, each time a second later."""
-    parameters = f"WebhookPrivateOrigins={receiver.origin} WebhookRetrySeconds=1,1"
-    running = launch(tmp_path_factory.mktemp("stack"), LOCAL_PARAMETERS=parameters)
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The local stack that all tests of a session share."""
+    running = launch(tmp_path_factory.mktemp("stack"))
     try:
         running.wait_until_ready()
         yield running

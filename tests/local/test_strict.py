@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from ministack.core.iam_evaluator import EvalContext, evaluate, parse_policy_document
 
 from local.settings import ACCOUNT_ID, REGION, STACK_NAME
-from tests.stack import Stack, launch
+from tests.stack import RECEIVER_PORT, Stack, launch
 from ticketing.isolation import session_policy
 
 # They serve nobody's tenant yet, the one in the path, or all; or make no call of DynamoDB.
@@ -21,6 +21,8 @@ NOT_OF_A_TENANT = {
     "AuthorizeFunction",
     "CloseResolvedTicketsFunction",
     "CreateTenantFunction",
+    "DeliverWebhookFunction",
+    "DispatchWebhooksFunction",
     "EraseTenantFunction",
     "GetTenantDeletionFunction",
     "PreflightFunction",
@@ -107,6 +109,8 @@ def use_all_of(caller: httpx.Client) -> None:
     url = f"/v1/tickets/{ticket['id']}"
     key = caller.post("/v1/api-keys", json={"name": "K", "role": "agent"}).json()
     name = caller.get("/v1/tenant").json()["name"]
+    hook = caller.post("/v1/webhooks", json={"url": f"http://localhost:{RECEIVER_PORT}/", "eventTypes": ["*"]})
+    webhook = hook.headers["Location"]
     answers = [
         caller.get(url, params={"expand": "reporter"}),
         caller.get("/v1/tickets", params={"expand": "assignedTo"}),
@@ -125,7 +129,18 @@ def use_all_of(caller: httpx.Client) -> None:
         caller.get("/v1/api-keys"),
         caller.get(f"/v1/api-keys/{key['id']}"),
         caller.delete(f"/v1/api-keys/{key['id']}"),
+        hook,
+        caller.get("/v1/webhooks"),
+        caller.get(webhook),
+        caller.patch(webhook, json={"description": "W"}),
+        caller.post(f"{webhook}/secret", json={}),
     ]
+    deadline = time.monotonic() + 30
+    while not (deliveries := caller.get(f"{webhook}/deliveries", params={"state": "FAILED"}).json()):  # nobody is there
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    delivery = f"{webhook}/deliveries/{deliveries[0]['id']}"
+    answers += [caller.get(delivery), caller.post(f"{delivery}/redeliver"), caller.delete(webhook)]
     invited = caller.post("/v1/users", json={"email": f"strict-{me}@example.com", "role": "reporter"})
     user = f"/v1/users/{invited.json()['id']}"
     answers += [invited, caller.patch(user, json={"role": "agent"}), caller.delete(user)]
