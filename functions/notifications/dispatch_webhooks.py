@@ -17,13 +17,30 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: AN
     """Dispatch each event of a batch, and answer which messages have to come again."""
     failures = []
     for record in event["Records"]:
-        happened = TicketEvent.model_validate(json.loads(record["body"])["detail"])
-        log = {"tenantId": happened.tenant_id, "eventId": happened.id, "eventType": happened.type}
-        try:
-            logger.info("dispatchWebhooks", extra=log | {"deliveries": dispatch(happened)})
-        except BeingDoneError:
-            failures.append(record["messageId"])
-        except (BotoCoreError, ClientError):
-            logger.exception("dispatchWebhooks", extra=log)
-            failures.append(record["messageId"])
-    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failures]}
+        happened = _event_in(record)
+        if happened is None or not _dispatched(happened):
+            failures.append({"itemIdentifier": record["messageId"]})
+    return {"batchItemFailures": failures}
+
+
+def _event_in(record: dict[str, Any]) -> TicketEvent | None:
+    """Return the event in a message; None if it is not to be understood, which ends it among the dead letters."""
+    try:
+        return TicketEvent.model_validate(json.loads(record["body"])["detail"])
+    except (KeyError, TypeError, ValueError) as error:
+        reason = {"messageId": record["messageId"], "reason": type(error).__name__}  # its text would quote the event
+        logger.error("dispatchWebhooks: not an event", extra=reason)  # noqa: TRY400
+        return None
+
+
+def _dispatched(event: TicketEvent) -> bool:
+    """Return whether the event is done with; otherwise it has to come again."""
+    log = {"tenantId": event.tenant_id, "eventId": event.id, "eventType": event.type}
+    try:
+        logger.info("dispatchWebhooks", extra=log | {"deliveries": dispatch(event)})
+    except BeingDoneError:
+        return False
+    except (BotoCoreError, ClientError):
+        logger.exception("dispatchWebhooks", extra=log)
+        return False
+    return True

@@ -44,6 +44,7 @@ class Everything:
         self.resume_a_deletion()
         self.close_what_is_resolved()
         self.purge_what_expired()
+        self.publish_and_resend()
         self.leave_invitation(f"{uuid4()}@{DOMAIN}")
         self.tenant.delete()
         self.remove_latecomers()
@@ -279,6 +280,24 @@ class Everything:
         self.stack.client("dynamodb").delete_item(TableName=self.stack.outputs["TicketsTableName"], Key=key)
         record = {"eventName": "REMOVE", "dynamodb": {"Keys": key, "SequenceNumber": "1"}}
         self.invoke("PurgeTicketFunction", {"Records": [record]})
+
+    def publish_and_resend(self) -> None:
+        """Have what is no event put aside, and that and a part of the stream sent again."""
+        dynamodb, table = self.stack.client("dynamodb"), self.stack.outputs["TicketsTableName"]
+        key = self.ticket_key(str(uuid4())) | {"SK": {"S": "EVENT#0000000001"}}
+        dynamodb.put_item(TableName=table, Item=key)
+        streams = self.stack.client("dynamodbstreams")
+        arn = streams.list_streams(TableName=table)["Streams"][0]["StreamArn"]
+        (shard,) = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
+        part = {"StreamArn": arn, "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
+        records = streams.get_records(ShardIterator=streams.get_shard_iterator(**part)["ShardIterator"])["Records"]
+        first, last = (records[place]["dynamodb"]["SequenceNumber"] for place in (0, -1))
+        info = {"streamArn": arn, "shardId": shard["ShardId"], "startSequenceNumber": first, "endSequenceNumber": last}
+        sqs, queue = self.stack.client("sqs"), self.stack.outputs["UnpublishedEventsUrl"]
+        sqs.send_message(QueueUrl=queue, MessageBody=json.dumps({"DDBStreamBatchInfo": info}))
+        sqs.send_message(QueueUrl=queue, MessageBody=json.dumps({"key": key, "sequenceNumber": "1"}))
+        self.invoke("ResendEventsFunction", {})
+        dynamodb.delete_item(TableName=table, Key=key)
 
     def remove_latecomers(self) -> None:
         """Make an account for the tenant after it is gone."""

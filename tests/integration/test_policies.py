@@ -77,6 +77,7 @@ class Access:
     enclosing: str | None = None
     leading: frozenset[str] = frozenset()
     select: str | None = None
+    source: str | None = None
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +96,7 @@ def accesses(
             access.get("enclosingOperation"),
             frozenset(access.get("leadingKeys", ())),
             access.get("select"),
+            access.get("source"),
         )
         for line in lines
         for access in line["accesses"]
@@ -142,6 +144,7 @@ def _is_allowed(access: Access, policies: Policies) -> bool:
         "dynamodb:enclosingoperation": access.enclosing,
         "dynamodb:leadingkeys": sorted(access.leading),
         "dynamodb:select": access.select,
+        "events:source": access.source,
     }
     request = EvalContext(
         principal_arn=f"arn:aws:sts::000000000000:assumed-role/{access.principal}/x",
