@@ -144,13 +144,14 @@ def test_who_is_slow_is_given_up_in_time(tenant: OwnTenant, hook: MakeHook) -> N
 
 
 def test_who_is_gone_is_switched_off(tenant: OwnTenant, hook: MakeHook) -> None:
-    mine = hook(answering(410))
+    mine, other = hook(answering(410)), hook()
     change(tenant)
     assert mine.settled()[0]["state"] == "FAILED"
     webhook = until(mine.shown, lambda webhook: not webhook["active"])
     assert webhook["disabledReason"] == "The receiver answered 410: it is gone."
     mine.receiver.behaviours[mine.path] = answering(200)
-    change(tenant)  # nobody tells it later of what happened meanwhile
+    change(tenant)
+    other.receiver.got(other.path, 2)  # and nobody tells the one that is switched off
     (delivery,) = mine.deliveries()
     assert mine.admin.post(f"{mine.url}/deliveries/{delivery['id']}/redeliver").json()["code"] == "webhook_inactive"
     again = mine.admin.patch(mine.url, json={"active": True}).json()
