@@ -1,26 +1,21 @@
 """Every operation of the contract, for every kind of caller and of thing, against the table of permissions."""
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import count
 from typing import Any, Final
-from uuid import uuid4
 
 import httpx
 import pytest
 
 from tests.callers import TICKET, Accounts, OwnTenant
 from tests.contract.checker import Contract
+from tests.deliveries import write_delivery
 from tests.receiver import Receiver
 from tests.stack import Stack
-from ticketing.attributes import to_item
-from ticketing.events import EventType
 from ticketing.lifecycle import Role
-from ticketing.notifications.rows import delivery_key
-from ticketing.notifications.webhook_models import Delivery, DeliveryState
 from ticketing.permissions import PEOPLE_ONLY, PERMISSIONS, Operation, Relation
 
 type Call = Callable[[httpx.Client, str], httpx.Response]
@@ -252,26 +247,7 @@ class House:
         return f"{self._webhooks[tenant.id]}/deliveries"
 
     def _delivery(self, tenant: OwnTenant) -> str:
-        """Write a delivery past the API, as no event waits to happen."""
-        place = self._deliveries(tenant)
-        webhook_id, moment = place.split("/")[3], "2026-02-02T09:00:00.000Z"
-        delivery = Delivery(
-            id=str(uuid4()),
-            tenant_id=tenant.id,
-            webhook_id=webhook_id,
-            event_id=MISSING_ID,
-            event_type=EventType.TICKET_RESTORED,
-            ticket_id=MISSING_ID,
-            state=DeliveryState.DELIVERED,
-            body=json.dumps({"type": EventType.TICKET_RESTORED, "timestamp": moment, "data": {}}),
-            created_at=moment,
-            expires_at=int(time.time()) + 3600,
-        )
-        self._stack.client("dynamodb").put_item(
-            TableName=self._stack.outputs["NotificationsTableName"],
-            Item=to_item(delivery_key(tenant.id, webhook_id, delivery.id) | delivery.model_dump(by_alias=True)),
-        )
-        return f"{place}/{delivery.id}"
+        return write_delivery(self._stack, tenant.id, self._deliveries(tenant).removesuffix("/deliveries"))
 
     def _ticket(self, caller: httpx.Client, thing: Thing) -> str:
         if thing is Thing.FOREIGN:
