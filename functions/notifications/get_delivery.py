@@ -13,6 +13,6 @@ def handler(request: Request) -> Response:
     """Answer the delivery with its attempts, and what is sent."""
     webhook_id = request.id_or(WebhookNotFoundError)
     find_webhook(webhooks_of(request.caller).get(webhook_id))
-    delivery_id = request.id_named("deliveryId", DeliveryNotFoundError)
+    delivery_id = request.id_or(DeliveryNotFoundError, "deliveryId")
     delivery = find_delivery(deliveries_of(request.caller, webhook_id).get(delivery_id))
     return Response(200, presented_with_payload(delivery))

@@ -11,5 +11,5 @@ from ticketing.request import Request
 def handler(request: Request) -> Response:
     """Begin the delivery anew; what comes of it is read at its address."""
     webhook_id = request.id_or(WebhookNotFoundError)
-    delivery_id = request.id_named("deliveryId", DeliveryNotFoundError)
+    delivery_id = request.id_or(DeliveryNotFoundError, "deliveryId")
     return Response(202, deliveries.presented(deliveries.redeliver(request.caller, webhook_id, delivery_id)))

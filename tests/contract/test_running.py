@@ -10,14 +10,15 @@ from typing import Any
 import pytest
 
 from tests.callers import Accounts, OwnTenant, Tenant
-from tests.contract import ticket_attempts, user_attempts, webhook_attempts
+from tests.contract import comment_attempts, ticket_attempts, user_attempts, webhook_attempts
 from tests.contract.attempts import JSON, Attempt, Valid, World
 from tests.contract.checker import Contract
 from tests.contract.document import OPERATIONS
 from tests.receiver import Receiver
 from tests.stack import Stack
 
-VALID: dict[str, Valid] = ticket_attempts.VALID | user_attempts.VALID | webhook_attempts.VALID
+KINDS = (ticket_attempts, comment_attempts, user_attempts, webhook_attempts)
+VALID: dict[str, Valid] = {name: valid for kind in KINDS for name, valid in kind.VALID.items()}
 API = [name for name in VALID if not name.startswith("preflight")]
 PREFLIGHTS = [name for name in VALID if name.startswith("preflight")]
 WITH_BODY = [name for name in API if VALID[name].body]
@@ -40,6 +41,7 @@ ATTEMPTS = [
     *(Attempt(name, 413, body=" " * 256 * 1024 + "{}", headers=JSON) for name in WITH_BODY),
     *(Attempt(name, 415, body="{}", headers={"Content-Type": "text/plain"}) for name in WITH_BODY),
     *ticket_attempts.ATTEMPTS,
+    *comment_attempts.ATTEMPTS,
     *user_attempts.ATTEMPTS,
     *webhook_attempts.ATTEMPTS,
 ]
@@ -57,7 +59,7 @@ NEVER_HERE = {
     500: "it takes a bug; tests/unit/test_frame.py has the answer, tests/contract/test_document.py API Gateway's own",
     503: "it takes an AWS that fails; tests/unit/test_frame.py has the answer",
 }
-NOT_ON_DEMAND = ticket_attempts.NOT_ON_DEMAND | user_attempts.NOT_ON_DEMAND | webhook_attempts.NOT_ON_DEMAND
+NOT_ON_DEMAND = {case: why for kind in KINDS for case, why in kind.NOT_ON_DEMAND.items()}
 
 
 @pytest.fixture(scope="module")

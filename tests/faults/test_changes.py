@@ -74,6 +74,7 @@ def _change(client: httpx.Client, count: int) -> list[int]:
             ("POST", f"{url}/transitions", {"to": "OPEN"}),
             ("PATCH", url, {"title": "Another"}),
             ("PATCH", url, {"priority": "HIGH", "description": "Longer."}),
+            ("POST", f"{url}/comments", {"body": "Now and then."}),
             ("POST", f"{url}/transitions", {"to": "RESOLVED", "resolution": "Done."}),
             ("POST", f"{url}/transitions", {"to": "OPEN", "comment": "Not yet."}),
             ("DELETE", url, None),

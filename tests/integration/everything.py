@@ -35,6 +35,7 @@ class Everything:
         """Do all of it; the tenant is gone afterwards."""
         agent, reporter = self.person("agent"), self.person("reporter")
         self.operate_on_tickets(agent, reporter)
+        self.operate_on_comments(agent)
         self.operate_on_users()
         self.operate_on_the_tenant()
         self.operate_on_api_keys()
@@ -87,6 +88,31 @@ class Everything:
             _ok(admin.get("/v1/tickets", params=query))
         _ok(admin.get(url, params={"expand": "reporter,assignedTo"}))
         _ok(admin.get(f"{url}/history", params={"expand": "actor"}))
+
+    def operate_on_comments(self, agent: str) -> None:
+        """Call every operation of comments and watchers, with mentions and a key, and reopen a ticket by a comment."""
+        admin, reporter = self.tenant.admin, self.tenant.join("reporter")
+        url = reporter.post("/v1/tickets", json=TICKET).headers["Location"]
+        mention, key = {"body": f"@[{agent}]"}, {"Idempotency-Key": "policies"}
+        made = _ok(admin.post(f"{url}/comments", json=mention, headers=key))
+        _ok(admin.post(f"{url}/comments", json=mention, headers=key))
+        internal = _ok(admin.post(f"{url}/comments", json=mention | {"visibility": "internal"}))
+        for text in ("Nobody", f"@[{agent}]"):
+            _ok(admin.patch(f"{url}/comments/{internal['id']}", json={"body": text}))
+        comment = f"{url}/comments/{made['id']}"
+        for place in (comment, f"{url}/comments"):
+            _ok(admin.get(place))
+            _ok(reporter.get(place, params={"expand": "author"}))
+        for text in ("Nobody", f"@[{agent}]"):
+            _ok(admin.patch(comment, json={"body": text}))
+        _ok(admin.delete(comment))
+        for move in ({"to": "OPEN"}, {"to": "RESOLVED", "resolution": "R"}):
+            _ok(admin.post(f"{url}/transitions", json=move))
+        _ok(reporter.post(f"{url}/comments", json=mention, headers=key))
+        _ok(reporter.get(f"{url}/history"))
+        _ok(admin.post(f"{url}/watchers/me"))
+        _ok(admin.delete(f"{url}/watchers/me"))
+        _ok(admin.get(f"{url}/watchers/me"))
 
     def operate_on_users(self) -> None:
         """Call every operation of users, also on people whom somebody has changed in Cognito meanwhile."""

@@ -22,7 +22,13 @@ from tests.stack import Stack
 type Policies = dict[str, list[dict[str, Any]]]
 
 LIFECYCLE = "TicketLifecycle"
-TICKET_READERS = {"GetTicketFunction", "ListTicketsFunction", "ListTicketHistoryFunction"}
+TICKET_READERS = {
+    "GetCommentFunction",
+    "GetTicketFunction",
+    "ListCommentsFunction",
+    "ListTicketHistoryFunction",
+    "ListTicketsFunction",
+}
 WEBHOOK_READERS = {"GetDeliveryFunction", "GetWebhookFunction", "ListDeliveriesFunction", "ListWebhooksFunction"}
 USER_READERS = {
     "GetApiKeyFunction",
@@ -283,7 +289,8 @@ def test_nobody_else_may_change_who_somebody_is(
 
 
 def test_readers_can_not_write(stack: Stack, policies: Policies) -> None:
-    readers = TICKET_READERS | USER_READERS | WEBHOOK_READERS | {"TransitionTicketFunction", "PreflightFunction"}
+    readers = TICKET_READERS | USER_READERS | WEBHOOK_READERS
+    readers |= {"GetWatchingFunction", "TransitionTicketFunction", "PreflightFunction"}
     for principal in readers:
         for action in ("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"):
             for enclosing in ("TransactWriteItems", None):

@@ -112,9 +112,18 @@ def use_all_of(strict: Stack, caller: httpx.Client) -> None:
     url = f"/v1/tickets/{ticket['id']}"
     key = caller.post("/v1/api-keys", json={"name": "K", "role": "agent"}).json()
     name = caller.get("/v1/tenant").json()["name"]
+    comments = f"{url}/comments"
+    comment = f"{comments}/{caller.post(comments, json={'body': 'First'}).json()['id']}"
     hook = caller.post("/v1/webhooks", json={"url": f"http://localhost:{RECEIVER_PORT}/", "eventTypes": ["*"]})
     webhook = hook.headers["Location"]
     answers = [
+        caller.get(comments, params={"expand": "author"}),
+        caller.get(comment, params={"expand": "author"}),
+        caller.patch(comment, json={"body": f"@[{key['id']}]"}),
+        caller.delete(comment),
+        caller.post(f"{url}/watchers/me"),
+        caller.get(f"{url}/watchers/me"),
+        caller.delete(f"{url}/watchers/me"),
         caller.get(url, params={"expand": "reporter"}),
         caller.get("/v1/tickets", params={"expand": "assignedTo"}),
         caller.patch(url, json={"title": "Changed", "assignedToId": None}),

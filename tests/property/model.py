@@ -48,6 +48,9 @@ class Event:
     changes: dict[str, dict[str, Any]]
     comment: str | None = None
     at: str | None = None
+    comment_id: str | None = None
+    visibility: str | None = None
+    is_answer: bool = False
 
     def shown(self, ticket_id: str, before: "Event | None") -> dict[str, Any]:
         """Return the event as the API shows it, but for its id; `before` is the one before it."""
@@ -56,6 +59,8 @@ class Event:
             changes = {"deletedAt": {"from": None, "to": self.at}}
         elif self.type == "TicketRestored" and before:
             changes = {"deletedAt": {"from": before.at, "to": None}}
+        elif self.is_answer:
+            changes = {"firstRespondedAt": {"from": None, "to": self.at}}
         return {
             "type": self.type,
             "schemaVersion": 2,
@@ -66,6 +71,9 @@ class Event:
             "actor": {"id": self.actor.id, "role": self.actor.role},
             "changes": changes,
             "comment": self.comment,
+            "commentId": self.comment_id,
+            "visibility": self.visibility,
+            "mentions": [] if self.visibility else None,
         }
 
 
@@ -81,6 +89,7 @@ class Ticket:
     updated_at: str = ""
     version: int = 0
     deleted: bool = False
+    first_responded_at: str | None = None
     events: list[Event] = field(default_factory=list)
 
     def __repr__(self) -> str:
@@ -119,12 +128,18 @@ class Ticket:
             "version": self.version,
             "createdAt": self.created_at,
             "updatedAt": self.updated_at,
+            "firstRespondedAt": self.first_responded_at,
             "allowedTransitions": self.allows(caller),
         }
 
-    def history(self) -> list[dict[str, Any]]:
+    def events_for(self, caller: Caller) -> list[Event]:
+        """Return the events that the caller may know of."""
+        return [event for event in self.events if event.visibility != "internal" or not _is(caller, "reporter")]
+
+    def history(self, caller: Caller) -> list[dict[str, Any]]:
         """Return the events as the API shows them, but for their ids."""
-        return [event.shown(self.id, before) for before, event in zip([None, *self.events], self.events, strict=False)]
+        events = self.events_for(caller)
+        return [event.shown(self.id, before) for before, event in zip([None, *events], events, strict=False)]
 
 
 @dataclass(frozen=True)
@@ -282,6 +297,25 @@ class Tickets:
             ticket.record("TicketRestored", by, {})
             ticket.deleted = False
         return Answer(200, ticket)
+
+    def comment(self, by: Caller, ticket: Ticket, visibility: str) -> Answer:
+        if visibility == "internal" and _is(by, "reporter"):
+            return _forbidden(["visibility"])
+        if not _sees(by, ticket):
+            return NOT_FOUND
+        if ticket.fields["status"] == "CLOSED":
+            return Answer(409, code="ticket_closed")
+        added = Event("CommentAdded", ticket.version, by, {}, visibility=visibility)
+        if visibility == "public":
+            is_reporter = ticket.fields["reporterId"] == by.id
+            if ticket.fields["status"] == "RESOLVED" and is_reporter:
+                ticket.record("TicketTransitioned", by, {"status": "OPEN", "resolution": None})
+            else:
+                ticket.version += 1
+                added.is_answer = not is_reporter and not _is(by, "reporter") and ticket.first_responded_at is None
+            added.version = ticket.version
+        ticket.events.append(added)
+        return Answer(201)
 
     def history(self, by: Caller, ticket: Ticket) -> Answer:
         return Answer(200, ticket) if _sees(by, ticket) else NOT_FOUND

@@ -187,6 +187,23 @@ class AgainstTheModel(RuleBasedStateMachine):
         answer = self.model.restore(self.callers[by], ticket, expected)
         self._ask(by, answer, "POST", f"{_url(ticket)}/restore", headers=headers)
 
+    @rule(by=PEOPLE, ticket=tickets, visibility=st.sampled_from(["public", "public", "internal"]))
+    def comment(self, by: str, ticket: Ticket, visibility: str) -> None:
+        answer = self.model.comment(self.callers[by], ticket, visibility)
+        body = {"body": "Any news?", "visibility": visibility}
+        got = self._ask(by, answer, "POST", f"{_url(ticket)}/comments", json=body)
+        if answer.code:
+            return
+        event, made = ticket.events[-1], got.json()
+        event.comment_id = made["id"]
+        if ticket.events[-2].at:  # else it has just reopened the ticket, at the state machine's time
+            event.at = made["createdAt"]
+            if visibility == "public":
+                ticket.updated_at = made["createdAt"]
+        if event.is_answer:
+            ticket.first_responded_at = made["createdAt"]
+        self.get(by, ticket, None)
+
     # --- Reads ---
 
     @rule(by=PEOPLE, ticket=tickets, known=st.sampled_from([None, "right", "stale"]))
@@ -198,6 +215,18 @@ class AgainstTheModel(RuleBasedStateMachine):
     @rule(by=PEOPLE, ticket=tickets, limit=st.integers(1, 5))
     def history(self, by: str, ticket: Ticket, limit: int) -> None:
         self._compare_history(by, ticket, limit)
+
+    @rule(by=PEOPLE, ticket=tickets, limit=st.integers(1, 3))
+    def comments(self, by: str, ticket: Ticket, limit: int) -> None:
+        url, caller = f"{_url(ticket)}/comments", self.callers[by]
+        answer = self.model.history(caller, ticket)
+        if answer.code:
+            self._ask(by, answer, "GET", url)
+            return
+        shown = self._pages(by, url, {"limit": str(limit)}, limit)
+        expected = [event.comment_id for event in ticket.events_for(caller) if event.comment_id]
+        assert [comment["id"] for comment in shown] == expected
+        self.agreed = True
 
     @rule(by=PEOPLE, filters=FILTERS, limit=st.integers(1, 4))
     def list(self, by: str, filters: dict[str, Any], limit: int) -> None:
@@ -258,9 +287,10 @@ class AgainstTheModel(RuleBasedStateMachine):
         times = [event["occurredAt"] for event in shown]
         assert times == sorted(times)
         assert len({event.pop("id") for event in shown}) == len(shown)
-        for event, seen in zip(ticket.events, shown, strict=False):
+        caller = self.callers[by]
+        for event, seen in zip(ticket.events_for(caller), shown, strict=False):
             event.at = event.at or seen["occurredAt"]
-        assert shown == ticket.history()
+        assert shown == ticket.history(caller)
         self.agreed = True
 
     def _pages(self, by: str, url: str, query: dict[str, str], limit: int) -> Any:

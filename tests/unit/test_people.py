@@ -127,6 +127,19 @@ def test_people_are_read_a_hundred_at_a_time(dynamodb: DynamoDBClient, acme_peop
     assert sent == [100, 100, 50]
 
 
+@pytest.mark.parametrize("consistent", [False, True])
+def test_names_may_be_late_and_decisions_may_not(
+    dynamodb: DynamoDBClient, acme_people: People, *, consistent: bool
+) -> None:
+    sent: list[bool] = []
+    dynamodb.meta.events.register(
+        "provide-client-params.dynamodb.BatchGetItem",
+        lambda params, **_: sent.append(params["RequestItems"][USERS_TABLE]["ConsistentRead"]),
+    )
+    acme_people.known([AGENT_ID], consistent=consistent)
+    assert sent == [consistent]
+
+
 def answer(found: list[str], left: list[str]) -> dict[str, Any]:
     """Return a batch's answer: who was found, and whose keys were left out."""
     people = [{"id": {"S": each}, "name": {"S": each.upper()}, "active": {"BOOL": True}} for each in found]

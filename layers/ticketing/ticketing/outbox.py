@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from ticketing.attributes import from_item
 from ticketing.events import TicketEvent
-from ticketing.tables import tenant_prefix
+from ticketing.tables import ticket_partition
 
 PREFIX: Final = "EVENT#"
 """What the range key of every event starts with."""
@@ -35,7 +35,7 @@ def item_of(event: TicketEvent) -> dict[str, Any]:
     place = f"{PREFIX}{event.version:010d}"
     values = event.model_dump(mode="json", by_alias=True, exclude=_NOT_STORED)
     return {
-        "PK": f"{tenant_prefix(event.tenant_id)}#TICKET#{event.ticket_id}",
+        "PK": ticket_partition(event.tenant_id, event.ticket_id),
         "SK": place if event.comment_id is None else f"{place}#{event.id}",
         **{_STORED_AS.get(name, name): value for name, value in values.items()},
         "actorId": event.actor.id,

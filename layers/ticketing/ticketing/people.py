@@ -76,8 +76,10 @@ class People:
         person = from_item(answer.get("Item", {}))
         return person.get("active") is True and (not agents_only or person.get("role") in AGENTS)
 
-    def known(self, ids: Iterable[str]) -> dict[str, Person]:
+    def known(self, ids: Iterable[str], *, consistent: bool = False) -> dict[str, Person]:
         """Return each of these people by id, also those who are not there: one batch read for every 100.
+
+        A consistent read also sees what was written a moment ago: for decisions. Names may be late.
 
         Raises
         ------
@@ -86,13 +88,14 @@ class People:
         """
         people = {each: Person(each) for each in ids}
         for batch in batched(people, _BATCH, strict=False):
-            people |= {person.id: person for person in self._read(batch)}
+            people |= {person.id: person for person in self._read(batch, consistent=consistent)}
         return people
 
-    def _read(self, ids: Iterable[str]) -> list[Person]:
+    def _read(self, ids: Iterable[str], *, consistent: bool) -> list[Person]:
         """Return who is there of one batch. What DynamoDB left out it names, and is asked for again."""
         wanted: KeysAndAttributesUnionTypeDef = {
             "Keys": [to_item(self._key(each)) for each in ids],
+            "ConsistentRead": consistent,
             "ProjectionExpression": "#id, #name, #active",
             "ExpressionAttributeNames": {"#id": "id", "#name": "name", "#active": "active"},
         }
