@@ -21,6 +21,7 @@ from local.seed import PASSWORD
 from local.settings import LIVE_PATH, REGION, ROOT
 from local.statedir import read_json
 from local.tokens import id_token
+from tests.receiver import Receiver, receiving
 
 # The first start builds and deploys; on a machine under load that takes its time.
 START_SECONDS = 240.0
@@ -123,6 +124,11 @@ def free_port() -> int:
         return port
 
 
+RECEIVER_PORT = free_port()
+PARAMETERS = f"WebhookPrivateOrigins=http://localhost:{RECEIVER_PORT} WebhookRetrySeconds=1,1"
+"""What all stacks of a session are deployed with: a webhook is told once more after a second, and again."""
+
+
 def launch(state: Path, *, port: int = 0, aws_port: int = 0, root: Path = ROOT, **variables: str) -> Stack:
     """Start a local stack, of this checkout unless told otherwise, and return at once; ports are free unless given."""
     state.mkdir(parents=True, exist_ok=True)
@@ -131,6 +137,7 @@ def launch(state: Path, *, port: int = 0, aws_port: int = 0, root: Path = ROOT, 
     environment = os.environ | {
         "AWS_PORT": str(aws_port),
         "LOCAL_RECORD_CALLS": str(calls),
+        "LOCAL_PARAMETERS": PARAMETERS,
         "LOCAL_STATE": str(state),
         "PORT": str(port),
         **variables,
@@ -145,6 +152,13 @@ def launch(state: Path, *, port: int = 0, aws_port: int = 0, root: Path = ROOT, 
             stderr=subprocess.STDOUT,
         )
     return Stack(state, port, aws_port, calls, process, log)
+
+
+@pytest.fixture(scope="session")
+def receiver() -> Iterator[Receiver]:
+    """The one server that webhooks can lead to."""
+    with receiving(port=RECEIVER_PORT) as receiver:
+        yield receiver
 
 
 @pytest.fixture(scope="session")

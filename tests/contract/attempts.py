@@ -1,5 +1,6 @@
 """Requests for which the document promises an answer, and the world that they are made in."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,6 +10,7 @@ from uuid import uuid4
 import httpx
 
 from tests.callers import DOMAIN, TICKET, Accounts, OwnTenant, Tenant
+from tests.receiver import SECONDS, Receiver
 from tests.stack import Stack
 
 JSON = {"Content-Type": "application/json"}
@@ -56,6 +58,7 @@ class World:
     accounts: Accounts
     acme: Tenant
     found: Callable[[], OwnTenant]
+    receiver: Receiver
     made: dict[str, httpx.Client] = field(default_factory=dict)
 
     def caller(self, name: str) -> httpx.Client:
@@ -138,6 +141,32 @@ class World:
         if role:
             cognito.admin_add_user_to_group(UserPoolId=pool_id, Username=email, GroupName=role)
         return self.accounts.caller(email)
+
+    def tell_a_webhook(self) -> str:
+        """Let a webhook be told of a new ticket, and of nothing more, and return where its delivery is."""
+        admin = self.own.admin
+        body = {"url": f"{self.receiver.origin}/contract", "eventTypes": ["TicketCreated"], "description": "D"}
+        webhook = admin.post("/v1/webhooks", json=body).headers["Location"]
+        admin.post("/v1/tickets", json=TICKET)
+        deadline = time.monotonic() + SECONDS
+        while not (found := admin.get(f"{webhook}/deliveries?state=DELIVERED").json()):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        admin.patch(webhook, json={"eventTypes": ["TicketRestored"]})
+        return f"{webhook}/deliveries/{found[0]['id']}"
+
+    @cached_property
+    def delivery(self) -> str:
+        """Where a delivery is."""
+        return self.tell_a_webhook()
+
+    @cached_property
+    def crowded(self) -> OwnTenant:
+        """A tenant with as many webhooks as it may have."""
+        return self.found()
+
+    def _crowd(self) -> httpx.Client:
+        return self.crowded.admin
 
     # --- Of tenants that come and go
 

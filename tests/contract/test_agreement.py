@@ -45,6 +45,17 @@ from ticketing.models import (
     TicketUpdate,
     TransitionRequest,
 )
+from ticketing.notifications import deliveries
+from ticketing.notifications.webhook_models import (
+    Attempt,
+    Delivery,
+    DeliveryQuery,
+    DeliveryState,
+    SecretRotation,
+    Webhook,
+    WebhookCreate,
+    WebhookUpdate,
+)
 from ticketing.people import Person
 from ticketing.request import BODY_LIMIT
 from ticketing.tickets import _NOT_SHOWN
@@ -68,6 +79,7 @@ REQUEST_MODELS: dict[str, type[BaseModel]] = {
         *(CommentCreate, CommentUpdate),
         *(InviteUser, UserUpdate, MeUpdate, NotificationsUpdate),
         *(TenantCreate, TenantUpdate, SettingsUpdate, api_keys.ApiKeyCreate),
+        *(WebhookCreate, WebhookUpdate, SecretRotation),
     )
 }
 QUERY_MODELS: dict[str, type[BaseModel]] = {
@@ -79,6 +91,7 @@ QUERY_MODELS: dict[str, type[BaseModel]] = {
     "listUsers": UserQuery,
     "listApiKeys": PageQuery,
     "deleteTenant": DeleteTenantQuery,
+    "listDeliveries": DeliveryQuery,
 }
 PEOPLE = [role.value for role in Role if role not in {Role.NEWCOMER, Role.SYSTEM}]
 """The roles of those who belong to a tenant."""
@@ -129,6 +142,8 @@ def test_limit_is_the_one_that_is_told() -> None:
         (SCHEMAS["Event"]["properties"]["type"], EventType),
         (SCHEMAS["Visibility"], Visibility),
         (SCHEMAS["TenantDeletion"]["properties"]["state"], DeletionState),
+        (SCHEMAS["EventType"], EventType),
+        (SCHEMAS["DeliveryState"], DeliveryState),
     ],
 )
 def test_enumerations_are_the_same(enumeration: dict[str, Any], kind: type[StrEnum]) -> None:
@@ -190,6 +205,8 @@ PROBES: list[Any] = [
     *("Europe/Lisbon", "UTC", *FUTURE, *NO_TIMES),
     *(["b.example"], [" B.Example "], ["b"], ["-b.c"], ["b-.cd"], ["b..cd"], ["b.c"], ["@b.cd"], ["b.cd"] * 2),
     *(["b.example"] * 50, ["b.example"] * 51, [f"{'b' * 63}.example"], [f"{'b' * 64}.example"]),
+    *(["*"], ["*", "TicketCreated"], ["TicketCreated"] * 9, ["TicketCreated"] * 10, ["ticketCreated"], *DeliveryState),
+    *("whsec_", f"whsec_{'A' * 32}", f"whsec_{'A' * 43}=", f"whsec_{'A' * 86}==", f"whsec_{'A' * 28}", "A" * 32),
     *({"commented": False}, {"commented": "no"}, {"autoCloseDays": None}, {"autoCloseDays": 0}, {"whoMayCreate": None}),
 ]
 
@@ -208,7 +225,7 @@ def _accepts(model: type[BaseModel], body: Any) -> bool:
 def _least(name: str) -> dict[str, Any]:
     """The smallest body that a request schema takes."""
     ticket = {"title": "x", "description": "x", "status": "NEW", "priority": "LOW", "type": "QUESTION", "to": "OPEN"}
-    values = ticket | {"name": "x", "email": "a@b.example", "role": "agent"}
+    values = ticket | {"name": "x", "email": "a@b.example", "role": "agent", "eventTypes": ["*"]}
     return {field: values.get(field, UUID) for field in SCHEMAS[name].get("required", [])}
 
 
@@ -346,6 +363,20 @@ def test_tenant_shows_what_the_model_has() -> None:
 
 def test_user_shows_what_the_model_has() -> None:
     assert SCHEMAS["User"]["properties"].keys() == {to_camel(name) for name in service._SHOWN}
+
+
+def test_webhook_shows_what_the_model_has() -> None:
+    shown = _properties(Webhook)[0] - {"tenantId"}
+    assert SCHEMAS["Webhook"]["properties"].keys() == set(SCHEMAS["Webhook"]["required"]) == shown
+    assert SCHEMAS["NewWebhook"]["properties"].keys() == set(SCHEMAS["NewWebhook"]["required"]) == shown | {"secret"}
+    assert set(SCHEMAS["EventTypes"]["items"]["enum"]) == {"*", *EventType}
+
+
+def test_delivery_shows_what_the_model_has() -> None:
+    shown = _properties(Delivery)[0] - {to_camel(name) for name in deliveries._NOT_SHOWN}
+    for name, more in (("Delivery", set[str]()), ("DeliveryWithPayload", {"payload"})):
+        assert SCHEMAS[name]["properties"].keys() == set(SCHEMAS[name]["required"]) == shown | more
+    assert SCHEMAS["Attempt"]["properties"].keys() == set(SCHEMAS["Attempt"]["required"]) == _properties(Attempt)[0]
 
 
 def test_deletion_shows_what_the_model_has() -> None:

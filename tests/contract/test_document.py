@@ -36,15 +36,16 @@ FOLDERS = {
     "Users": "users",
     "Tenants": "users",
     "API keys": "users",
+    "Webhooks": "notifications",
     "Preflight": "platform",
 }
 """Where the functions of the operations with a tag are."""
 
 WITHOUT_A_ROUTE = {
     "events": {"publish_events", "resend_events"},
+    "notifications": {"connect", "deliver_webhook", "disconnect", "dispatch_webhooks", "push_event", "receive_message"},
     "tickets": {"close_resolved_tickets", "purge_ticket"},
     "users": {"erase_tenant", "reconcile_users"},
-    "notifications": {"connect", "disconnect", "push_event", "receive_message"},
 }
 """What runs by itself (on a schedule, on what a table or the bus says, in a state machine) or is called by hand; and
 what the WebSocket API calls."""

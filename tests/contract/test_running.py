@@ -10,13 +10,15 @@ from typing import Any
 import pytest
 
 from tests.callers import Accounts, OwnTenant, Tenant
-from tests.contract import comment_attempts, ticket_attempts, user_attempts
+from tests.contract import comment_attempts, ticket_attempts, user_attempts, webhook_attempts
 from tests.contract.attempts import JSON, Attempt, Valid, World
 from tests.contract.checker import Contract
 from tests.contract.document import OPERATIONS
+from tests.receiver import Receiver
 from tests.stack import Stack
 
-VALID: dict[str, Valid] = ticket_attempts.VALID | comment_attempts.VALID | user_attempts.VALID
+KINDS = (ticket_attempts, comment_attempts, user_attempts, webhook_attempts)
+VALID: dict[str, Valid] = {name: valid for kind in KINDS for name, valid in kind.VALID.items()}
 API = [name for name in VALID if not name.startswith("preflight")]
 PREFLIGHTS = [name for name in VALID if name.startswith("preflight")]
 WITH_BODY = [name for name in API if VALID[name].body]
@@ -41,6 +43,7 @@ ATTEMPTS = [
     *ticket_attempts.ATTEMPTS,
     *comment_attempts.ATTEMPTS,
     *user_attempts.ATTEMPTS,
+    *webhook_attempts.ATTEMPTS,
 ]
 CODES = {
     400: "bad_request",
@@ -56,12 +59,14 @@ NEVER_HERE = {
     500: "it takes a bug; tests/unit/test_frame.py has the answer, tests/contract/test_document.py API Gateway's own",
     503: "it takes an AWS that fails; tests/unit/test_frame.py has the answer",
 }
-NOT_ON_DEMAND = ticket_attempts.NOT_ON_DEMAND | comment_attempts.NOT_ON_DEMAND | user_attempts.NOT_ON_DEMAND
+NOT_ON_DEMAND = {case: why for kind in KINDS for case, why in kind.NOT_ON_DEMAND.items()}
 
 
 @pytest.fixture(scope="module")
-def world(stack: Stack, accounts: Accounts, acme: Tenant, found_tenant: Callable[[], OwnTenant]) -> World:
-    return World(stack, accounts, acme, found_tenant)
+def world(
+    stack: Stack, receiver: Receiver, accounts: Accounts, acme: Tenant, found_tenant: Callable[[], OwnTenant]
+) -> World:
+    return World(stack, accounts, acme, found_tenant, receiver)
 
 
 @pytest.mark.parametrize("attempt", ATTEMPTS, ids=str)

@@ -15,6 +15,7 @@ import httpx
 
 from local.settings import STACK_NAME
 from tests.callers import DOMAIN, TICKET, Accounts, OwnTenant
+from tests.receiver import SECONDS, Receiver, answering, in_turn
 from tests.sockets import opened, opened_by_a_browser
 from tests.stack import Stack
 from ticketing.attributes import to_item
@@ -30,6 +31,7 @@ class Everything:
     stack: Stack
     accounts: Accounts
     tenant: OwnTenant
+    receiver: Receiver
 
     def do(self) -> None:
         """Do all of it; the tenant is gone afterwards."""
@@ -39,6 +41,7 @@ class Everything:
         self.operate_on_users()
         self.operate_on_the_tenant()
         self.operate_on_api_keys()
+        self.operate_on_webhooks()
         self.finish_what_is_pending()
         self.take_over_what_changed_in_cognito()
         self.resume_a_deletion()
@@ -186,6 +189,37 @@ class Everything:
         _ok(admin.get("/v1/api-keys"))
         _ok(admin.get(f"/v1/api-keys/{key['id']}"))
         _ok(admin.delete(f"/v1/api-keys/{key['id']}"))
+
+    def operate_on_webhooks(self) -> None:
+        """Call every operation of webhooks, and let one fail, succeed, be gone, and be told once more."""
+        admin, path = self.tenant.admin, f"/{uuid4()}"
+        body = {"url": self.receiver.origin + path, "eventTypes": ["*"], "description": "W"}
+        url = f"/v1/webhooks/{_ok(admin.post('/v1/webhooks', json=body))['id']}"
+        _ok(admin.get("/v1/webhooks"))
+        _ok(admin.patch(url, json={"internalComments": True, "description": None, "eventTypes": ["TicketCreated"]}))
+        _ok(admin.post(f"{url}/secret", json={}))
+        self.receiver.behaviours[path] = in_turn(answering(500), answering(200), answering(410))
+        _ok(admin.post("/v1/tickets", json=TICKET))
+        self.receiver.got(path, 2)
+        (delivery,) = admin.get(f"{url}/deliveries").json()
+        place = f"{url}/deliveries/{delivery['id']}"
+        self.settle(place, "DELIVERED")
+        _ok(admin.get(f"{url}/deliveries", params={"state": "DELIVERED"}))
+        _ok(admin.post(f"{place}/redeliver"))
+        self.settle(place, "FAILED")
+        deadline = time.monotonic() + SECONDS
+        while _ok(admin.get(url))["active"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        _ok(admin.patch(url, json={"active": True, "url": f"{self.receiver.origin}/elsewhere"}))
+        _ok(admin.delete(url))
+
+    def settle(self, delivery: str, state: str) -> None:
+        """Wait until a delivery is in a state."""
+        deadline = time.monotonic() + SECONDS
+        while (found := _ok(self.tenant.admin.get(delivery))["state"]) != state:
+            assert time.monotonic() < deadline, found
+            time.sleep(0.1)
 
     def finish_what_is_pending(self) -> None:
         """Leave changes, the founding and invitations half done, and have them finished."""

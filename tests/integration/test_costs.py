@@ -14,6 +14,7 @@ import pytest
 
 from tests.callers import TICKET, Accounts, OwnTenant, Tenant
 from tests.stack import Stack
+from ticketing.permissions import Operation
 
 GET, QUERY, UPDATE, BATCH = "GetItem", "Query", "UpdateItem", "BatchGetItem"
 TRANSACTION, EXECUTION = "TransactWriteItems", "StartSyncExecution"
@@ -35,6 +36,9 @@ def _comment(
 def _invite(api: httpx.Client) -> httpx.Response:
     return api.post("/v1/users", json={"email": f"{uuid4()}@founded.example", "role": "reporter"})
 
+
+WAITED_FOR = {f"{each[0].upper()}{each[1:]}Function" for each in Operation} | {"AuthorizeFunction", "TicketLifecycle"}
+"""Whose requests a caller waits for; consumers of events work at the same time."""
 
 type Call = Callable[[httpx.Client, str], httpx.Response]
 
@@ -117,6 +121,28 @@ USERS_RULE: dict[str, tuple[Callable[[httpx.Client], httpx.Response], list[str]]
     ),
     "API keys": (lambda api: api.get("/v1/api-keys"), [QUERY]),
     "another API key": (lambda api: api.post("/v1/api-keys", json={"name": "x", "role": "agent"}), [GET, TRANSACTION]),
+}
+
+
+def _webhook(api: httpx.Client) -> str:
+    """Make a webhook that is switched off, and return where it is."""
+    body = {"url": "https://1.1.1.1/in", "eventTypes": ["*"], "active": False}
+    return api.post("/v1/webhooks", json=body).headers["Location"]
+
+
+USERS_RULE |= {
+    "webhooks": (lambda api: api.get("/v1/webhooks"), [QUERY]),
+    "another webhook, and its end": (lambda api: api.delete(_webhook(api)), [GET, TRANSACTION, GET, TRANSACTION]),
+    "a webhook": (lambda api: api.get(_webhook(api)), [GET, TRANSACTION, GET]),
+    "change of a webhook": (
+        lambda api: api.patch(_webhook(api), json={"description": "x"}),
+        [GET, TRANSACTION, GET, GET, UPDATE],
+    ),
+    "another secret": (
+        lambda api: api.post(f"{_webhook(api)}/secret", json={}),
+        [GET, TRANSACTION, GET, GET, UPDATE],
+    ),
+    "deliveries": (lambda api: api.get(f"{_webhook(api)}/deliveries"), [GET, TRANSACTION, GET, QUERY]),
 }
 
 
@@ -205,8 +231,12 @@ def test_requests_per_operation_of_the_user_service(
 
 @contextmanager
 def _counted(stack: Stack) -> Iterator[Counter[str]]:
-    """Count the requests to DynamoDB and Step Functions in the meantime; Cognito and API Gateway are not the rule's."""
+    """Count the requests to DynamoDB and Step Functions in the meantime, of those who work while the caller waits.
+
+    Cognito and API Gateway are not the rule's.
+    """
     before, actions = len(stack.calls.read_text().splitlines()), Counter[str]()
     yield actions
     calls = [json.loads(line) for line in stack.calls.read_text().splitlines()[before:]]
-    actions.update(call["action"] for call in calls if call["service"] in {"dynamodb", "states"})
+    asked = [call for call in calls if call["principal"] in WAITED_FOR]
+    actions.update(call["action"] for call in asked if call["service"] in {"dynamodb", "states"})

@@ -12,6 +12,8 @@ import pytest
 
 from tests.callers import TICKET, Accounts, OwnTenant
 from tests.contract.checker import Contract
+from tests.deliveries import write_delivery
+from tests.receiver import Receiver
 from tests.stack import Stack
 from ticketing.lifecycle import Role
 from ticketing.permissions import INTERNAL_COMMENTS, MODERATORS, PEOPLE_ONLY, PERMISSIONS, Operation, Relation
@@ -40,7 +42,17 @@ KEYS: Final = (Thing.OTHERS, Thing.FOREIGN, Thing.DELETED, Thing.MISSING)
 DELETIONS: Final = (Thing.OTHERS, Thing.MISSING)
 COMMENTS: Final = (*TICKETS, Thing.INTERNAL)
 """Of comments: what the ticket is. The caller has written the one on an own ticket, a colleague all others."""
-KINDS: Final = {TICKETS: "ticket", COMMENTS: "comment", USERS: "user", KEYS: "key", DELETIONS: "deletion"}
+WEBHOOKS: Final = (Thing.OTHERS, Thing.FOREIGN, Thing.MISSING)
+DELIVERIES: Final = (Thing.MISSING, Thing.FOREIGN, Thing.OTHERS)
+KINDS: Final = {
+    TICKETS: "ticket",
+    COMMENTS: "comment",
+    USERS: "user",
+    KEYS: "key",
+    DELETIONS: "deletion",
+    WEBHOOKS: "webhook",
+    DELIVERIES: "delivery",
+}
 
 
 @dataclass(frozen=True)
@@ -80,10 +92,13 @@ PLACES: Final = {
     "user": "/v1/users",
     "key": "/v1/api-keys",
     "deletion": "/v1/tenant-deletions",
+    "webhook": "/v1/webhooks",
 }
 READS: Final = {operation for operation in Operation if operation.startswith(("get", "list"))}
 COMMENT: Final = {"body": "Any news?"}
 MISSING_ID: Final = "0190b2c4-0000-7000-8000-000000000000"
+WEBHOOK: Final = {"url": "https://1.1.1.1/in", "eventTypes": ["*"], "active": False}
+"""A webhook that nothing is sent to."""
 
 STEPS: Final = {
     Operation.CREATE_TICKET: Step(201, (Thing.NONE,), lambda api, _: api.post("/v1/tickets", json=TICKET)),
@@ -129,6 +144,15 @@ STEPS: Final = {
     Operation.CREATE_API_KEY: Step(201, (Thing.NONE,), lambda api, _: api.post("/v1/api-keys", json=_api_key())),
     Operation.GET_API_KEY: Step(200, KEYS, lambda api, url: api.get(url), found_when_deleted=True),
     Operation.REVOKE_API_KEY: Step(204, KEYS, lambda api, url: api.delete(url), found_when_deleted=True),
+    Operation.LIST_WEBHOOKS: Step(200, (Thing.NONE,), lambda api, _: api.get("/v1/webhooks")),
+    Operation.CREATE_WEBHOOK: Step(201, (Thing.NONE,), lambda api, _: api.post("/v1/webhooks", json=WEBHOOK)),
+    Operation.GET_WEBHOOK: Step(200, WEBHOOKS, lambda api, url: api.get(url)),
+    Operation.UPDATE_WEBHOOK: Step(200, WEBHOOKS, lambda api, url: api.patch(url, json={"description": "Another"})),
+    Operation.DELETE_WEBHOOK: Step(204, WEBHOOKS, lambda api, url: api.delete(url)),
+    Operation.ROTATE_SECRET: Step(200, WEBHOOKS, lambda api, url: api.post(f"{url}/secret", json={})),
+    Operation.LIST_DELIVERIES: Step(200, WEBHOOKS, lambda api, url: api.get(f"{url}/deliveries")),
+    Operation.GET_DELIVERY: Step(200, DELIVERIES, lambda api, url: api.get(url)),
+    Operation.REDELIVER: Step(202, DELIVERIES, lambda api, url: api.post(f"{url}/redeliver")),
 }
 """A request that the ticket's status and everything but permissions allow, for each operation."""
 
@@ -172,8 +196,12 @@ def _expected(operation: Operation, name: str, thing: Thing) -> int:
 class House:
     """A tenant with everybody in it, and the things that they try the operations on."""
 
-    def __init__(self, stack: Stack, found_tenant: Callable[[], OwnTenant], accounts: Accounts) -> None:
+    def __init__(
+        self, stack: Stack, receiver: Receiver, found_tenant: Callable[[], OwnTenant], accounts: Accounts
+    ) -> None:
         self._stack = stack
+        self._receiver = receiver
+        self._webhooks: dict[str, str] = {}
         self._found = found_tenant
         self._accounts = accounts
         self._tenant = found_tenant()
@@ -219,15 +247,30 @@ class House:
         if kind == "none":
             return self._tenant.name
         if thing is Thing.MISSING:
-            return f"{PLACES[kind]}/{MISSING_ID}"
-        make = {
+            return f"{self._deliveries(self._tenant) if kind == 'delivery' else PLACES[kind]}/{MISSING_ID}"
+        make: dict[str, Callable[[], str]] = {
             "ticket": lambda: self._ticket(caller, thing),
             "comment": lambda: self._comment(caller, thing),
             "user": lambda: self._user(caller, thing),
             "key": lambda: self._key(thing),
             "deletion": self._deletion,
+            "webhook": lambda: _made(self._whose(thing).admin, "/v1/webhooks", WEBHOOK),
+            "delivery": lambda: self._delivery(self._whose(thing)),
         }
         return make[kind]()
+
+    def _whose(self, thing: Thing) -> OwnTenant:
+        return self._neighbour if thing is Thing.FOREIGN else self._tenant
+
+    def _deliveries(self, tenant: OwnTenant) -> str:
+        """Return where the deliveries are of a webhook of a tenant, always the same one."""
+        if tenant.id not in self._webhooks:
+            body = {"url": f"{self._receiver.origin}/walk", "eventTypes": ["TicketRestored"]}
+            self._webhooks[tenant.id] = _made(tenant.admin, "/v1/webhooks", body)
+        return f"{self._webhooks[tenant.id]}/deliveries"
+
+    def _delivery(self, tenant: OwnTenant) -> str:
+        return write_delivery(self._stack, tenant.id, self._deliveries(tenant).removesuffix("/deliveries"))
 
     def _ticket(self, caller: httpx.Client, thing: Thing) -> str:
         if thing is Thing.FOREIGN:
@@ -302,8 +345,8 @@ def _id_of(caller: httpx.Client) -> str | None:
 
 
 @pytest.fixture(scope="module")
-def house(stack: Stack, found_tenant: Callable[[], OwnTenant], accounts: Accounts) -> House:
-    return House(stack, found_tenant, accounts)
+def house(stack: Stack, receiver: Receiver, found_tenant: Callable[[], OwnTenant], accounts: Accounts) -> House:
+    return House(stack, receiver, found_tenant, accounts)
 
 
 def test_the_walk_knows_every_operation(contract: Contract) -> None:

@@ -16,6 +16,7 @@ from ministack.core.iam_evaluator import EvalContext, evaluate, parse_policy_doc
 from local.settings import STACK_NAME
 from tests.callers import Accounts, OwnTenant
 from tests.integration.everything import Everything
+from tests.receiver import Receiver
 from tests.stack import Stack
 
 type Policies = dict[str, list[dict[str, Any]]]
@@ -28,6 +29,7 @@ TICKET_READERS = {
     "ListTicketHistoryFunction",
     "ListTicketsFunction",
 }
+WEBHOOK_READERS = {"GetDeliveryFunction", "GetWebhookFunction", "ListDeliveriesFunction", "ListWebhooksFunction"}
 USER_READERS = {
     "GetApiKeyFunction",
     "GetMeFunction",
@@ -61,10 +63,13 @@ BY_LAMBDA = {
     "dynamodb:GetShardIterator",
     "dynamodb:ListStreams",
     "sqs:SendMessage",
+    *("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"),
 }
 # What is needed when two requests about the same thing meet at a certain moment, or when telling an event fails: who,
 # what, on which keys.
 IN_RACES = {
+    ("DispatchWebhooksFunction", "dynamodb:DeleteItem", "TENANT#*#ONCE"),
+    ("DispatchWebhooksFunction", "dynamodb:GetItem", "TENANT#*#WEBHOOK#*"),
     ("DeactivateUserFunction", "cognito-idp:AdminEnableUser"),
     ("PushEventFunction", "dynamodb:DeleteItem", "TENANT#*#ONCE"),
     ("PushEventFunction", "dynamodb:UpdateItem", "TENANT#*#FEED"),
@@ -88,9 +93,11 @@ class Access:
 
 
 @pytest.fixture(scope="module")
-def accesses(stack: Stack, accounts: Accounts, found_tenant: Callable[[], OwnTenant]) -> set[Access]:
+def accesses(
+    stack: Stack, receiver: Receiver, accounts: Accounts, found_tenant: Callable[[], OwnTenant]
+) -> set[Access]:
     """Do everything that the system can do, then read what was recorded of it and of all tests before."""
-    Everything(stack, accounts, found_tenant()).do()
+    Everything(stack, accounts, found_tenant(), receiver).do()
     lines = [json.loads(line) for line in stack.calls.read_text().splitlines()]
     return {
         Access(
@@ -288,12 +295,12 @@ def test_nobody_else_may_change_who_somebody_is(
 
 
 def test_readers_can_not_write(stack: Stack, policies: Policies) -> None:
-    readers = TICKET_READERS | USER_READERS
+    readers = TICKET_READERS | USER_READERS | WEBHOOK_READERS
     readers |= {"GetWatchingFunction", "TransitionTicketFunction", "PreflightFunction"}
     for principal in readers:
         for action in ("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"):
             for enclosing in ("TransactWriteItems", None):
-                for table in (_table(stack, "Tickets"), _table(stack, "Users")):
+                for table in (_table(stack, name) for name in ("Notifications", "Tickets", "Users")):
                     access = Access(principal, f"dynamodb:{action}", table, frozenset({"PK"}), enclosing)
                     assert not _is_allowed(access, policies)
 
@@ -310,6 +317,23 @@ def test_the_functions_of_tickets_see_of_people_what_tickets_show(stack: Stack, 
         ):
             access = Access(principal, "dynamodb:BatchGetItem", _table(stack, "Users"), names, None, user, select)
             assert _is_allowed(access, policies) is expected
+
+
+def test_only_who_signs_and_who_replaces_them_may_read_secrets(stack: Stack, policies: Policies) -> None:
+    table, webhooks = _table(stack, "Notifications"), frozenset({"TENANT#t#WEBHOOKS"})
+
+    def may(principal: str) -> bool:
+        accesses = (
+            Access(principal, f"dynamodb:{action}", table, names, None, webhooks, select)
+            for action in ("GetItem", "Query", "BatchGetItem")
+            for names, select in (
+                (frozenset({"PK", "SK", "secrets"}), "SPECIFIC_ATTRIBUTES"),
+                (frozenset({"PK", "SK"}), "ALL_ATTRIBUTES"),
+            )
+        )
+        return any(_is_allowed(access, policies) for access in accesses)
+
+    assert {principal for principal in policies if may(principal)} == {"DeliverWebhookFunction", "RotateSecretFunction"}
 
 
 def test_tickets_are_written_in_transactions_only(stack: Stack, policies: Policies) -> None:

@@ -2,7 +2,7 @@
 
 Secrets are made, used, misused and revoked; then everything is read that the local stack has written: all log groups,
 as CloudWatch answers for them, the log files, every item of the tables, what was on the bus, and what is in queues. Not
-looked at is what has to hold them: Cognito's own data, and the mails that bring passwords and codes.
+looked at is what has to hold them: Cognito's own data, the mails that bring passwords and codes, webhooks' own items.
 """
 
 import json
@@ -17,12 +17,14 @@ from websockets.exceptions import InvalidStatus
 
 from tests.callers import TICKET, Accounts, OwnTenant, Tenant
 from tests.probes import BusProbe
+from tests.receiver import Receiver, answering, in_turn
 from tests.sockets import opened, opened_by_a_browser
 from tests.stack import Stack
 
 SHAPES = {
     "a JWT": r"eyJ[\w-]{8,}\.eyJ[\w-]{8,}",
     "an API key": r"tsk_[0-9A-Za-z_-]{1,64}_[0-9a-f]{32}[0-9A-Za-z]{43}",
+    "the secret of a webhook": r"whsec_[0-9A-Za-z+/]{32,86}",
     "credentials of AWS": r"(?i:SecretAccessKey|aws_secret_access_key|SessionToken|X-Amz-Security-Token)\W{1,5}\w{8,}",
 }
 FORBIDDEN = re.compile("|".join(f"({shape})" for shape in SHAPES.values()))
@@ -45,6 +47,7 @@ def bus(stack: Stack) -> Iterator[BusProbe]:
 def secrets(  # noqa: PLR0917 (fixtures)
     bus: BusProbe,
     stack: Stack,
+    receiver: Receiver,
     acme: Tenant,
     accounts: Accounts,
     connect: Callable[..., httpx.Client],
@@ -80,6 +83,7 @@ def secrets(  # noqa: PLR0917 (fixtures)
 
     tenant = found_tenant()
     known.append(accounts.token(tenant.email))
+    known += use_a_webhook(tenant, receiver)
     invited = tenant.invite("agent")["email"]
     assert tenant.admin.post("/v1/users", json={"email": invited, "role": "agent"}).status_code == 200
     passwords = [word for mail in stack.mails(to=invited) for word in re.findall(r"password (\S{8,})", mail.text)]
@@ -90,6 +94,21 @@ def secrets(  # noqa: PLR0917 (fixtures)
     assert accounts.member(invited).patch("/v1/users/me", json={"password": stack.password}).status_code == 400
     bus.events_of(created.json()["id"], 1)
     return Secrets(known)
+
+
+def use_a_webhook(tenant: OwnTenant, receiver: Receiver) -> list[str]:
+    """Have a webhook's secret made, misused, replaced and used; return both."""
+    url, path = f"{receiver.origin}/secrets", "/v1/webhooks"
+    made = tenant.admin.post(path, json={"url": url, "eventTypes": ["*"]}).json()
+    replaced = tenant.admin.post(f"{path}/{made['id']}/secret", json={}).json()
+    old, new = made["secret"], replaced["secret"]
+    assert tenant.admin.post(path, json={"url": url, "eventTypes": [new], "secret": new + "!"}).status_code == 400
+    assert tenant.admin.post(f"{path}/{made['id']}/secret", json={"secrets": [old]}).status_code == 400
+    receiver.behaviours["/secrets"] = in_turn(answering(500, b"no"), answering(200))
+    assert tenant.admin.post("/v1/tickets", json=TICKET).status_code == 201
+    (first, *_) = receiver.got("/secrets", 2)
+    assert len(first.headers["webhook-signature"].split()) == 2
+    return [old, new]
 
 
 def _written(stack: Stack) -> Iterator[tuple[str, str]]:
@@ -104,13 +123,20 @@ def _written(stack: Stack) -> Iterator[tuple[str, str]]:
     dynamodb = stack.client("dynamodb")
     for table in (stack.outputs[f"{name}TableName"] for name in ("Notifications", "Tickets", "Users")):
         for found in dynamodb.get_paginator("scan").paginate(TableName=table):
-            yield from ((table, json.dumps(item)) for item in found["Items"])
+            yield from ((table, json.dumps(_without_its_secrets(item))) for item in found["Items"])
     sqs = stack.client("sqs")
     for url in sqs.list_queues()["QueueUrls"]:
         if any(name in url for name in ("DeadLetters", "FailedEvents", "UnpublishedEvents")):  # what nobody takes
             request = {"QueueUrl": url, "MaxNumberOfMessages": 10, "VisibilityTimeout": 10}
             while messages := sqs.receive_message(**request).get("Messages", []):
                 yield from ((url, message["Body"]) for message in messages)
+
+
+def _without_its_secrets(item: dict[str, Any]) -> dict[str, Any]:
+    """Return an item; a webhook's own without what has to be there."""
+    return {
+        name: value for name, value in item.items() if name != "secrets" or not item["SK"]["S"].startswith("WEBHOOK#")
+    }
 
 
 @pytest.fixture(scope="module")
@@ -127,12 +153,12 @@ def test_there_is_something_to_look_at(stack: Stack, written: list[tuple[str, st
         assert any(place.endswith(f"{function}Logs") for place in places)
     assert any("token refused" in line for place, line in written if place.endswith("AuthorizeLogs"))
     seen = [secret for secret in secrets.known if FORBIDDEN.search(f"x {secret} x")]
-    assert len(seen) == 3  # two ID tokens and a key; passwords and codes look like anything
+    assert len(seen) == 5  # two ID tokens, a key, two secrets of a webhook; passwords and codes look like anything
 
 
 def test_no_secret_that_was_given_out_is_written_anywhere(written: list[tuple[str, str]], secrets: Secrets) -> None:
     parts = {secret for secret in secrets.known if len(secret) > 6} | {
-        secret[-43:] for secret in secrets.known if secret.startswith("tsk_")
+        secret[-43:] for secret in secrets.known if secret.startswith(("tsk_", "whsec_"))
     }
     codes = [re.compile(rf"(?<!\d){code}(?!\d)") for code in secrets.known if code.isdigit()]
     found = [

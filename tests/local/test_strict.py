@@ -13,8 +13,9 @@ from botocore.exceptions import ClientError
 from ministack.core.iam_evaluator import EvalContext, evaluate, parse_policy_document
 
 from local.settings import ACCOUNT_ID, REGION, STACK_NAME
+from tests.deliveries import write_delivery
 from tests.sockets import opened
-from tests.stack import Stack, launch
+from tests.stack import RECEIVER_PORT, Stack, launch
 from ticketing.isolation import session_policy
 
 # They serve nobody's tenant yet, the one in the path, or all; or make no call of DynamoDB.
@@ -23,6 +24,8 @@ NOT_OF_A_TENANT = {
     "AuthorizeFunction",
     "CloseResolvedTicketsFunction",
     "CreateTenantFunction",
+    "DeliverWebhookFunction",
+    "DispatchWebhooksFunction",
     "EraseTenantFunction",
     "GetTenantDeletionFunction",
     "PreflightFunction",
@@ -105,7 +108,7 @@ def functions(stack: Stack) -> dict[str, dict[str, Any]]:
     }
 
 
-def use_all_of(caller: httpx.Client) -> None:
+def use_all_of(strict: Stack, caller: httpx.Client) -> None:
     """Call the operations that read and write a tenant's data."""
     me = caller.get("/v1/users/me").json()["id"]
     ticket = caller.post("/v1/tickets", json=TICKET | {"assignedToId": me}).json()
@@ -114,6 +117,8 @@ def use_all_of(caller: httpx.Client) -> None:
     name = caller.get("/v1/tenant").json()["name"]
     comments = f"{url}/comments"
     comment = f"{comments}/{caller.post(comments, json={'body': 'First'}).json()['id']}"
+    hook = caller.post("/v1/webhooks", json={"url": f"http://localhost:{RECEIVER_PORT}/", "eventTypes": ["*"]})
+    webhook = hook.headers["Location"]
     answers = [
         caller.get(comments, params={"expand": "author"}),
         caller.get(comment, params={"expand": "author"}),
@@ -139,7 +144,15 @@ def use_all_of(caller: httpx.Client) -> None:
         caller.get("/v1/api-keys"),
         caller.get(f"/v1/api-keys/{key['id']}"),
         caller.delete(f"/v1/api-keys/{key['id']}"),
+        hook,
+        caller.get("/v1/webhooks"),
+        caller.get(webhook),
+        caller.get(f"{webhook}/deliveries"),
+        caller.patch(webhook, json={"description": "W"}),
+        caller.post(f"{webhook}/secret", json={}),
     ]
+    delivery = write_delivery(strict, caller.get("/v1/tenant").json()["id"], webhook)
+    answers += [caller.get(delivery), caller.post(f"{delivery}/redeliver"), caller.delete(webhook)]
     invited = caller.post("/v1/users", json={"email": f"strict-{me}@example.com", "role": "reporter"})
     user = f"/v1/users/{invited.json()['id']}"
     answers += [invited, caller.patch(user, json={"role": "agent"}), caller.delete(user)]
@@ -184,7 +197,7 @@ def test_no_call_for_a_tenant_is_made_with_the_functions_own_credentials(
 ) -> None:
     before = len(strict.calls.read_text().splitlines())
     for caller in callers:
-        use_all_of(caller)
+        use_all_of(strict, caller)
     with opened(strict, strict.token("admin@acme.example")) as socket:
         assert socket.say(action="subscribe", topic="queue")["type"] == "subscribed"
     deadline = time.monotonic() + 30

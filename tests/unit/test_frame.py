@@ -192,9 +192,13 @@ def test_every_error_of_the_contract_has_its_status() -> None:
         "tenant_not_found": 404,
         "api_key_not_found": 404,
         "deletion_not_found": 404,
+        "webhook_not_found": 404,
+        "delivery_not_found": 404,
         "user_exists": 409,
         "tenant_name_taken": 409,
         "last_admin": 409,
+        "too_many_webhooks": 409,
+        "webhook_inactive": 409,
         "transition_not_allowed": 409,
         "ticket_closed": 409,
         "conflict": 409,
@@ -205,6 +209,7 @@ def test_every_error_of_the_contract_has_its_status() -> None:
         "idempotency_key_reused": 422,
         "invalid_reference": 422,
         "email_domain_not_allowed": 422,
+        "webhook_target_not_allowed": 422,
         "service_unavailable": 503,
     }
 

@@ -79,6 +79,15 @@ MATRIX = {
     "createApiKey": "no no no all no",
     "getApiKey": "no no no all no",
     "revokeApiKey": "no no no all no",
+    "listWebhooks": "no no no all no",
+    "createWebhook": "no no no all no",
+    "getWebhook": "no no no all no",
+    "updateWebhook": "no no no all no",
+    "deleteWebhook": "no no no all no",
+    "rotateSecret": "no no no all no",
+    "listDeliveries": "no no no all no",
+    "getDelivery": "no no no all no",
+    "redeliver": "no no no all no",
 }
 CASES = [
     pytest.param(operation, who, word, id=f"{operation}, {who}")
@@ -243,7 +252,8 @@ def test_a_grant_remembers_whether_it_was_asked() -> None:
 
 
 def test_an_api_key_may_what_its_role_may_but_for_what_takes_a_person() -> None:
-    assert {Operation.CREATE_API_KEY, Operation.DELETE_TENANT, Operation.UPDATE_ME} == PEOPLE_ONLY
+    webhooks = {Operation.CREATE_WEBHOOK, Operation.UPDATE_WEBHOOK, Operation.ROTATE_SECRET}
+    assert {Operation.CREATE_API_KEY, Operation.DELETE_TENANT, Operation.UPDATE_ME} | webhooks == PEOPLE_ONLY
     for operation in Operation:
         for caller in (REPORTER, AGENT, ADMIN):
             key = replace(caller, is_api_key=True)

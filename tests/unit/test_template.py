@@ -118,6 +118,36 @@ def test_no_log_of_the_websocket_api_can_hold_a_token() -> None:
     assert not {"DataTraceEnabled", "LoggingLevel"} & stage["DefaultRouteSettings"].keys()
 
 
+def test_what_webhooks_are_to_be_told_is_put_aside_if_it_fails() -> None:
+    resources = template()["Resources"]
+    (target,) = resources["WebhooksRule"]["Properties"]["Targets"]
+    assert target["DeadLetterConfig"] == {"Arn": "DispatchWebhooksDeadLetters.Arn"}
+    for name, start in (("DispatchWebhooks", "DispatchWebhooks"), ("DeliverWebhook", "WebhookDeliveries")):
+        function, queue = (resources[each]["Properties"] for each in (f"{name}Function", f"{start}Queue"))
+        (event,) = function["Events"].values()
+        assert event["Properties"]["Queue"] == f"{start}Queue.Arn"
+        assert event["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
+        assert queue["RedrivePolicy"]["deadLetterTargetArn"] == f"{start}DeadLetters.Arn"
+        dead = resources[f"{start}DeadLetters"]["Properties"]
+        assert queue["MessageRetentionPeriod"] == dead["MessageRetentionPeriod"] == 14 * 24 * 60 * 60
+
+
+def test_deliveries_are_tried_for_a_day() -> None:
+    """SQS hides a message for 12 hours at most; each wait may be a tenth longer."""
+    waits = [int(each) for each in template()["Parameters"]["WebhookRetrySeconds"]["Default"].split(",")]
+    assert 24 * 3600 <= sum(waits) <= 26 * 3600
+    assert max(waits) * 1.1 < 12 * 3600
+    assert waits == sorted(waits)
+
+
+def test_nothing_private_is_reached_by_webhooks_but_on_the_local_aws() -> None:
+    assert template()["Parameters"]["WebhookPrivateOrigins"]["Default"] == ""
+    environments = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    named = [name for name, content in environments.items() if "WebhookPrivateOrigins" in str(content)]
+    assert named == ["local"]
+
+
 def test_a_role_that_assumes_itself_is_known_by_its_name() -> None:
     """The name that CloudFormation makes: the stack's, the role's in the template, and a dash and 12 characters."""
     roles = [

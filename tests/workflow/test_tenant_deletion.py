@@ -56,15 +56,15 @@ def steps(script: Script) -> list[str]:
 
 
 def test_the_steps_are_those_of_the_function_in_its_order(machine: Any, script: Script) -> None:
-    script.faults[INVOKE] = [DONE] * 3
+    script.faults[INVOKE] = [DONE] * len(STEPS)
     assert machine()["status"] == "SUCCEEDED"
     assert steps(script) == list(STEPS)
 
 
 def test_each_step_is_repeated_until_it_is_done(machine: Any, script: Script) -> None:
-    script.faults[INVOKE] = [MORE, MORE, DONE, MORE, DONE, MORE, DONE]
+    script.faults[INVOKE] = [MORE, MORE, DONE, MORE, DONE, DONE, MORE, DONE]
     assert machine()["status"] == "SUCCEEDED"
-    assert steps(script) == ["users"] * 3 + ["tickets"] * 2 + ["end"] * 2
+    assert steps(script) == ["users"] * 3 + ["tickets"] * 2 + ["notifications"] + ["end"] * 2
 
 
 def test_requests_under_way_have_ended_before_tickets_go(machine: Any, script: Script) -> None:
@@ -74,18 +74,18 @@ def test_requests_under_way_have_ended_before_tickets_go(machine: Any, script: S
         waited.append(list(script.waits))
         return DONE(call)
 
-    script.faults[INVOKE] = [DONE, tickets, DONE]
+    script.faults[INVOKE] = [DONE, tickets, DONE, DONE]
     machine()
     assert waited == [[SETTLE]] == [script.waits]
 
 
-@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("number", range(len(STEPS)))
 @pytest.mark.parametrize(
     "error",
     ["Lambda.TooManyRequestsException", "Lambda.ServiceException", "EndpointConnectionError", "States.Timeout"],
 )
 def test_a_failed_step_is_repeated(machine: Any, script: Script, number: int, error: str) -> None:
-    script.faults[INVOKE] = [DONE] * number + [failing(error)] * 10 + [DONE] * (3 - number)
+    script.faults[INVOKE] = [DONE] * number + [failing(error)] * 10 + [DONE] * (len(STEPS) - number)
     assert machine()["status"] == "SUCCEEDED"
     failed = list(STEPS)[number]
     assert steps(script) == [step for step in STEPS for _ in range(11 if step == failed else 1)]
@@ -99,7 +99,7 @@ def test_what_fails_for_good_fails_the_execution_and_touches_nothing_further(mac
 
 
 def test_retries_start_anew_when_a_step_goes_on(machine: Any, script: Script) -> None:
-    script.faults[INVOKE] = [*[failing("A")] * 10, MORE, *[failing("A")] * 10, DONE, DONE, DONE]
+    script.faults[INVOKE] = [*[failing("A")] * 10, MORE, *[failing("A")] * 10, DONE, DONE, DONE, DONE]
     assert machine()["status"] == "SUCCEEDED"
 
 

@@ -100,6 +100,26 @@ class ApiKeyNotFoundError(ApiError):
         super().__init__("There is no such API key.")
 
 
+class WebhookNotFoundError(ApiError):
+    """The tenant has no such webhook."""
+
+    status = 404
+    code = "webhook_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("There is no such webhook.")
+
+
+class DeliveryNotFoundError(ApiError):
+    """The webhook has no such delivery, or none any more."""
+
+    status = 404
+    code = "delivery_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("There is no such delivery.")
+
+
 class DeletionNotFoundError(ApiError):
     """No tenant with this id was deleted, or somebody else asked for it."""
 
@@ -138,6 +158,23 @@ class LastAdminError(ApiError):
 
     def __init__(self) -> None:
         super().__init__("This is the tenant's last admin. Make somebody else an admin first.")
+
+
+class TooManyWebhooksError(ApiError):
+    """The tenant has as many webhooks as it may."""
+
+    status = 409
+    code = "too_many_webhooks"
+
+
+class WebhookInactiveError(ApiError):
+    """The webhook is switched off, so nothing is delivered to it."""
+
+    status = 409
+    code = "webhook_inactive"
+
+    def __init__(self) -> None:
+        super().__init__("The webhook is switched off. Switch it on, then repeat the request.")
 
 
 class TransitionNotAllowedError(ApiError):
@@ -207,6 +244,17 @@ class InvalidReferenceError(ApiError):
 
     status = 422
     code = "invalid_reference"
+
+
+class WebhookTargetNotAllowedError(ApiError):
+    """Nothing may be sent to the webhook's address; details say why as `url: what`."""
+
+    status = 422
+    code = "webhook_target_not_allowed"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("Nothing may be sent to this address.", [f"url: {reason}"])
+        self.reason = reason
 
 
 class EmailDomainNotAllowedError(ApiError):

@@ -57,6 +57,15 @@ class Operation(StrEnum):
     CREATE_API_KEY = "createApiKey"
     GET_API_KEY = "getApiKey"
     REVOKE_API_KEY = "revokeApiKey"
+    LIST_WEBHOOKS = "listWebhooks"
+    CREATE_WEBHOOK = "createWebhook"
+    GET_WEBHOOK = "getWebhook"
+    UPDATE_WEBHOOK = "updateWebhook"
+    DELETE_WEBHOOK = "deleteWebhook"
+    ROTATE_SECRET = "rotateSecret"
+    LIST_DELIVERIES = "listDeliveries"
+    GET_DELIVERY = "getDelivery"
+    REDELIVER = "redeliver"
 
 
 class Relation(Enum):
@@ -114,11 +123,33 @@ PERMISSIONS = {
     Operation.CREATE_API_KEY: _ADMINS_ONLY,
     Operation.GET_API_KEY: _ADMINS_ONLY,
     Operation.REVOKE_API_KEY: _ADMINS_ONLY,
+    Operation.LIST_WEBHOOKS: _ADMINS_ONLY,
+    Operation.CREATE_WEBHOOK: _ADMINS_ONLY,
+    Operation.GET_WEBHOOK: _ADMINS_ONLY,
+    Operation.UPDATE_WEBHOOK: _ADMINS_ONLY,
+    Operation.DELETE_WEBHOOK: _ADMINS_ONLY,
+    Operation.ROTATE_SECRET: _ADMINS_ONLY,
+    Operation.LIST_DELIVERIES: _ADMINS_ONLY,
+    Operation.GET_DELIVERY: _ADMINS_ONLY,
+    Operation.REDELIVER: _ADMINS_ONLY,
 }
 """For each operation and role, the relations in which the role has the operation; a role not named has none."""
 
-PEOPLE_ONLY = frozenset({Operation.CREATE_API_KEY, Operation.DELETE_TENANT, Operation.UPDATE_ME})
-"""The operations that no API key has, whatever its role: it may not make others or end the tenant, has no profile."""
+PEOPLE_ONLY = frozenset(
+    {
+        Operation.CREATE_API_KEY,
+        Operation.DELETE_TENANT,
+        Operation.UPDATE_ME,
+        Operation.CREATE_WEBHOOK,
+        Operation.UPDATE_WEBHOOK,
+        Operation.ROTATE_SECRET,
+    }
+)
+"""The operations that no API key has, whatever its role.
+
+It may not leave anything behind that goes on when it is revoked (other keys, webhooks that lead elsewhere), may not end
+the tenant, and has no profile.
+"""
 
 _UNTIL_RESOLVED = frozenset({Status.NEW, Status.OPEN, Status.IN_PROGRESS})
 

@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import batched
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from ticketing.attributes import to_attribute, to_item
@@ -16,10 +17,24 @@ from ticketing.identity import TENANT_ID
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef, TransactWriteItemTypeDef, UpdateTypeDef
+    from mypy_boto3_dynamodb.type_defs import (
+        QueryInputTypeDef,
+        TransactWriteItemTypeDef,
+        UpdateTypeDef,
+        WriteRequestTypeDef,
+    )
 
 ATTEMPTS: Final = 5
 """How often a change is decided anew after losing a race, before the caller is told 409."""
+
+_BATCH: Final = 25
+"""How many items BatchWriteItem takes."""
+
+_BATCH_TRIES: Final = 6
+"""How often a batch is sent again for what DynamoDB did not get to, after 50 ms, 100 ms, ... 1.6 s."""
+
+type Key = Mapping[str, Any]
+"""PK and SK of an item, in DynamoDB's JSON."""
 
 _PAGE_SIZE: Final = 1_000_000
 """About how many characters a page of long texts may have: with four bytes for each, an answer stays below 6 MB."""
@@ -31,6 +46,10 @@ OTHERS_WERE_FIRST: Final = "Others keep changing this. Read it again, then repea
 
 class VersionConflictError(Exception):
     """Somebody else changed the item between the read and the write; nothing was written."""
+
+
+class ThrottledError(Exception):
+    """DynamoDB did not get to all of a batch, however often it was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +146,26 @@ def page_of(
     if len(items) > limit:
         return items[:limit], items[limit - 1]
     return items, answer.get("LastEvaluatedKey")  # also where DynamoDB ended the page, at 1 MB of long texts
+
+
+def erase_all(client: DynamoDBClient, table: str, keys: Sequence[Key]) -> None:
+    """Erase items of a table: one request for each 25.
+
+    Raises
+    ------
+    ThrottledError
+        Some are still there.
+    """
+    for batch in batched(keys, _BATCH, strict=False):
+        requests: Sequence[WriteRequestTypeDef] = [{"DeleteRequest": {"Key": key}} for key in batch]
+        for attempt in range(_BATCH_TRIES):
+            answer = client.batch_write_item(RequestItems={table: requests})
+            requests = answer["UnprocessedItems"].get(table, [])  # type: ignore[assignment]
+            if not requests:
+                break
+            time.sleep(0.05 * 2**attempt)
+        else:
+            raise ThrottledError
 
 
 def full_page_of(

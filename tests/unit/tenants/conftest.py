@@ -11,7 +11,7 @@ from botocore.exceptions import EndpointConnectionError
 from botocore.session import get_session
 from moto.dynamodb.models import DynamoDBBackend
 
-from tests.unit.support import MOMENT_TEXT, TABLE, USERS_TABLE
+from tests.unit.support import MOMENT_TEXT, NOTIFICATIONS_TABLE, TABLE, USERS_TABLE
 from ticketing import aws
 from ticketing.attributes import from_item, to_item
 from ticketing.lifecycle import Role
@@ -22,7 +22,7 @@ from ticketing.users.rows import user_item
 from ticketing.users.tenant_models import Tenant, TenantSettings, TenantState
 from ticketing.users.tenant_repository import TenantRepository
 
-USERS, TICKETS, PLAN = USERS_TABLE, TABLE, "stack-of-tests"
+USERS, TICKETS, NOTIFICATIONS, PLAN = USERS_TABLE, TABLE, NOTIFICATIONS_TABLE, "stack-of-tests"
 
 
 @dataclass
@@ -152,6 +152,16 @@ class World:
             self.put(TICKETS, {"PK": partition, "SK": f"EVENT#{version:010d}", "version": version})
         return partition
 
+    def notifications(self, tenant_id: str, number: int = 2) -> None:
+        """Write what the notifications table keeps of a tenant, so many of each kind, as far as keys go."""
+        gone, webhooks = "old", [str(each) for each in range(number)]
+        keys = [f"WEBHOOKS WEBHOOK#{name}" for name in webhooks] + [f"WEBHOOKS GONE#{gone}", "WEBHOOKS COUNT"]
+        keys += [f"WEBHOOK#{name} DELIVERY#{each}" for name in (*webhooks, gone) for each in range(number)]
+        for each in range(number):
+            keys += [f"CONNECTIONS CONNECTION#{each}", f"FEED {each}", f"MAIL USER#{each}", f"ONCE {each}#webhooks"]
+        for partition, _, sort in (key.partition(" ") for key in keys):
+            self.put(NOTIFICATIONS, {"PK": f"TENANT#{tenant_id}#{partition}", "SK": sort})
+
     def put(self, table: str, item: dict[str, Any]) -> None:
         self.dynamodb.put_item(TableName=table, Item=to_item(item))
 
@@ -200,7 +210,7 @@ class World:
 
     def empty(self) -> None:
         """Take everything out."""
-        for table in (USERS, TICKETS):
+        for table in (USERS, TICKETS, NOTIFICATIONS):
             self._tables[table].items.clear()
         for user in self.cognito.list_users(UserPoolId=self.pool_id)["Users"]:
             self.cognito.admin_delete_user(UserPoolId=self.pool_id, Username=user["Username"])

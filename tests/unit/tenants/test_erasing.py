@@ -7,11 +7,11 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from tests.unit.support import MOMENT_TEXT
-from tests.unit.tenants.conftest import TICKETS, USERS, World
+from tests.unit.tenants.conftest import NOTIFICATIONS, TICKETS, USERS, World
 from ticketing.lifecycle import Role
-from ticketing.tables import VersionConflictError
+from ticketing.tables import ThrottledError, VersionConflictError
 from ticketing.users.eraser import STEPS, erase
-from ticketing.users.remains import Remains, ThrottledError
+from ticketing.users.remains import Remains
 from ticketing.users.tenant_models import DeletionState, TenantDeletion
 from ticketing.users.tenant_repository import TenantRepository
 
@@ -33,6 +33,7 @@ def fill(world: World, tenant_id: str, *, small: bool = False) -> str:
     if not small:
         world.ticket(tenant_id, 2, events=60)
         world.ticket(tenant_id, 3, deletedAt=MOMENT_TEXT)
+    world.notifications(tenant_id, 1 if small else 3)
     days = {"tenantId": tenant_id, "days": 7, "taskKey": "AUTO_CLOSE", "taskSince": tenant_id}
     world.put(USERS, {"PK": f"TENANT#{tenant_id}#AUTO_CLOSE", "SK": "AUTO_CLOSE"} | days)
     return admin
@@ -70,12 +71,13 @@ def run(tenant_id: str = "acme", in_time: Callable[[], bool] = ALWAYS) -> int:
 
 
 def all_of(world: World) -> tuple[Any, ...]:
-    return world.items(USERS), world.items(TICKETS), world.accounts(), world.allowances()
+    tables = [world.items(table) for table in (USERS, TICKETS, NOTIFICATIONS)]
+    return *tables, world.accounts(), world.allowances()
 
 
 def assert_erased(world: World, rest: tuple[Any, ...], counts: dict[str, int]) -> None:
     """Nothing is left but the receipt, the counter and the asker; what else there was is as it was."""
-    users, tickets, accounts, allowances = all_of(world)
+    users, tickets, notifications, accounts, allowances = all_of(world)
     receipt = users.pop(RECEIPT)
     assert {name: receipt[name] for name in counts} == counts
     assert receipt["state"] == "DONE"
@@ -83,7 +85,7 @@ def assert_erased(world: World, rest: tuple[Any, ...], counts: dict[str, int]) -
     assert not {"taskKey", "taskSince"} & receipt.keys()
     assert tickets.pop("TENANT#acme#COUNTER TICKETS") == {"lastNumber": 7, "creators": "NOBODY"}
     assert accounts.pop("admin@acme.example") == ("", set())
-    assert (users, tickets, accounts, allowances) == rest
+    assert (users, tickets, notifications, accounts, allowances) == rest
 
 
 @pytest.fixture
@@ -214,6 +216,7 @@ def test_who_was_being_written_when_the_deletion_began_goes_too(world: World, re
     world.person("acme", "late@acme.example")
     world.api_key("acme")
     assert erase("acme", "tickets", ALWAYS)["done"]
+    assert erase("acme", "notifications", ALWAYS)["done"]
     assert erase("acme", "end", ALWAYS)["done"]
     assert_erased(world, rest, {"tickets": 3, "events": 64, "users": 3, "apiKeys": 2})
 
@@ -281,6 +284,20 @@ def test_a_ticket_that_never_rests_fails_the_step(world: World) -> None:
     assert f"{partition} TICKET" in world.items(TICKETS)
 
 
+def test_many_notifications_go_bit_by_bit(world: World, rest: tuple[Any, ...]) -> None:
+    """More than a page in one partition; a webhook stays until its deliveries are gone, as it leads to them."""
+    begin(world, "acme", fill(world, "acme"))
+    for number in range(230):
+        world.put(NOTIFICATIONS, {"PK": "TENANT#acme#WEBHOOK#old", "SK": f"DELIVERY#{number}"})
+    pages = iter([True, True, False])
+    assert not erase("acme", "notifications", lambda: next(pages))["done"]
+    left = world.items(NOTIFICATIONS)
+    assert "TENANT#acme#WEBHOOKS GONE#old" in left
+    assert any(key.startswith("TENANT#acme#WEBHOOK#") for key in left)
+    run()
+    assert_erased(world, rest, {"tickets": 3, "events": 64, "users": 2, "apiKeys": 1})
+
+
 @pytest.mark.parametrize("rounds", [2, 99])
 def test_what_dynamodb_did_not_get_to_is_sent_again(world: World, monkeypatch: pytest.MonkeyPatch, rounds: int) -> None:
     partition = world.ticket("acme", 9, events=30)
@@ -297,7 +314,7 @@ def test_what_dynamodb_did_not_get_to_is_sent_again(world: World, monkeypatch: p
         return {"UnprocessedItems": {TICKETS: requests[len(done) :]}}
 
     monkeypatch.setattr(world.dynamodb, "batch_write_item", a_third)
-    monkeypatch.setattr("ticketing.users.remains.time.sleep", waits.append)
+    monkeypatch.setattr("ticketing.tables.time.sleep", waits.append)
     if rounds == 2:
         assert remains.erase_ticket(partition) == 30
         assert waits == [0.05, 0.1]

@@ -5,7 +5,12 @@ that is how a tenant is erased without a Scan. What was done of each event (`tic
 `TENANT#...#ONCE`.
 """
 
+from typing import Final
+
 from ticketing.tables import tenant_prefix
+
+SINGLE_PARTITIONS: Final = ("CONNECTIONS", "FEED", "MAIL", "ONCE")
+"""What the partitions of a tenant end with that it has one each of, besides those of its webhooks."""
 
 
 def connection_key(tenant_id: str, connection_id: str) -> dict[str, str]:
@@ -26,6 +31,16 @@ def mail_key(tenant_id: str, user_id: str) -> dict[str, str]:
 def webhook_key(tenant_id: str, webhook_id: str) -> dict[str, str]:
     """Return the key of a webhook; with an empty id, its range key is what all start with."""
     return {"PK": f"{tenant_prefix(tenant_id)}#WEBHOOKS", "SK": f"WEBHOOK#{webhook_id}"}
+
+
+def gone_webhook_key(tenant_id: str, webhook_id: str) -> dict[str, str]:
+    """Return the key of what is left of a deleted webhook: it leads to its deliveries until they have expired."""
+    return {"PK": f"{tenant_prefix(tenant_id)}#WEBHOOKS", "SK": f"GONE#{webhook_id}"}
+
+
+def webhook_count_key(tenant_id: str) -> dict[str, str]:
+    """Return the key of the number of webhooks that a tenant has."""
+    return {"PK": f"{tenant_prefix(tenant_id)}#WEBHOOKS", "SK": "COUNT"}
 
 
 def delivery_key(tenant_id: str, webhook_id: str, delivery_id: str) -> dict[str, str]:

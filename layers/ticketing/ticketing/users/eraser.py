@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ticketing import aws, clock
+from ticketing.notifications.remains import NotificationRemains
 from ticketing.tables import until_written
 from ticketing.users.allowances import Allowances, allowances
 from ticketing.users.directory import Directory, directory
@@ -46,6 +47,7 @@ def erase(tenant_id: str, step: str, in_time: InTime) -> dict[str, Any]:
         receipt,
         tenants,
         Remains(aws.dynamodb(), os.environ["USERS_TABLE"], os.environ["TICKETS_TABLE"], tenant_id),
+        NotificationRemains(aws.dynamodb(), os.environ["NOTIFICATIONS_TABLE"], tenant_id),
         directory(),
         allowances(),
         in_time,
@@ -60,6 +62,7 @@ class Eraser:
     receipt: TenantDeletion
     tenants: TenantRepository
     remains: Remains
+    notifications_left: NotificationRemains
     directory: Directory
     allowances: Allowances
     in_time: InTime
@@ -72,6 +75,15 @@ class Eraser:
     def tickets(self) -> bool:
         """Erase the tickets with all that hangs on them."""
         return self._each(self.remains.tickets(), self._ticket)
+
+    def notifications(self) -> bool:
+        """Erase webhooks with their deliveries, connections, what was told, and what was done of events."""
+        for keys in self.notifications_left.pages():
+            if not self.in_time():
+                return False
+            self.notifications_left.erase(keys)
+            self.remains.count(clock.timestamp(clock.now()), {})
+        return True
 
     def end(self) -> bool:
         """Erase what was being written when the deletion began, then the tenant itself; complete the receipt."""
@@ -132,6 +144,7 @@ class Eraser:
 STEPS: Final[Mapping[str, Callable[[Eraser], bool]]] = {
     "users": Eraser.users,
     "tickets": Eraser.tickets,
+    "notifications": Eraser.notifications,
     "end": Eraser.end,
 }
 """The steps in their order; each has its state in the state machine. What other services keep comes before the end."""

@@ -6,13 +6,11 @@ cut off anywhere and started again ends the same.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import batched
 from typing import TYPE_CHECKING, Any, Final
 
 from ticketing.attributes import to_item
-from ticketing.tables import VersionConflictError, items_of, pages_of, tenant_prefix
+from ticketing.tables import Key, VersionConflictError, erase_all, items_of, pages_of, tenant_prefix
 from ticketing.users.claims import founder_claim, name_claim
 from ticketing.users.models import PENDING, Kind
 from ticketing.users.rows import deletion_key, invitation_key, list_key, tenant_key, user_key
@@ -20,23 +18,10 @@ from ticketing.users.tenant_models import DeletionState, Tenant
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef, WriteRequestTypeDef
+    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
 
 PAGE: Final = 100
 """How many users or tickets are erased before the receipt counts them."""
-
-_BATCH: Final = 25
-"""How many items BatchWriteItem takes."""
-
-_TRIES: Final = 6
-"""How often a batch is sent again for what DynamoDB did not get to, after 50 ms, 100 ms, ... 1.6 s."""
-
-type Key = Mapping[str, Any]
-"""PK and SK of an item, in DynamoDB's JSON."""
-
-
-class ThrottledError(Exception):
-    """DynamoDB did not get to all of a batch, however often it was asked."""
 
 
 class Remains:
@@ -215,20 +200,5 @@ class Remains:
         return ([item["id"]["S"] for item in page] for page in pages_of(self._client, query))
 
     def _erase_all(self, keys: Sequence[Key]) -> None:
-        """Erase items of the tickets table.
-
-        Raises
-        ------
-        ThrottledError
-            Some are still there.
-        """
-        for batch in batched(keys, _BATCH, strict=False):
-            requests: Sequence[WriteRequestTypeDef] = [{"DeleteRequest": {"Key": key}} for key in batch]
-            for attempt in range(_TRIES):
-                answer = self._client.batch_write_item(RequestItems={self._tickets: requests})
-                requests = answer["UnprocessedItems"].get(self._tickets, [])  # type: ignore[assignment]
-                if not requests:
-                    break
-                time.sleep(0.05 * 2**attempt)
-            else:
-                raise ThrottledError
+        """Erase items of the tickets table; raises what `erase_all` does."""
+        erase_all(self._client, self._tickets, keys)

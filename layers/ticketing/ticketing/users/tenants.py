@@ -25,6 +25,12 @@ def tenant_with_id(tenant_id: str) -> TenantRepository:
     return TenantRepository(aws.dynamodb(), os.environ["USERS_TABLE"], os.environ["TICKETS_TABLE"], tenant_id)
 
 
+def is_active(tenant_id: str) -> bool:
+    """Return whether a tenant is there and not being deleted: one read, for work that nobody asked for."""
+    tenant = tenant_with_id(tenant_id).get()
+    return tenant is not None and tenant.state is TenantState.ACTIVE
+
+
 def find_tenant(tenant: Tenant | None, expected_version: int | None = None) -> Tenant:
     """Return the tenant that was read, if it is active and in the version expected.
 

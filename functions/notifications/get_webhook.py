@@ -1,0 +1,16 @@
+"""getWebhook: GET /v1/webhooks/{id}."""
+
+from ticketing.errors import WebhookNotFoundError
+from ticketing.frame import Response, endpoint
+from ticketing.notifications.webhooks import find_webhook, presented, webhooks_of
+from ticketing.permissions import Operation
+from ticketing.request import Request
+
+
+@endpoint(Operation.GET_WEBHOOK)
+def handler(request: Request) -> Response:
+    """Answer the webhook, without its secret."""
+    webhook = find_webhook(webhooks_of(request.caller).get(request.id_or(WebhookNotFoundError)))
+    if request.has_current(webhook.version):
+        return Response(304, etag=webhook.version)
+    return Response(200, presented(webhook), etag=webhook.version)
