@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_sesv2 import SESV2Client
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
     from mypy_boto3_sts import STSClient
@@ -127,3 +128,14 @@ def sqs() -> SQSClient:
     """Return the SQS client: three tries of at most 4 s each. A second try may send a message twice."""
     config = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 3})
     return cast("SQSClient", _session().create_client("sqs", config=config))
+
+
+@cache
+def ses() -> SESV2Client:
+    """Return the SES client: one try of at most 6 s.
+
+    Sending is not idempotent, and a second try after a lost answer might be a second mail. Who sends knows which
+    failures mean that nothing was sent.
+    """
+    config = Config(connect_timeout=1, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 1})
+    return cast("SESV2Client", _session().create_client("sesv2", config=config))

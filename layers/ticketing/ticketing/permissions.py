@@ -7,11 +7,15 @@ granted a part of the tenant and did not look whether the thing at hand belongs 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
+from typing import TYPE_CHECKING
 
 from ticketing.errors import ForbiddenError, TicketNotFoundError
 from ticketing.identity import Caller
 from ticketing.lifecycle import AGENTS, AGENTS_AND_REPORTER, Role, Status
 from ticketing.models import Creators, Ticket
+
+if TYPE_CHECKING:
+    from ticketing.events import TicketSummary
 
 
 class Operation(StrEnum):
@@ -42,6 +46,13 @@ class Operation(StrEnum):
     CREATE_API_KEY = "createApiKey"
     GET_API_KEY = "getApiKey"
     REVOKE_API_KEY = "revokeApiKey"
+
+
+class PublicOperation(StrEnum):
+    """The operations that anybody may call, without a token: whoever has the link that they are called by."""
+
+    SHOW_UNSUBSCRIBE = "showUnsubscribe"
+    UNSUBSCRIBE = "unsubscribe"
 
 
 class Relation(Enum):
@@ -161,7 +172,7 @@ def grant(operation: Operation, caller: Caller) -> Grant:
     return Grant(operation, caller, relations)
 
 
-def check_ticket(granted: Grant, ticket: Ticket) -> None:
+def check_ticket(granted: Grant, ticket: "Ticket | TicketSummary") -> None:
     """Let the operation on the ticket pass, or raise TicketNotFoundError: it is outside what the caller may see."""
     caller_id = granted.caller.user_id
     relations = {Relation.OWN} if ticket.reporter_id == caller_id else set()
