@@ -20,6 +20,7 @@ from local.indexes import keep_in_order
 from local.isolation import hold_sessions_to_their_policies
 from local.items import Items
 from local.journal import JournalError
+from local.mail_templates import make_mail_templates
 from local.mails import write_mails
 from local.patches import read_workflows_in_yaml, send_workflow_writes_through_the_service, speed_up, switch_on_expiry
 from local.progress import say
@@ -113,6 +114,7 @@ class _Run:
         count_by_authorizer(self._emulator)
         hold_to_the_rules(self._emulator)
         write_mails(self._emulator, self._settings)
+        make_mail_templates(self._emulator)
         keep_in_order(self._emulator)
         take_turns(self._emulator)
         run_functions_apart(self._emulator, self._settings)

@@ -53,7 +53,7 @@ class Settings:
             )
             raise SettingsError(message)
         calls = environ.get("LOCAL_RECORD_CALLS")
-        parameters = dict(part.split("=", 1) for part in environ.get("LOCAL_PARAMETERS", "").split() if "=" in part)
+        given = dict(part.split("=", 1) for part in environ.get("LOCAL_PARAMETERS", "").split() if "=" in part)
         return cls(
             root=ROOT,
             state=ROOT / (environ.get("LOCAL_STATE") or ".local"),
@@ -63,14 +63,14 @@ class Settings:
             aws_binds=tuple(dict.fromkeys([LOOPBACK, *binds])),
             containers=bool(binds),
             durable=environ.get("LOCAL_DURABLE", "1") != "0",
-            parameters=parameters,
+            parameters={"ApiUrl": _base_url(port), **given},
             record_calls=Path(calls).resolve() if calls else None,
         )
 
     @property
     def base_url(self) -> str:
         """Where the API answers."""
-        return f"http://localhost:{self.port}"
+        return _base_url(self.port)
 
     @property
     def aws_endpoint(self) -> str:
@@ -99,6 +99,10 @@ class Settings:
     def journal(self) -> Path:
         """The file that holds every DynamoDB item."""
         return self.state / "items.journal"
+
+
+def _base_url(port: int) -> str:
+    return f"http://localhost:{port}"
 
 
 def _port(environ: Mapping[str, str], name: str, default: int) -> int:

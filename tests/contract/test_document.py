@@ -17,6 +17,7 @@ from tests.contract.document import (
     GATEWAY_RESPONSES,
     OPENAPI,
     OPERATIONS,
+    PUBLIC,
     SCHEMAS,
     TEXT,
     problems,
@@ -25,7 +26,7 @@ from tests.contract.document import (
 )
 from ticketing import cors
 from ticketing.lifecycle import LIFECYCLE, Role
-from ticketing.permissions import Operation
+from ticketing.permissions import Operation, PublicOperation
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = {
@@ -34,6 +35,7 @@ FOLDERS = {
     "Users": "users",
     "Tenants": "users",
     "API keys": "users",
+    "Mail": "notifications",
     "Preflight": "platform",
 }
 """Where the functions of the operations with a tag are."""
@@ -41,6 +43,7 @@ FOLDERS = {
 WITHOUT_A_ROUTE = {
     "tickets": {"close_resolved_tickets", "purge_ticket"},
     "users": {"erase_tenant", "reconcile_users"},
+    "notifications": {"mail_events", "record_mail_feedback"},
 }
 """What runs by itself: on a schedule, on what a table says, in a state machine."""
 
@@ -215,7 +218,8 @@ def test_every_other_operation_is_behind_the_authorizer_and_counted() -> None:
     # API Gateway knows the second one by its header: a method that needs it is counted against the usage plan.
     assert headers == {"bearerToken": ("apiKey", "header", "Authorization"), "usage": ("apiKey", "header", "x-api-key")}
     # One requirement with both; two in a list would be a choice.
-    assert all(operation["security"] == [{"bearerToken": [], "usage": []}] for operation in API_OPERATIONS.values())
+    for name, operation in API_OPERATIONS.items():
+        assert operation["security"] == ([] if name in PUBLIC else [{"bearerToken": [], "usage": []}]), name
     assert DOCUMENT["x-amazon-apigateway-api-key-source"] == "AUTHORIZER"
 
 
@@ -245,7 +249,19 @@ def test_authorizer_is_only_asked_about_bearer_tokens(header: str, *, plausible:
 
 
 def test_operations_are_those_of_the_permission_table() -> None:
-    assert API_OPERATIONS.keys() == {operation.value for operation in Operation}
+    assert API_OPERATIONS.keys() - PUBLIC == {operation.value for operation in Operation}
+    assert set(PublicOperation) == PUBLIC
+
+
+def test_pages_are_for_those_without_a_token_alone() -> None:
+    """All else speaks JSON. openapi/redocly.yaml can only allow pages everywhere."""
+    with_pages = {
+        name
+        for name, operation in OPERATIONS.items()
+        for answer in operation["responses"].values()
+        if "text/html" in answer.get("content", {})
+    }
+    assert with_pages == PUBLIC
 
 
 @pytest.mark.parametrize("name", OPERATIONS)

@@ -1,9 +1,11 @@
 """What the template promises where the local AWS would not notice."""
 
+import re
 import tomllib
 from typing import Any
 
 from tests.unit.support import ROOT, template
+from ticketing.notifications.mail_rules import OLDEST
 
 ROLE_NAME = 64
 """Characters of a role's name; CloudFormation cuts what it generates to that."""
@@ -80,11 +82,13 @@ def test_work_that_nobody_waits_for_leaves_its_failures_behind() -> None:
         name: (event["Type"], each.get("EventInvokeConfig") or event["Properties"])
         for name, each in _functions().items()
         for event in each.get("Events", {}).values()
+        if event["Type"] != "SQS"  # queues have dead letters of their own
     }
     assert {name: kind for name, (kind, _) in events.items()} == {
         "CloseResolvedTicketsFunction": "Schedule",
         "PublishEventsFunction": "DynamoDB",
         "PurgeTicketFunction": "DynamoDB",
+        "RecordMailFeedbackFunction": "EventBridgeRule",
         "ReconcileUsersFunction": "Schedule",
     }
     outbox = events.pop("PublishEventsFunction")[1]
@@ -95,6 +99,30 @@ def test_work_that_nobody_waits_for_leaves_its_failures_behind() -> None:
     for name, (_, config) in events.items():
         assert config["DestinationConfig"]["OnFailure"] == {"Type": "SQS", "Destination": "FailedEvents.Arn"}, name
         assert config["MaximumRetryAttempts"] <= 10, name
+
+
+def test_what_can_not_be_mailed_is_put_aside() -> None:
+    resources = template()["Resources"]
+    function, queue = resources["MailEventsFunction"]["Properties"], resources["MailEventsQueue"]["Properties"]
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == "MailEventsDeadLetters.Arn"
+    assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
+    (target,) = resources["MailEventsRule"]["Properties"]["Targets"]
+    assert target["DeadLetterConfig"] == {"Arn": "MailEventsDeadLetters.Arn"}
+    assert function["Events"]["Queue"]["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    # As long as events are mailed about, and no longer.
+    assert queue["MessageRetentionPeriod"] == OLDEST.total_seconds()
+
+
+def test_html_mails_take_escaped_values_alone() -> None:
+    """SES puts values in as they are."""
+    for name, resource in template()["Resources"].items():
+        if resource["Type"] == "AWS::SES::Template":
+            parts = resource["Properties"]["Template"]
+            tags = {part: re.findall(r"\{\{(?!#|/|else)(.+?)\}\}", text) for part, text in parts.items()}
+            assert tags["HtmlPart"], name
+            assert all(tag.startswith("html.") for tag in tags["HtmlPart"]), name
+            assert not [tag for tag in (*tags["SubjectPart"], *tags["TextPart"]) if "html" in tag], name
+            assert "{{{" not in "".join(map(str, parts.values()))
 
 
 def test_a_role_that_assumes_itself_is_known_by_its_name() -> None:
