@@ -19,6 +19,7 @@ from tests.unit.support import (
     USERS_TABLE,
     put_user,
 )
+from ticketing import people as module
 from ticketing.errors import ServiceUnavailableError
 from ticketing.identity import Caller
 from ticketing.ids import derived_id
@@ -138,7 +139,7 @@ def test_who_is_left_out_is_asked_for_again(
     dynamodb: DynamoDBClient, acme_people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr("ticketing.tables.time.sleep", pauses.append)
+    monkeypatch.setattr(module, "sleep", pauses.append)
     left = answer([], ["b", "c"])["UnprocessedKeys"]
     with Stubber(dynamodb) as stubber:
         stubber.add_response("batch_get_item", answer(["a"], ["b", "c"]))
@@ -154,7 +155,7 @@ def test_who_is_always_left_out_is_503(
     dynamodb: DynamoDBClient, acme_people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr("ticketing.tables.time.sleep", pauses.append)
+    monkeypatch.setattr(module, "sleep", pauses.append)
     with Stubber(dynamodb) as stubber:
         for _ in range(4):
             stubber.add_response("batch_get_item", answer([], ["a"]))

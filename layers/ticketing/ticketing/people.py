@@ -8,18 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import batched
+from time import sleep
 from typing import TYPE_CHECKING, Final
 
 from ticketing.attributes import from_item, to_item
 from ticketing.errors import ServiceUnavailableError
 from ticketing.lifecycle import AGENTS
-from ticketing.tables import LeftOutError, batch_of, tenant_prefix
+from ticketing.tables import tenant_prefix
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+    from mypy_boto3_dynamodb.type_defs import KeysAndAttributesUnionTypeDef, TransactWriteItemTypeDef
 
-_SHOWN: Final = ("id", "name", "active")
+_BATCH: Final = 100
+"""How many items DynamoDB reads in one request."""
+
+_PAUSES: Final = (0.05, 0.1, 0.2)
+"""Seconds to wait before asking again for what DynamoDB left out of a batch because it was busy."""
 
 _AGENTS: Final = sorted(AGENTS)
 
@@ -79,13 +85,28 @@ class People:
             DynamoDB kept leaving some of them out, being busy.
         """
         people = {each: Person(each) for each in ids}
-        keys = [self._key(each) for each in people]
-        try:
-            found = [Person(**from_item(item)) for item in batch_of(self._client, self._table, keys, _SHOWN)]
-        except LeftOutError as error:
-            message = "The names of people can't be read just now. Try again, or without expand."
-            raise ServiceUnavailableError(message) from error
-        return people | {person.id: person for person in found}
+        for batch in batched(people, _BATCH, strict=False):
+            people |= {person.id: person for person in self._read(batch)}
+        return people
+
+    def _read(self, ids: Iterable[str]) -> list[Person]:
+        """Return who is there of one batch. What DynamoDB left out it names, and is asked for again."""
+        wanted: KeysAndAttributesUnionTypeDef = {
+            "Keys": [to_item(self._key(each)) for each in ids],
+            "ProjectionExpression": "#id, #name, #active",
+            "ExpressionAttributeNames": {"#id": "id", "#name": "name", "#active": "active"},
+        }
+        found: list[Person] = []
+        for pause in (*_PAUSES, None):
+            answer = self._client.batch_get_item(RequestItems={self._table: wanted})
+            found += [Person(**from_item(item)) for item in answer["Responses"].get(self._table, ())]
+            if self._table not in answer["UnprocessedKeys"]:
+                return found
+            wanted = answer["UnprocessedKeys"][self._table]
+            if pause:
+                sleep(pause)
+        message = "The names of people can't be read just now. Try again, or without expand."
+        raise ServiceUnavailableError(message)
 
     def _key(self, person_id: str) -> dict[str, str]:
         return {"PK": f"{self._users}{person_id}", "SK": "USER"}

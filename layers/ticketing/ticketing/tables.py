@@ -5,9 +5,8 @@ from __future__ import annotations
 import random
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import batched
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from ticketing.attributes import to_attribute, to_item
@@ -17,16 +16,10 @@ from ticketing.identity import TENANT_ID
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import KeysAndAttributesUnionTypeDef, QueryInputTypeDef, UpdateTypeDef
+    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef, UpdateTypeDef
 
 ATTEMPTS: Final = 5
 """How often a change is decided anew after losing a race, before the caller is told 409."""
-
-_BATCH: Final = 100
-"""How many items DynamoDB reads in one request."""
-
-_PAUSES: Final = (0.05, 0.1, 0.2)
-"""Seconds to wait before asking again for what DynamoDB left out of a batch because it was busy."""
 
 _NAME: Final = re.compile(r"#(\w+)")
 
@@ -35,10 +28,6 @@ OTHERS_WERE_FIRST: Final = "Others keep changing this. Read it again, then repea
 
 class VersionConflictError(Exception):
     """Somebody else changed the item between the read and the write; nothing was written."""
-
-
-class LeftOutError(Exception):
-    """DynamoDB kept leaving items out of a batch, being busy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,36 +108,6 @@ def pages_of(client: DynamoDBClient, query: QueryInputTypeDef) -> Iterator[Seque
         if "LastEvaluatedKey" not in answer:
             return
         query = {**query, "ExclusiveStartKey": answer["LastEvaluatedKey"]}
-
-
-def batch_of(
-    client: DynamoDBClient, table: str, keys: Iterable[Mapping[str, str]], attributes: Iterable[str]
-) -> Iterator[Mapping[str, Any]]:
-    """Yield these attributes of the items that are there, in any order: one request for every 100 keys.
-
-    What DynamoDB leaves out it names, and is asked for again, three times.
-
-    Raises
-    ------
-    LeftOutError
-        It left some out every time.
-    """
-    names = {f"#{name}": name for name in attributes}
-    for batch in batched(keys, _BATCH, strict=False):
-        wanted: KeysAndAttributesUnionTypeDef = {
-            "Keys": [to_item(key) for key in batch],
-            "ProjectionExpression": ", ".join(names),
-            "ExpressionAttributeNames": names,
-        }
-        for pause in (*_PAUSES, None):
-            answer = client.batch_get_item(RequestItems={table: wanted})
-            yield from answer["Responses"].get(table, ())
-            if table not in answer["UnprocessedKeys"]:
-                break
-            if pause is None:
-                raise LeftOutError
-            wanted = answer["UnprocessedKeys"][table]
-            time.sleep(pause)
 
 
 def page_of(
