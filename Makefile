@@ -6,7 +6,7 @@ EXPORT := .venv/bin/uv export --quiet --frozen --no-annotate --no-header
 # What the seconds in front of the progress lines are counted from.
 export LOCAL_STARTED := $(shell date +%s)
 
-.PHONY: run deploy token mails sam-local reset test check lock bench
+.PHONY: run deploy token mails schemas sam-local reset test check lock bench
 
 # The local stack: set up on first use, deployed, served until Ctrl-C.
 run: $(READY)
@@ -28,6 +28,10 @@ endif
 # The mails that the local stack would have sent, the newest last: invitations, and codes.
 mails: $(READY)
 	@$(PYTHON) -m local mails
+
+# The events' JSON Schemas, after a change of the models (docs/events/).
+schemas: $(READY)
+	PYTHONPATH=layers/ticketing $(PYTHON) -m docs.events.generate
 
 # The API once more, by `sam local start-api` in containers, on the data of the running stack (docs/sam-local.md).
 sam-local: $(READY)

@@ -12,13 +12,15 @@ from local.settings import Settings
 EXECUTIONS = 1000
 STREAMS_PER_GROUP = 200
 STREAM_RECORDS = 20_000
+ARCHIVED_EVENTS = 20_000
 
 
 def keep_within_bounds(emulator: MiniStack, settings: Settings) -> None:
-    """Keep only the newest logs, executions and stream records in memory, and write function logs to a bounded file."""
+    """Keep only the newest logs, executions, records and events in memory; write function logs to a bounded file."""
     _bound_logs(emulator, _function_log(settings))
     _bound_executions(emulator.stepfunctions)
     _bound_streams(emulator.dynamodb)
+    _bound_events(emulator.eventbridge)
 
 
 def _function_log(settings: Settings) -> logging.Logger:
@@ -87,6 +89,24 @@ def _bound_streams(dynamodb: ModuleType) -> None:
             trimmed.set_scoped(account_id, region, table_name, before + surplus)
 
     replace(dynamodb, "_trim_stream_records", trim)
+
+
+def _bound_events(eventbridge: ModuleType) -> None:
+    original = require(eventbridge, "_archive_event", "event", "view")
+
+    def archive(event: dict[str, Any], view: object = None) -> None:
+        original(event, view)
+        # Each event is kept twice: by its archive, and in a list of all that nothing reads.
+        for events in (eventbridge._events_log_list(), *map(_events_of, eventbridge._archives.values())):  # noqa: SLF001
+            if (surplus := len(events) - ARCHIVED_EVENTS) > 0:
+                del events[:surplus]
+
+    replace(eventbridge, "_archive_event", archive)
+
+
+def _events_of(archive: dict[str, Any]) -> list[Any]:
+    events: list[Any] = archive.setdefault("Events", [])
+    return events
 
 
 def _drop_oldest(entries: dict[str, Any], keep: int) -> None:

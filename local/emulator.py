@@ -34,6 +34,7 @@ class MiniStack:
 
     app: ModuleType
     apigateway: ModuleType
+    apigateway_v2: ModuleType
     cloudformation: ModuleType
     cognito: ModuleType
     dynamodb: ModuleType
@@ -47,6 +48,7 @@ class MiniStack:
     router: ModuleType
     ses: ModuleType
     ses_v2: ModuleType
+    sqs: ModuleType
     stepfunctions: ModuleType
     sts: ModuleType
 
@@ -68,6 +70,7 @@ def load(settings: Settings) -> MiniStack:
     modules = {
         "app": "app",
         "apigateway": "services.apigateway_v1",
+        "apigateway_v2": "services.apigateway",
         "cloudformation": "services.cloudformation",
         "cognito": "services.cognito",
         "dynamodb": "services.dynamodb",
@@ -81,6 +84,7 @@ def load(settings: Settings) -> MiniStack:
         "router": "core.router",
         "ses": "services.ses",
         "ses_v2": "services.ses_v2",
+        "sqs": "services.sqs",
         "stepfunctions": "services.stepfunctions",
         "sts": "services.sts",
     }

@@ -5,6 +5,7 @@ The emulator does not look at policies; AWS does. Switched on by LOCAL_RECORD_CA
 
 import json
 import math
+from base64 import urlsafe_b64decode
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from local.control_plane import action_of
 from local.emulator import MiniStack
 from local.iam_view import Access, dynamodb_accesses
 from local.patches import replace, require
-from local.settings import ACCOUNT_ID, REGION, STACK_NAME
+from local.principals import Principals
+from local.settings import ACCOUNT_ID, REGION
 
 _TABLE_ARN = f"arn:aws:dynamodb:{REGION}:{ACCOUNT_ID}:table/{{}}"
 # Where the JSON protocols name what a call is about, and what its ARN is.
@@ -29,13 +31,41 @@ type Response = tuple[int, dict[str, str], bytes]
 _machine: ContextVar[str] = ContextVar("machine", default="")
 
 
+def _items(action: str, request: dict[str, Any]) -> list[Access]:
+    return dynamodb_accesses(action, request, _TABLE_ARN)
+
+
+def _streams(action: str, request: dict[str, Any]) -> list[Access]:
+    """Return an access of a stream, which is named by itself or within an iterator of the emulator's."""
+    iterator = json.loads(urlsafe_b64decode(request.get("ShardIterator", "e30=")))
+    return [{"action": f"dynamodb:{action}", "resource": iterator.get("arn") or request.get("StreamArn", "*")}]
+
+
+def _buses(action: str, request: dict[str, Any]) -> list[Access]:
+    bus = f"arn:aws:events:{REGION}:{ACCOUNT_ID}:event-bus/{{}}"
+    return [
+        {"action": f"events:{action}", "resource": bus.format(entry["EventBusName"]), "source": entry["Source"]}
+        for entry in request["Entries"]
+    ]
+
+
+def _queues(action: str, request: dict[str, Any]) -> list[Access]:
+    """Return an access of a queue; batches are not actions of their own."""
+    queue = request["QueueUrl"].rpartition("/")[2]
+    single = action.removesuffix("Batch")
+    return [{"action": f"sqs:{single}", "resource": f"arn:aws:sqs:{REGION}:{ACCOUNT_ID}:{queue}"}]
+
+
+_VIEWS = {"dynamodb": _items, "dynamodbstreams": _streams, "events": _buses, "sqs": _queues}
+
+
 class Recorder:
     """Appends one JSON line per call to a file."""
 
-    def __init__(self, emulator: MiniStack, path: Path) -> None:
+    def __init__(self, emulator: MiniStack, path: Path, principals: Principals) -> None:
         self._emulator = emulator
         self._size_of = require(emulator.dynamodb, "_item_size_bytes", "item")
-        self._names: dict[str, str] = {}
+        self._principals = principals
         self._file = path.open("a", buffering=1)
 
     def install(self) -> None:
@@ -46,21 +76,10 @@ class Recorder:
         EmulatorError
             If what is hooked into is not there.
         """
-        self._tell_functions_apart()
         self._tell_machines_apart()
         handlers = self._emulator.app.SERVICE_HANDLERS
         for service, handler in list(handlers.items()):
             handlers[service] = self._recording(service, handler)
-
-    def _tell_functions_apart(self) -> None:
-        runtime = self._emulator.lambda_runtime
-        original = require(runtime, "execution_credentials", "config")
-
-        def execution_credentials(config: dict[str, Any]) -> dict[str, str]:
-            # A key of its own for each function; not being 12 digits, it leaves the account as it is.
-            return {**original(config), "AWS_ACCESS_KEY_ID": config["FunctionName"]}
-
-        replace(runtime, "execution_credentials", execution_credentials)
 
     def _tell_machines_apart(self) -> None:
         stepfunctions = self._emulator.stepfunctions
@@ -79,7 +98,7 @@ class Recorder:
 
         def call_and_record(func_ref: str, event: object) -> object:
             # Beside the service, unlike all other calls.
-            principal = self._principal(_machine.get())
+            principal = self._principals.named(_machine.get())
             if principal is not None:
                 access: Access = {"action": "lambda:InvokeFunction", "resource": func_ref}
                 self._write(principal, "lambda", "Invoke", accesses=[access])
@@ -91,9 +110,9 @@ class Recorder:
         async def handle(
             method: str, path: str, headers: dict[str, str], body: bytes, query_params: dict[str, list[str]]
         ) -> Response:
-            caller = _machine.get() or self._emulator.router.extract_access_key_id(headers, query_params)
-            session = self._emulator.sts._sessions.get(caller)  # noqa: SLF001
-            principal = self._principal(session["SourceAccessKeyId"] if session else caller)
+            principal, session = self._principals.of(headers, query_params)
+            if machine := _machine.get():
+                principal = self._principals.named(machine)
             if principal is not None and service == "dynamodb":
                 body = json.dumps({"ReturnConsumedCapacity": "TOTAL", **json.loads(body or b"{}")}).encode()
             response: Response = await handler(method, path, headers, body, query_params)
@@ -105,7 +124,7 @@ class Recorder:
                 service,
                 action,
                 accesses=self._accesses(service, method, path, headers, body),
-                session=session is not None,
+                session=session,
                 capacity=self._capacity(action, body, response[2]) if service == "dynamodb" else 0.0,
             )
             return response
@@ -133,21 +152,6 @@ class Recorder:
         }
         self._file.write(json.dumps(line) + "\n")
 
-    def _principal(self, name: str) -> str | None:
-        """Return what a function or state machine of the stack, by its deployed name, is called in the template."""
-        if name not in self._names:
-            self._names = self._logical_ids()  # something new was deployed, or it is nobody of the stack
-        return self._names.get(name)
-
-    def _logical_ids(self) -> dict[str, str]:
-        """Map the names of the stack's functions and state machines to their names in the template."""
-        stack = self._emulator.cloudformation._stacks.get_scoped(ACCOUNT_ID, REGION, STACK_NAME) or {}  # noqa: SLF001
-        return {
-            str(resource.get("PhysicalResourceId", "")).rpartition(":")[2]: logical_id
-            for logical_id, resource in stack.get("_resources", {}).items()
-            if resource.get("ResourceType") in {"AWS::Lambda::Function", "AWS::StepFunctions::StateMachine"}
-        }
-
     def _capacity(self, action: str, body: bytes, answer: bytes | str) -> float:
         """Return the capacity units of a call, as DynamoDB reports them."""
         result = json.loads(answer)
@@ -168,12 +172,12 @@ class Recorder:
         if service == "sts":
             return [{"action": f"sts:{action}", "resource": parse_qs(body.decode()).get("RoleArn", ["*"])[0]}]
         request = json.loads(body or b"{}")
-        if service == "dynamodb":
-            return dynamodb_accesses(action, request, _TABLE_ARN)
+        if service in _VIEWS:
+            return _VIEWS[service](action, request)
         resource = next((arn.format(request[field]) for field, arn in _RESOURCES.items() if field in request), "*")
         return [{"action": f"{service}:{action}", "resource": resource}]
 
 
-def record_calls(emulator: MiniStack, path: Path) -> None:
+def record_calls(emulator: MiniStack, path: Path, principals: Principals) -> None:
     """Record the calls of the functions and state machines from now on."""
-    Recorder(emulator, path).install()
+    Recorder(emulator, path, principals).install()

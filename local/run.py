@@ -14,6 +14,7 @@ from local.bounds import keep_within_bounds
 from local.control import CallError
 from local.deploy import Deployer, DeployError
 from local.emulator import EmulatorError, load, started
+from local.faults import make_faults
 from local.front import Front
 from local.gateway import import_gateway_responses
 from local.indexes import keep_in_order
@@ -23,8 +24,10 @@ from local.journal import JournalError
 from local.mail_templates import make_mail_templates
 from local.mails import write_mails
 from local.patches import read_workflows_in_yaml, send_workflow_writes_through_the_service, speed_up, switch_on_expiry
+from local.principals import Principals
 from local.progress import say
 from local.recorder import record_calls
+from local.redrive import move_messages_back
 from local.runtime import run_functions_apart, unpack_layers_once
 from local.seed import seed
 from local.settings import LOOPBACK, Settings
@@ -111,6 +114,7 @@ class _Run:
         switch_on_expiry(self._emulator)
         import_gateway_responses(self._emulator)
         make_archives(self._emulator)
+        move_messages_back(self._emulator)
         count_by_authorizer(self._emulator)
         hold_to_the_rules(self._emulator)
         write_mails(self._emulator, self._settings)
@@ -125,8 +129,18 @@ class _Run:
         put_expiry_on_streams(self._emulator)  # on top of the journal's own hooks
         hold_sessions_to_their_policies(self._emulator)
         self._snapshots.install()
-        if self._settings.record_calls is not None:
-            record_calls(self._emulator, self._settings.record_calls)
+        self._watch()
+
+    def _watch(self) -> None:
+        """Let calls fail, and record them, if that is asked for."""
+        faults, calls = self._settings.faults, self._settings.record_calls
+        if faults is None and calls is None:
+            return
+        principals = Principals(self._emulator)
+        if faults is not None:
+            make_faults(self._emulator, faults, principals)
+        if calls is not None:
+            record_calls(self._emulator, calls, principals)
 
     async def serve(self, sockets: list[socket.socket]) -> int:
         """Serve until a signal or a failed start; return the exit status."""

@@ -32,6 +32,7 @@ class Settings:
     parameters: dict[str, str]
     """Parameters of the template, in the place of those in samconfig.toml."""
     record_calls: Path | None
+    faults: Path | None
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
@@ -52,7 +53,7 @@ class Settings:
                 "AWS_BIND must name the addresses to listen on; 0.0.0.0 would open the control plane to the network."
             )
             raise SettingsError(message)
-        calls = environ.get("LOCAL_RECORD_CALLS")
+        calls, faults = environ.get("LOCAL_RECORD_CALLS"), environ.get("LOCAL_FAULTS")
         given = dict(part.split("=", 1) for part in environ.get("LOCAL_PARAMETERS", "").split() if "=" in part)
         return cls(
             root=ROOT,
@@ -65,6 +66,7 @@ class Settings:
             durable=environ.get("LOCAL_DURABLE", "1") != "0",
             parameters={"ApiUrl": _base_url(port), **given},
             record_calls=Path(calls).resolve() if calls else None,
+            faults=Path(faults).resolve() if faults else None,
         )
 
     @property

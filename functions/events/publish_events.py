@@ -1,7 +1,7 @@
 """publishEvents: puts the events of the tickets table's stream on the bus. Nothing else publishes."""
 
-import json
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from aws_lambda_powertools.logging import Logger
@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ticketing import aws
 from ticketing.publishing import Dead, Publisher
+from ticketing.unpublished import Unpublished
 
 logger = Logger(service="events")
 metrics = Metrics(namespace="TicketSystem", service="events")
@@ -18,11 +19,12 @@ metrics = Metrics(namespace="TicketSystem", service="events")
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's own type
     """Publish a batch and answer which records have to come again.
 
-    What can never be published goes to the queue UnpublishedEvents, from where resendEvents takes it again. If the
-    queue can't be reached either, the record comes again.
+    What can never be published goes to the queue UnpublishedEvents, from where resendEvents takes it again, and the
+    ticket's later events go on without it. If the queue can't be reached either, the record comes again. Lambda goes
+    on from the first that is reported: what was published behind it is published twice.
     """
     result = Publisher(aws.events(), os.environ["EVENT_BUS"]).publish(event["Records"])
-    again = result.again + [dead.number for dead in result.dead if not _put_aside(dead)]
+    again = result.again + _put_aside(result.dead)
     logger.info("publishEvents", extra={"published": result.events, "again": len(again), "dead": len(result.dead)})
     metrics.add_metric("EventsPublished", MetricUnit.Count, result.events)
     metrics.add_metric("EventsUnpublished", MetricUnit.Count, len(again) + len(result.dead))
@@ -30,13 +32,17 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: AN
     return {"batchItemFailures": [{"itemIdentifier": number} for number in again]}
 
 
-def _put_aside(dead: Dead) -> bool:
-    """Return whether the queue has taken it."""
-    message = {"key": dead.key, "sequenceNumber": dead.number, "reason": dead.reason}
-    logger.error("publishEvents: an event can't be published", extra=message)
-    try:
-        aws.sqs().send_message(QueueUrl=os.environ["UNPUBLISHED_EVENTS"], MessageBody=json.dumps(message))
-    except (BotoCoreError, ClientError):
-        logger.exception("publishEvents: the queue can't be reached")
-        return False
-    return True
+def _put_aside(dead: Sequence[Dead]) -> list[str]:
+    """Put events into the queue; return the numbers of those that it has not taken.
+
+    Where it can't be reached once (up to 12 s), the rest is not tried: who runs out of time reports nothing.
+    """
+    queue = Unpublished(aws.sqs(), os.environ["UNPUBLISHED_EVENTS"])
+    for place, each in enumerate(dead):
+        logger.error("publishEvents: an event can't be published", extra={"key": each.key, "reason": each.reason})
+        try:
+            queue.put(each)
+        except (BotoCoreError, ClientError):
+            logger.exception("publishEvents: the queue can't be reached")
+            return [left.number for left in dead[place:]]
+    return []

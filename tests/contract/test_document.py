@@ -41,11 +41,12 @@ FOLDERS = {
 """Where the functions of the operations with a tag are."""
 
 WITHOUT_A_ROUTE = {
+    "events": {"publish_events", "resend_events"},
     "tickets": {"close_resolved_tickets", "purge_ticket"},
     "users": {"erase_tenant", "reconcile_users"},
     "notifications": {"mail_events", "record_mail_feedback"},
 }
-"""What runs by itself: on a schedule, on what a table says, in a state machine."""
+"""What runs by itself (on a schedule, on what a table says, in a state machine) or is called by hand."""
 
 
 class _TemplateLoader(yaml.SafeLoader):

@@ -71,3 +71,21 @@ def test_a_function_s_log_is_in_a_file_and_its_group_is_bounded(stack: Stack) ->
     pages = logs.get_paginator("describe_log_streams").paginate(logGroupName=group)
     assert sum(len(page["logStreams"]) for page in pages) <= bounds.STREAMS_PER_GROUP
     assert (stack.state / "logs" / "functions.log").exists()
+
+
+def test_the_bus_keeps_the_newest_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounds, "ARCHIVED_EVENTS", 3)
+    log: list[int] = []
+    archive: dict[str, list[int]] = {}
+
+    def original(event: int, view: object = None) -> None:  # noqa: ARG001 (the emulator's signature)
+        archive.setdefault("Events", []).append(event)
+
+    eventbridge = cast("Any", ModuleType("eventbridge"))
+    eventbridge._archive_event, eventbridge._archives = original, {"archive": archive}
+    eventbridge._events_log_list = lambda: log
+    bounds._bound_events(eventbridge)
+    for number in range(7):
+        log.append(number)
+        eventbridge._archive_event(number)
+    assert archive["Events"] == log == [4, 5, 6]

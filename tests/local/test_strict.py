@@ -24,8 +24,10 @@ NOT_OF_A_TENANT = {
     "EraseTenantFunction",
     "GetTenantDeletionFunction",
     "PreflightFunction",
+    "PublishEventsFunction",
     "PurgeTicketFunction",
     "ReconcileUsersFunction",
+    "ResendEventsFunction",
     "TransitionTicketFunction",
 }
 SESSION_TOKEN = "FwoGZX"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mypy_boto3_apigateway import APIGatewayClient
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_sesv2 import SESV2Client
     from mypy_boto3_sqs import SQSClient
@@ -121,6 +122,13 @@ def events() -> EventBridgeClient:
     """Return the EventBridge client: two tries of at most 4 s each. The second may publish again, which is allowed."""
     config = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2})
     return cast("EventBridgeClient", _session().create_client("events", config=config))
+
+
+@cache
+def dynamodbstreams() -> DynamoDBStreamsClient:
+    """Return the client of DynamoDB's streams: three tries of at most 6 s each, as an answer may be 1 MB."""
+    config = Config(connect_timeout=1, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
+    return cast("DynamoDBStreamsClient", _session().create_client("dynamodbstreams", config=config))
 
 
 @cache

@@ -84,23 +84,29 @@ class TicketEvent(_Model):
     """
 
     id: str
+    """The event's own; the same each time that it comes."""
     type: EventType
-    schema_version: int = SCHEMA_VERSION
+    schema_version: int = Field(default=SCHEMA_VERSION, ge=1, le=SCHEMA_VERSION)
+    """A higher one is refused: its meaning is not known here. So a consumer's queue keeps the event until it is."""
     tenant_id: str
     ticket_id: str
     version: int
     """The ticket's version after the change. An event of the ticket itself is the only such one with this version."""
     occurred_at: str
+    """UTC, RFC 3339 with milliseconds and Z."""
     actor: Actor
     changes: dict[str, Change]
+    """The changed fields, by their names in the API."""
     comment: str | None = None
     """What was said with a transition."""
     ticket: TicketSummary | None = None
-    """None in events of version 1 only."""
+    """What the ticket was right after the change. Not in events of version 1."""
     comment_id: str | None = None
+    """The comment that it is about. In events of comments only, like the next two."""
     visibility: Visibility | None = None
+    """Who may learn of it. What is internal, agents and admins only."""
     mentions: list[str] | None = None
-    """The ids of the users whom the comment mentions. Like the two before it, of events of comments only."""
+    """The ids of the users whom the comment mentions."""
     truncated: list[str] | None = None
     """Fields whose texts were cut to fit the bus; the ticket's history has them whole."""
 

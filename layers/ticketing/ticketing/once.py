@@ -6,10 +6,14 @@ the bus's archive keeps events, so that a replay repeats nothing either.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
+
+from aws_lambda_powertools.logging import Logger
+from botocore.exceptions import BotoCoreError, ClientError
 
 from ticketing import clock
 from ticketing.attributes import to_item
@@ -19,8 +23,13 @@ from ticketing.tables import tenant_prefix
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+logger = Logger(service="notifications")
+
 KEPT: Final = timedelta(days=15)
 """How long it is remembered what was done: a day longer than the archive's retention."""
+
+_PAUSES: Final = (0.1, 0.4)
+"""Seconds before giving back or finishing is tried again, each time with the client's own three tries."""
 
 _DONE: Final = "DONE"
 _BEGUN: Final = "BEGUN"
@@ -47,7 +56,7 @@ class Once:
                 if mine:
                     ...
 
-        The end of the block says that it is done; an exception that leaves it, that it is not. Three requests at most.
+        The end of the block says that it is done; an exception that leaves it, that it is not.
 
         Parameters
         ----------
@@ -64,28 +73,27 @@ class Once:
         BeingDoneError
             Somebody has begun it and their lease is not over.
         ClientError, BotoCoreError
-            DynamoDB failed. Before the block: nothing is begun. After it: when the lease is over, it is done again.
+            DynamoDB failed. Before the block: nothing is done. After it, which happens with a lease only: it is done,
+            and will be done again when the lease is over. So the work itself should bear to be repeated, or do
+            without a lease.
         """
         key = to_item({"PK": f"{self._tenant}#ONCE", "SK": "#".join(filter(None, (event_id, self._consumer, part)))})
         token = new_id()
-        if not self._begin(key, token, lease):
+        try:
+            mine = self._begin(key, token, lease)
+        except (BotoCoreError, ClientError):
+            self._give_back(key, token)  # the answer may be lost, and not the request
+            raise
+        if not mine:
             yield False
             return
         try:
             yield True
         except BaseException:
-            self._client.delete_item(TableName=self._table, Key=key, **_if_mine(token))
+            self._give_back(key, token)
             raise
         if lease is not None:
-            mine = _if_mine(token)
-            self._client.update_item(
-                TableName=self._table,
-                Key=key,
-                UpdateExpression="SET #state = :done REMOVE leaseUntil",
-                ConditionExpression=mine["ConditionExpression"],
-                ExpressionAttributeNames={"#state": "state", **mine["ExpressionAttributeNames"]},
-                ExpressionAttributeValues={":done": {"S": _DONE}, **mine["ExpressionAttributeValues"]},
-            )
+            self._finish(key, token)
 
     def _begin(self, key: dict[str, Any], token: str, lease: timedelta | None) -> bool:
         """Return whether the work is the caller's; write down that it has begun, or (without a lease) is done."""
@@ -114,6 +122,41 @@ class Once:
                 return False
             raise BeingDoneError from error
         return True
+
+    def _give_back(self, key: dict[str, Any], token: str) -> None:
+        """Let the work be anybody's again. What can't be given back waits for its lease, or is lost without one."""
+        try:
+            self._insist(lambda: self._client.delete_item(TableName=self._table, Key=key, **_if_mine(token)))
+        except (BotoCoreError, ClientError):
+            logger.exception("once: work can't be given back", extra={"work": key["SK"]["S"]})
+
+    def _finish(self, key: dict[str, Any], token: str) -> None:
+        """Write down that the work is done."""
+        mine = _if_mine(token)
+        self._insist(
+            lambda: self._client.update_item(
+                TableName=self._table,
+                Key=key,
+                UpdateExpression="SET #state = :done REMOVE leaseUntil",
+                ConditionExpression=mine["ConditionExpression"],
+                ExpressionAttributeNames={"#state": "state", **mine["ExpressionAttributeNames"]},
+                ExpressionAttributeValues={":done": {"S": _DONE}, **mine["ExpressionAttributeValues"]},
+            )
+        )
+
+    def _insist(self, write: Callable[[], object]) -> None:
+        """Make a write, trying again what fails, unless the work is not the caller's (any more)."""
+        for pause in (*_PAUSES, None):
+            try:
+                write()
+            except self._client.exceptions.ConditionalCheckFailedException:
+                return
+            except (BotoCoreError, ClientError):
+                if pause is None:
+                    raise
+                time.sleep(pause)
+            else:
+                return
 
 
 def _if_mine(token: str) -> dict[str, Any]:

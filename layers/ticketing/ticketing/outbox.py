@@ -21,6 +21,11 @@ _STORED_AS: Final = {"id": "eventId", "type": "eventType"}
 _NOT_STORED: Final = {"actor", "changes", "ticket", "truncated"}
 
 
+def is_event_key(key: Mapping[str, Any]) -> bool:
+    """Return whether an item with this key (in DynamoDB's JSON) is an event."""
+    return bool(key["SK"]["S"].startswith(PREFIX))
+
+
 def item_of(event: TicketEvent) -> dict[str, Any]:
     """Return the item of an event, in plain values; None for attributes that are not there.
 

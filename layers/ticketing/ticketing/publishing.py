@@ -40,6 +40,8 @@ _PERMANENT: Final = frozenset(
 )
 """What no repetition changes."""
 
+_NO_ANSWER: Final = "NoAnswer"
+
 
 @dataclass(frozen=True, slots=True)
 class Dead:
@@ -105,40 +107,49 @@ class Publisher:
             yield _Pending(number, key, key["PK"]["S"], entry, size_of(entry))
 
     def _round(self, waiting: Sequence[_Pending], result: Published) -> list[_Pending]:
-        """Try everything once, in order; return what has to be tried again."""
+        """Try everything once, in order; return what has to be tried again.
+
+        A request that gets no answer takes up to 8 s. It ends the round, so that three rounds end in time.
+        """
         left: list[_Pending] = []
         held = set[str]()
         todo = list(waiting)
         while todo:
             batch, todo = _next_batch(todo)
             sent = [each for each in batch if each.ticket not in held]
-            failed = set(self._put(sent, result)) if sent else set()
-            held |= {each.ticket for each in sent if each.number in failed}
+            failures = self._put(sent) if sent else []
+            if failures is None:
+                left += [*batch, *todo]
+                break
+            for each, failure in zip(sent, failures, strict=True):
+                if failure is None:
+                    result.events += 1
+                elif failure in _PERMANENT:
+                    result.dead.append(Dead(each.key, each.number, f"refused by the bus: {failure}"))
+                else:
+                    held.add(each.ticket)
             left += [each for each in batch if each.ticket in held]
         order = {each.number: place for place, each in enumerate(waiting)}
         return sorted(left, key=lambda each: order[each.number])
 
-    def _put(self, batch: Sequence[_Pending], result: Published) -> Iterator[str]:
-        """Put events on the bus with one request; yield the numbers of those to try again."""
+    def _put(self, batch: Sequence[_Pending]) -> list[str | None] | None:
+        """Put events on the bus with one request; return each one's error code, None for those that are on it.
+
+        None instead of a list: the request failed as a whole. Whether it landed may be unknown, so it is repeated.
+        """
         try:
-            outcomes = self._client.put_events(Entries=[each.entry for each in batch])["Entries"]
+            entries = self._client.put_events(Entries=[each.entry for each in batch])["Entries"]
         except ClientError as error:
             code = error.response["Error"]["Code"]
-            if code in _PERMANENT and len(batch) > 1:
-                for each in batch:  # one of them is the reason
-                    yield from self._put([each], result)
-                return
-            outcomes = [{"ErrorCode": code}] * len(batch)
-        except BotoCoreError as error:  # whether it landed is unknown, so it is repeated: at least once
-            outcomes = [{"ErrorCode": type(error).__name__}] * len(batch)
-        for each, outcome in zip(batch, outcomes, strict=True):
-            failure = outcome.get("ErrorCode")
-            if failure is None:
-                result.events += 1
-            elif failure in _PERMANENT:
-                result.dead.append(Dead(each.key, each.number, f"refused by the bus: {failure}"))
-            else:
-                yield each.number
+            if code not in _PERMANENT:
+                return None
+            if len(batch) == 1:
+                return [code]
+            # One of them is the reason. Where one gets no answer now, it is as if the bus had said so.
+            return [(self._put([each]) or [_NO_ANSWER])[0] for each in batch]
+        except BotoCoreError:
+            return None
+        return [entry.get("ErrorCode") for entry in entries]
 
 
 def _next_batch(todo: Sequence[_Pending]) -> tuple[list[_Pending], list[_Pending]]:

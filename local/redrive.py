@@ -1,0 +1,48 @@
+"""Dead letters back to where they came from: SQS's StartMessageMoveTask, which the emulator does not have."""
+
+import json
+from typing import Any
+
+from local.emulator import MiniStack
+from local.patches import require
+
+
+def move_messages_back(emulator: MiniStack) -> None:
+    """Let the messages of a dead-letter queue be moved to the queue whose dead letters they are, all at once.
+
+    A task is over when it is answered, so there are none to list or to cancel. Where several queues share one for their
+    dead letters, a destination has to be named; SQS would remember where each message comes from.
+
+    Raises
+    ------
+    EmulatorError
+        If what this builds on is not there.
+    """
+    sqs = emulator.sqs
+    queue_by_arn = require(sqs, "_queue_by_arn", "arn")
+    send = require(sqs, "_act_send_message", "data", "qurl")
+    delete = require(sqs, "_act_delete_message", "data", "qurl")
+    receive = require(sqs, "_receive_messages_for_esm", "queue_url", "max_number")
+
+    def sources_of(arn: str) -> list[str]:
+        policies = {
+            queue["attributes"]["QueueArn"]: json.loads(queue["attributes"].get("RedrivePolicy") or "{}")
+            for queue in sqs._queues.values()  # noqa: SLF001
+        }
+        return [source for source, policy in policies.items() if policy.get("deadLetterTargetArn") == arn]
+
+    def start(data: dict[str, Any], _url: str) -> dict[str, str]:
+        arn = data["SourceArn"]
+        targets = [data["DestinationArn"]] if "DestinationArn" in data else sources_of(arn)
+        queues = [queue_by_arn(each) for each in (arn, *targets)]
+        if len(queues) != 2 or None in queues:  # noqa: PLR2004 (a source, a destination)
+            code, message = "ResourceNotFoundException", "No dead-letter queue, or no one destination."
+            raise sqs._Err(code, message)  # noqa: SLF001
+        source, target = (queue["url"] for queue in queues if queue)
+        while messages := receive(source, 10):
+            for each in messages:
+                send({"QueueUrl": target, "MessageBody": each["body"]}, target)
+                delete({"QueueUrl": source, "ReceiptHandle": each["receipt_handle"]}, source)
+        return {"TaskHandle": arn}
+
+    sqs._HANDLERS["StartMessageMoveTask"] = start  # noqa: SLF001

@@ -1,0 +1,200 @@
+"""The events' published schemas: as the models are, kept by whoever writes events, enough for whoever reads them."""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+from pydantic import ValidationError
+from referencing import Registry, Resource
+
+from docs.events.generate import HERE, schemas
+from tests.callers import TICKET, Tenant
+from tests.contract.checker import closed
+from tests.probes import BusProbe
+from tests.stack import Stack
+from ticketing.attributes import to_item
+from ticketing.events import SCHEMA_VERSION, Actor, EventType, TicketEvent, TicketSummary, Visibility
+from ticketing.ids import new_id
+from ticketing.lifecycle import Role, Status
+from ticketing.models import Priority, TicketType
+from ticketing.outbox import item_of
+
+type Json = dict[str, Any]
+
+TYPES = [kind.value for kind in EventType]
+COMMENTS = {EventType.COMMENT_ADDED, EventType.COMMENT_UPDATED, EventType.COMMENT_DELETED}
+ENVELOPE = f"Envelope.v{SCHEMA_VERSION}.json"
+SCHEMAS: dict[str, Json] = {name: json.loads(text) for name, text in schemas().items()}
+_REGISTRY: Registry[Any] = Registry().with_resources(
+    (name, Resource.from_contents(closed(schema))) for name, schema in SCHEMAS.items()
+)
+
+
+def example(kind: str) -> Json:
+    """Return the published example of a type."""
+    content: Json = json.loads((HERE / "examples" / f"{kind}.json").read_text(encoding="utf-8"))
+    return content
+
+
+def problems(value: Json, name: str) -> list[str]:
+    """Return what is wrong with an event (or its envelope) by a schema, unknown fields included."""
+    validator = Draft202012Validator(closed(SCHEMAS[name]), registry=_REGISTRY)
+    return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(value)]
+
+
+def problems_of(event: Json) -> list[str]:
+    return problems(event, f"{event['type']}.v{event['schemaVersion']}.json")
+
+
+# --- The documents ----------------------------------------------------------------------------------------------------
+
+
+def test_the_schemas_are_up_to_date() -> None:
+    """Otherwise: make schemas."""
+    found = {path.name: path.read_text(encoding="utf-8") for path in HERE.glob(f"*.v{SCHEMA_VERSION}.json")}
+    assert found == schemas()
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_a_schema_is_one(name: str) -> None:
+    Draft202012Validator.check_schema(SCHEMAS[name])
+
+
+def test_every_type_has_an_example() -> None:
+    assert {path.stem for path in (HERE / "examples").iterdir()} == set(TYPES)
+
+
+# --- Whoever reads: the examples are what they have to cope with ------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_an_example_fits_its_schema(kind: str) -> None:
+    assert problems_of(example(kind)) == []
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_a_reader_keeps_all_of_an_example(kind: str) -> None:
+    event = TicketEvent.model_validate(example(kind))
+    assert event.type == kind
+    assert event.model_dump(mode="json", by_alias=True, exclude_none=True) == example(kind)
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_a_reader_passes_over_what_it_does_not_know(kind: str) -> None:
+    """That is what makes a new field a compatible change."""
+    known = example(kind)
+    newer = known | {"newField": {"a": [1]}, "ticket": known["ticket"] | {"newField": 1}}
+    newer["actor"] = known["actor"] | {"newField": None}
+    assert TicketEvent.model_validate(newer) == TicketEvent.model_validate(known)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"type": "TicketEaten"}, {"schemaVersion": SCHEMA_VERSION + 1}, {"ticket": None, "actor": None}, {"version": "x"}],
+)
+def test_a_reader_refuses_what_it_can_not_understand(change: Json) -> None:
+    """So the event stays in the consumer's queue, and ends among its dead letters."""
+    with pytest.raises(ValidationError):
+        TicketEvent.model_validate(example("TicketUpdated") | change)
+
+
+def test_no_example_of_a_comment_holds_its_text() -> None:
+    for kind in COMMENTS:
+        assert "comment" not in example(kind)
+        assert "body" not in json.dumps(example(kind))
+
+
+# --- Whoever writes ---------------------------------------------------------------------------------------------------
+
+
+TEXTS = st.text(max_size=20)
+SUMMARIES = st.builds(
+    TicketSummary,
+    number=st.integers(1),
+    title=TEXTS,
+    status=st.sampled_from(Status),
+    priority=st.sampled_from(Priority),
+    type=st.sampled_from(TicketType),
+    reporter_id=st.uuids().map(str),
+    assigned_to_id=st.none() | st.uuids().map(str),
+)
+
+
+@given(
+    kind=st.sampled_from(sorted(COMMENTS)),
+    summary=SUMMARIES,
+    role=st.sampled_from(Role),
+    visibility=st.sampled_from(Visibility),
+    mentions=st.none() | st.lists(st.uuids().map(str), max_size=3),
+)
+def test_events_of_comments_fit(
+    kind: EventType, summary: TicketSummary, role: Role, visibility: Visibility, mentions: list[str] | None
+) -> None:
+    event = TicketEvent(
+        id=new_id(),
+        type=kind,
+        tenant_id="acme",
+        ticket_id=new_id(),
+        version=1,
+        occurred_at="2026-02-02T08:15:04.120Z",
+        actor=Actor(id=new_id(), role=role),
+        changes={},
+        ticket=summary,
+        comment_id=new_id(),
+        visibility=visibility,
+        mentions=mentions,
+    )
+    assert problems_of(event.model_dump(mode="json", by_alias=True, exclude_none=True)) == []
+
+
+@pytest.fixture(scope="module")
+def written(stack: Stack, acme: Tenant) -> list[Json]:
+    """What is on the bus, in its envelope, after every kind of change by the handlers and the state machine."""
+    with BusProbe(stack) as bus:
+        admin = acme.admin
+        ticket = admin.post("/v1/tickets", json=TICKET | {"tags": ["a"]}).json()
+        url = f"/v1/tickets/{ticket['id']}"
+        me = admin.get("/v1/users/me").json()["id"]
+        steps: list[tuple[str, str, Json | None]] = [
+            ("PATCH", url, {"title": "T", "tags": [], "assignedToId": me, "priority": "HIGH", "type": "QUESTION"}),
+            ("PATCH", url, {"status": "OPEN", "description": "D", "assignedToId": None}),
+            ("POST", f"{url}/transitions", {"to": "RESOLVED", "resolution": "R", "comment": "C"}),
+            ("POST", f"{url}/transitions", {"to": "OPEN"}),
+            ("DELETE", url, None),
+            ("POST", f"{url}/restore", None),
+        ]
+        for method, path, body in steps:
+            assert admin.request(method, path, json=body).is_success
+        bus.events_of(ticket["id"], 1 + len(steps))
+        return [each for each in bus.envelopes if each["detail"]["ticketId"] == ticket["id"]]
+
+
+def test_all_types_of_tickets_were_written(written: list[Json]) -> None:
+    assert {each["detail"]["type"] for each in written} == set(TYPES) - COMMENTS
+
+
+def test_what_is_on_the_bus_fits_and_holds_nothing_beyond(written: list[Json]) -> None:
+    assert [found for each in written if (found := problems_of(each["detail"]))] == []
+    assert [found for each in written if (found := problems(each, ENVELOPE))] == []
+    assert all(each["detail-type"] == each["detail"]["type"] for each in written)
+
+
+def test_what_is_on_the_bus_is_what_is_in_the_table(stack: Stack, written: list[Json]) -> None:
+    for each in written:
+        item = to_item(item_of(TicketEvent.model_validate(each["detail"])))
+        key = {name: item[name] for name in ("PK", "SK")}
+        answer = stack.client("dynamodb").get_item(TableName=stack.outputs["TicketsTableName"], Key=key)
+        assert answer["Item"] == item
+
+
+def test_times_and_ids_are_as_the_schemas_tell(written: list[Json]) -> None:
+    uuid: Callable[[str], Any] = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
+    for event in (each["detail"] for each in written):
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", event["occurredAt"])
+        assert all(map(uuid, (event["id"], event["tenantId"], event["ticketId"], event["actor"]["id"])))
+    assert [event["version"] for event in (each["detail"] for each in written)] == list(range(1, len(written) + 1))
