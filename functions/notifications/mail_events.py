@@ -9,17 +9,17 @@ from aws_lambda_powertools.metrics import Metrics, MetricUnit, single_metric
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ticketing import aws
+from ticketing.errors import ServiceUnavailableError
 from ticketing.events import TicketEvent
 from ticketing.notifications.mail_texts import Addresses
 from ticketing.notifications.mailer import Mailer, OutOfTimeError, Tables, Tally
 from ticketing.notifications.post import NotSentError, Post
 from ticketing.once import BeingDoneError
-from ticketing.tables import LeftOutError
 
 _LAST_CALL: Final = 20_000
 """Milliseconds that one more mail may take at worst: its claim, its link and three tries of SES."""
 
-_AGAIN: Final = (BeingDoneError, BotoCoreError, ClientError, LeftOutError, NotSentError, OutOfTimeError)
+_AGAIN: Final = (BeingDoneError, BotoCoreError, ClientError, NotSentError, OutOfTimeError, ServiceUnavailableError)
 
 logger = Logger(service="notifications")
 metrics = Metrics(namespace="TicketSystem", service="notifications")

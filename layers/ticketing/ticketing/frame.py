@@ -120,7 +120,7 @@ def _framed(
         try:
             response = answer(event, log)
         except Exception as error:
-            known = _known(error)
+            known = known_error(error)
             response, code = _refusal(known, request_id), known.code
             if known.status >= InternalServerError.status:
                 logger.exception(operation.value, extra=log)
@@ -139,7 +139,7 @@ def _check_looked(granted: Grant) -> None:
         raise AssertionError(message)
 
 
-def _known(error: Exception) -> ApiError:
+def known_error(error: Exception) -> ApiError:
     """Return the error of the contract that an exception stands for."""
     if isinstance(error, ApiError):
         return error

@@ -6,11 +6,11 @@ nothing. It stays apart and light, because every operation of tickets imports it
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import batched
 from time import sleep
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ticketing.attributes import from_item, to_item
 from ticketing.errors import ServiceUnavailableError
@@ -85,28 +85,38 @@ class People:
             DynamoDB kept leaving some of them out, being busy.
         """
         people = {each: Person(each) for each in ids}
-        for batch in batched(people, _BATCH, strict=False):
-            people |= {person.id: person for person in self._read(batch)}
+        keys = [self._key(each) for each in people]
+        for found in read_people(self._client, self._table, keys, ("id", "name", "active")):
+            people[found["id"]] = Person(**found)
         return people
-
-    def _read(self, ids: Iterable[str]) -> list[Person]:
-        """Return who is there of one batch. What DynamoDB left out it names, and is asked for again."""
-        wanted: KeysAndAttributesUnionTypeDef = {
-            "Keys": [to_item(self._key(each)) for each in ids],
-            "ProjectionExpression": "#id, #name, #active",
-            "ExpressionAttributeNames": {"#id": "id", "#name": "name", "#active": "active"},
-        }
-        found: list[Person] = []
-        for pause in (*_PAUSES, None):
-            answer = self._client.batch_get_item(RequestItems={self._table: wanted})
-            found += [Person(**from_item(item)) for item in answer["Responses"].get(self._table, ())]
-            if self._table not in answer["UnprocessedKeys"]:
-                return found
-            wanted = answer["UnprocessedKeys"][self._table]
-            if pause:
-                sleep(pause)
-        message = "The names of people can't be read just now. Try again, or without expand."
-        raise ServiceUnavailableError(message)
 
     def _key(self, person_id: str) -> dict[str, str]:
         return {"PK": f"{self._users}{person_id}", "SK": "USER"}
+
+
+def read_people(
+    client: DynamoDBClient, table: str, keys: Iterable[Mapping[str, str]], attributes: Sequence[str]
+) -> Iterator[dict[str, Any]]:
+    """Yield these attributes of who is there: one batch read for every 100. What DynamoDB left out is asked for again.
+
+    Raises
+    ------
+    ServiceUnavailableError
+        DynamoDB kept leaving some of them out, being busy.
+    """
+    for batch in batched(keys, _BATCH, strict=False):
+        wanted: KeysAndAttributesUnionTypeDef = {
+            "Keys": [to_item(key) for key in batch],
+            "ProjectionExpression": ", ".join(f"#{name}" for name in attributes),
+            "ExpressionAttributeNames": {f"#{name}": name for name in attributes},
+        }
+        for pause in (*_PAUSES, None):
+            answer = client.batch_get_item(RequestItems={table: wanted})
+            yield from (from_item(item) for item in answer["Responses"].get(table, ()))
+            if table not in answer["UnprocessedKeys"]:
+                break
+            if pause is None:
+                message = "People can't be looked up just now. Try again, or without expand."
+                raise ServiceUnavailableError(message)
+            wanted = answer["UnprocessedKeys"][table]
+            sleep(pause)

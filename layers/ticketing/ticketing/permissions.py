@@ -4,6 +4,8 @@ The frame asks for the caller's `Grant` before a handler sees the request, and l
 granted a part of the tenant and did not look whether the thing at hand belongs to that part.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
@@ -172,7 +174,7 @@ def grant(operation: Operation, caller: Caller) -> Grant:
     return Grant(operation, caller, relations)
 
 
-def check_ticket(granted: Grant, ticket: "Ticket | TicketSummary") -> None:
+def check_ticket(granted: Grant, ticket: Ticket | TicketSummary) -> None:
     """Let the operation on the ticket pass, or raise TicketNotFoundError: it is outside what the caller may see."""
     caller_id = granted.caller.user_id
     relations = {Relation.OWN} if ticket.reporter_id == caller_id else set()

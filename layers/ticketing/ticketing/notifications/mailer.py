@@ -83,7 +83,7 @@ class Mailer:
         ------
         NotSentError, OutOfTimeError
             Somebody's mail was not sent yet: the event has to come again.
-        LeftOutError, ClientError, BotoCoreError
+        ServiceUnavailableError, ClientError, BotoCoreError
             DynamoDB failed: likewise.
         """
         concerned = self._concerned(event)

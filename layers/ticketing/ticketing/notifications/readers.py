@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ticketing import clock
-from ticketing.attributes import from_item, to_item
+from ticketing.attributes import to_item
 from ticketing.models import Model
-from ticketing.tables import batch_of, tenant_prefix
+from ticketing.people import read_people
+from ticketing.tables import tenant_prefix
 from ticketing.users.models import Kind, MailOff, Notifications, TenantRole
 from ticketing.users.rows import user_key
 
@@ -46,12 +47,12 @@ class Readers:
 
         Raises
         ------
-        LeftOutError
+        ServiceUnavailableError
             DynamoDB kept leaving some of them out, being busy.
         """
         keys = [user_key(self._tenant_id, each) for each in dict.fromkeys(ids)]
-        readers = (Reader.model_validate(from_item(item)) for item in batch_of(self._client, self._table, keys, _READ))
-        return {reader.id: reader for reader in readers}
+        found = read_people(self._client, self._table, keys, _READ)
+        return {each["id"]: Reader.model_validate(each) for each in found}
 
     def stop(self, user_id: str, reason: MailOff, *, address: str | None = None) -> bool:
         """Switch somebody's mail off and return True; False where it is off, nobody is there or the address is another.
