@@ -55,7 +55,7 @@ def _calls(api: httpx.Client) -> dict[str, Call]:
         "get": lambda _: api.get(url),
         "list": lambda _: api.get("/v1/tickets"),
         "create": lambda _: api.post("/v1/tickets", json=TICKET),
-        "update": lambda n: api.patch(url, json={"title": f"Title {n}"}),
+        "update": lambda n: api.patch(url, json={"title": f"Title {n}, updated"}),  # so that a replacement changes it
         "replace": lambda n: api.put(url, json=replacement(n, reporter)),
         "transition": lambda n: api.post(f"{moved}/transitions", json=move(n)),
         "history": lambda _: api.get(f"{url}/history"),

@@ -1,5 +1,6 @@
 """The document openapi/api.yaml: valid, deployable as it stands, and in step with the code and the template."""
 
+import ast
 import json
 import re
 from pathlib import Path
@@ -280,6 +281,16 @@ def test_one_operation_is_one_file_one_function_one_integration(name: str) -> No
     # The function gives up first: API Gateway's own time-out could not say what became of a change.
     timeout = properties.get("Timeout", TEMPLATE["Globals"]["Function"]["Timeout"])
     assert timeout * 1000 < integration["timeoutInMillis"] <= 29_000
+
+
+@pytest.mark.parametrize("name", API_OPERATIONS)
+def test_every_handler_asks_for_the_grant_of_its_own_operation(name: str) -> None:
+    """One without the frame, or with another operation's grant, could differ from the table where no walk goes."""
+    (tag,) = API_OPERATIONS[name]["tags"]
+    module = ast.parse((ROOT / "functions" / FOLDERS[tag] / f"{to_snake(name)}.py").read_text(encoding="utf-8"))
+    (handler,) = (node for node in module.body if isinstance(node, ast.FunctionDef) and node.name == "handler")
+    (frame,) = (ast.unparse(decorator) for decorator in handler.decorator_list)
+    assert frame.removesuffix(", takes_query=True)").removesuffix(")") == f"endpoint(Operation.{Operation(name).name}"
 
 
 def test_authorizer_is_the_authorize_function() -> None:

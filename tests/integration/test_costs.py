@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.callers import TICKET, OwnTenant, Tenant
+from tests.callers import TICKET, Accounts, OwnTenant, Tenant
 from tests.stack import Stack
 
 GET, QUERY, UPDATE, BATCH = "GetItem", "Query", "UpdateItem", "BatchGetItem"
@@ -94,6 +95,33 @@ def test_requests_per_operation(
     with _counted(stack) as actions:
         call(acme.admin, url)
     assert actions == Counter(expected)
+
+
+def test_authorization_reads_nothing_for_people(
+    stack: Stack, accounts: Accounts, new_ticket: Callable[..., dict[str, Any]]
+) -> None:
+    url = f"/v1/tickets/{new_ticket()['id']}"
+    time.sleep(1)  # tokens of one second may be the same, and API Gateway remembers the authorizer's answer to a token
+    newly_signed_in = accounts.caller("agent@acme.example")
+    asked = stack.calls.read_text().count('"AdminGetUser"')
+    with _counted(stack) as actions:
+        assert newly_signed_in.get(url).status_code == 200
+    assert stack.calls.read_text().count('"AdminGetUser"') == asked + 1
+    assert actions == Counter([GET])
+
+
+def test_authorization_reads_once_a_minute_for_an_api_key(
+    stack: Stack, acme: Tenant, connect: Callable[..., httpx.Client], new_ticket: Callable[..., dict[str, Any]]
+) -> None:
+    url = f"/v1/tickets/{new_ticket()['id']}"
+    key = acme.admin.post("/v1/api-keys", json={"name": "Counted", "role": "agent"}).json()["key"]
+    program = connect(Authorization=f"Bearer {key}")
+    with _counted(stack) as first:
+        assert program.get(url).status_code == 200
+    assert first == Counter([GET, UPDATE, GET])  # whose it is, that it was used; the ticket
+    with _counted(stack) as later:
+        assert program.get(url).status_code == 200
+    assert later == Counter([GET])
 
 
 @pytest.fixture(scope="module")
