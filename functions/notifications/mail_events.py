@@ -51,15 +51,17 @@ def _mailer(context: Any) -> Mailer:  # noqa: ANN401
 
 def _mailed(mailer: Mailer, record: dict[str, Any]) -> bool:
     """Return whether everybody was mailed about the event in a message."""
+    about = {"messageId": record["messageId"]}
     try:
-        mailer.mail(TicketEvent.model_validate(json.loads(record["body"])["detail"]))
-    except (KeyError, ValueError):
-        logger.exception("mailEvents: not an event", extra={"messageId": record["messageId"]})
+        event = TicketEvent.model_validate(json.loads(record["body"])["detail"])
+    except (KeyError, TypeError, ValueError):
+        logger.exception("mailEvents: not an event", extra=about)
         return False
-    except _AGAIN:
-        logger.warning(
-            "mailEvents: an event has to come again", exc_info=True, extra={"messageId": record["messageId"]}
-        )
+    try:
+        mailer.mail(event)
+    except _AGAIN as error:
+        cause = repr(error.__cause__ or error)
+        logger.warning("mailEvents: an event comes again", extra=about | {"eventId": event.id, "cause": cause})
         return False
     return True
 

@@ -69,7 +69,7 @@ class MailLinks:
                     ":later": int((clock.now() + GOOD_FOR).timestamp()),
                 }
             ),
-            ReturnValues="UPDATED_NEW",
+            ReturnValues="ALL_NEW",
         )
         return MailLink(self._tenant_id, user_id, answer["Attributes"]["secret"]["S"])
 
