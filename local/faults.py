@@ -200,6 +200,7 @@ class Faults:
         if principal is not None:
             for rule in self._rules:
                 if rule.hits(service, action, principal):
+                    logger.info("%s: %s %s of %s", rule.kind, service, action, principal)
                     return await rule.play(call, body, headers)
         return await call(body)
 

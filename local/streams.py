@@ -3,6 +3,7 @@
 Streams are in memory only. What is on one when the process ends is lost, and consumers go on with what comes next.
 """
 
+import logging
 import math
 import threading
 import time
@@ -21,6 +22,8 @@ _MOST = 1000
 _PACE = 0.25
 
 type Record = dict[str, Any]
+
+logger = logging.getLogger("local.streams")
 
 
 def put_expiry_on_streams(emulator: MiniStack) -> None:
@@ -95,15 +98,30 @@ def consume_streams_as_aws_does(emulator: MiniStack) -> None:
         ),
     }
     rewrite(service, "_poll_dynamodb_streams", changes, _batch_of=batch_of, _judged=_Judge(service), _MOST=_MOST)
+    _ask_apart(service)
+
+
+def _ask_apart(service: ModuleType) -> None:
+    """Ask streams in a thread of their own: the emulator's one waits for each function, and asks the queues, too."""
     poll = service._poll_dynamodb_streams  # noqa: SLF001
 
-    def poll_and_rest() -> bool:
-        found: bool = poll()
-        if found:
+    def ask() -> None:
+        while True:
+            try:
+                poll()
+            except Exception:
+                logger.exception("asking the streams failed")
             time.sleep(_PACE)
-        return found
 
-    replace(service, "_poll_dynamodb_streams", poll_and_rest)
+    started = threading.Event()
+
+    def start() -> bool:
+        if not started.is_set():
+            started.set()
+            threading.Thread(target=ask, name="streams", daemon=True).start()
+        return False  # nothing that the emulator's own thread would have to come back for
+
+    replace(service, "_poll_dynamodb_streams", start)
 
 
 class _Judge:

@@ -27,7 +27,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: AN
     again = result.again + _put_aside(result.dead)
     logger.info("publishEvents", extra={"published": result.events, "again": len(again), "dead": len(result.dead)})
     metrics.add_metric("EventsPublished", MetricUnit.Count, result.events)
-    metrics.add_metric("EventsUnpublished", MetricUnit.Count, len(again) + len(result.dead))
+    metrics.add_metric("EventsUnpublished", MetricUnit.Count, len(result.again) + len(result.dead))
     metrics.flush_metrics()
     return {"batchItemFailures": [{"itemIdentifier": number} for number in again]}
 

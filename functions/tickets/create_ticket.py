@@ -1,12 +1,7 @@
 """createTicket: POST /v1/tickets."""
 
-import hashlib
-import json
-import re
-
 from ticketing import clock, ids
 from ticketing.errors import (
-    BadRequestError,
     ConflictError,
     ForbiddenError,
     IdempotencyKeyReusedError,
@@ -29,7 +24,6 @@ from ticketing.request import Request
 from ticketing.tables import until_written
 from ticketing.tickets import checks_of, invalid_reference, named_by, people_of, presented, tickets_of
 
-_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _ONLY = {
     Creators.AGENTS: "In this tenant only agents and admins create tickets.",
     Creators.NOBODY: "The tenant is being deleted.",
@@ -40,7 +34,7 @@ _ONLY = {
 def handler(request: Request) -> Response:
     """Make a ticket, or return the one that the same Idempotency-Key made before."""
     caller = request.caller
-    key = _idempotency_key(request)
+    key = request.idempotency_key()
     body = request.body(TicketCreate)
     fields = body.model_dump(mode="json", by_alias=True)
     fields["reporterId"] = fields["reporterId"] or caller.user_id
@@ -63,7 +57,7 @@ def handler(request: Request) -> Response:
             "version": 1,
             "createdAt": now,
             "updatedAt": now,
-            "requestHash": _hash(body) if key else None,
+            "requestHash": body.fingerprint() if key else None,
         }
     )
     check_ticket(request.grant, ticket)
@@ -87,25 +81,11 @@ def handler(request: Request) -> Response:
     return Response(201, presented(made, caller), etag=made.version, headers={"Location": location})
 
 
-def _hash(body: TicketCreate) -> str:
-    """Return what tells one body from another: what it names, not the defaults, which a tenant may change."""
-    named = body.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    return hashlib.sha256(json.dumps(named).encode()).hexdigest()
-
-
 def _take_number(tickets: TicketRepository, caller: Caller) -> TakenNumber:
     try:
         return tickets.take_number(among=creators_with(caller))
     except NotAmongCreatorsError as error:
         raise ForbiddenError(_ONLY[error.creators]) from error
-
-
-def _idempotency_key(request: Request) -> str | None:
-    key = request.header("idempotency-key")
-    if key is not None and not _KEY.fullmatch(key):
-        message = "The Idempotency-Key is not one."
-        raise BadRequestError(message, ["Idempotency-Key: takes 1 to 255 visible ASCII characters, no spaces"])
-    return key
 
 
 def _made_before(caller: Caller, existing: Ticket, repeat: Ticket) -> Ticket:

@@ -5,21 +5,21 @@ from typing import Final
 
 from ticketing.frame import Response, endpoint
 from ticketing.models import HistoryQuery
-from ticketing.permissions import Operation
+from ticketing.permissions import Operation, sees_internal
 from ticketing.request import Request
 from ticketing.tickets import find_ticket, people_of, tickets_of
 
-_NOT_SHOWN: Final = {"ticket", "comment_id", "visibility", "mentions", "truncated"}
+_NOT_SHOWN: Final = {"ticket", "truncated"}
 
 
 @endpoint(Operation.LIST_TICKET_HISTORY, takes_query=True)
 def handler(request: Request) -> Response:
-    """Answer one page of what happened to the ticket, oldest first."""
+    """Answer one page of what happened to the ticket and the comments on it, oldest first."""
     caller = request.caller
     query = request.query(HistoryQuery)
     tickets = tickets_of(caller)
     ticket = find_ticket(request.grant, tickets.get(request.ticket_id))
-    page = tickets.history(ticket.id, limit=query.limit, cursor=query.cursor)
+    page = tickets.history(ticket.id, limit=query.limit, cursor=query.cursor, internal=sees_internal(caller))
     body = [event.model_dump(mode="json", by_alias=True, exclude=_NOT_SHOWN) for event in page.items]
     if query.expand:
         known = people_of(caller).known(event.actor.id for event in page.items)

@@ -12,9 +12,9 @@ logger = Logger(service="tickets")
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's own type
-    """Delete the events of each ticket that is gone, and answer which records have to come again.
+    """Delete what hung on each ticket that is gone, and answer which records have to come again.
 
-    Whoever removed the ticket, its events are of no use to anybody then; so the records may be filtered before (only
+    Whoever removed the ticket, that is of no use to anybody then; so the records may be filtered before (only
     what TTL removed) or not. What fails does not hold up the rest of the batch: all of it can be repeated.
     """
     failed = []

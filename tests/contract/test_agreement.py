@@ -22,8 +22,16 @@ from tests.contract.document import (
     table_of_codes,
     walk,
 )
-from ticketing import errors
-from ticketing.events import Actor, EventType, TicketEvent
+from ticketing import commenting, errors
+from ticketing.comments import (
+    MOST_MENTIONS,
+    Comment,
+    CommentCreate,
+    CommentQuery,
+    CommentUpdate,
+    ExpandCommentQuery,
+)
+from ticketing.events import Actor, EventType, TicketEvent, Visibility
 from ticketing.lifecycle import Role, Status
 from ticketing.models import (
     ExpandQuery,
@@ -58,6 +66,7 @@ REQUEST_MODELS: dict[str, type[BaseModel]] = {
     model.__name__: model
     for model in (
         *(TicketCreate, TicketReplace, TicketUpdate, TransitionRequest),
+        *(CommentCreate, CommentUpdate),
         *(InviteUser, UserUpdate, MeUpdate, NotificationsUpdate),
         *(TenantCreate, TenantUpdate, SettingsUpdate, api_keys.ApiKeyCreate),
     )
@@ -66,6 +75,8 @@ QUERY_MODELS: dict[str, type[BaseModel]] = {
     "getTicket": ExpandQuery,
     "listTickets": TicketQuery,
     "listTicketHistory": HistoryQuery,
+    "listComments": CommentQuery,
+    "getComment": ExpandCommentQuery,
     "listUsers": UserQuery,
     "listApiKeys": PageQuery,
     "deleteTenant": DeleteTenantQuery,
@@ -117,6 +128,7 @@ def test_limit_is_the_one_that_is_told() -> None:
         (SCHEMAS["UserKind"], Kind),
         (SCHEMAS["WhoMayCreate"], WhoMayCreate),
         (SCHEMAS["Event"]["properties"]["type"], EventType),
+        (SCHEMAS["Visibility"], Visibility),
         (SCHEMAS["TenantDeletion"]["properties"]["state"], DeletionState),
     ],
 )
@@ -306,9 +318,20 @@ def test_people_are_shown_as_they_are_known() -> None:
 
 def test_event_shows_what_the_model_has() -> None:
     schema, actor = SCHEMAS["Event"], SCHEMAS["Actor"]
-    assert schema["properties"].keys() == _properties(TicketEvent)[0] == set(schema["required"])
+    shown = _properties(TicketEvent)[0] - {"ticket", "truncated"}  # for the bus: the ticket itself has the one
+    assert schema["properties"].keys() == shown == set(schema["required"])
     assert set(actor["required"]) == _properties(Actor)[0]
     assert actor["properties"].keys() == {*actor["required"], *Person.__dataclass_fields__}
+
+
+def test_comment_shows_what_the_model_has() -> None:
+    schema = SCHEMAS["Comment"]
+    always = {str(field.alias) for name, field in Comment.model_fields.items() if name not in commenting._NOT_SHOWN}
+    assert set(schema["required"]) == always | {"edited"}
+    assert schema["properties"].keys() == {*schema["required"], *_expandable("listComments")}
+    assert schema["properties"]["author"] == SCHEMAS["PersonReference"]
+    assert schema["properties"]["mentions"]["maxItems"] == MOST_MENTIONS
+    assert _expandable("getComment") == _expandable("listComments")
 
 
 def test_tenant_shows_what_the_model_has() -> None:

@@ -33,6 +33,7 @@ ROOT = Path(__file__).parents[2]
 FOLDERS = {
     "Tickets": "tickets",
     "Lifecycle": "tickets",
+    "Comments": "tickets",
     "Users": "users",
     "Tenants": "users",
     "API keys": "users",

@@ -74,6 +74,8 @@ class Target:
     admin: httpx.Client
     agent_id: str
     tickets: list[str]
+    comments: dict[str, str]
+    """One on each ticket, by the ticket."""
     in_the_trash: list[str]
     users: list[str]
     api_keys: list[str]
@@ -101,7 +103,8 @@ class Target:
         # The same request always meets the same thing: what fails can be repeated and shrunk.
         dice = crc32(case.as_curl_command().encode())
         if dice % 8 and (pool := self.pool(case, dice)):
-            case.path_parameters = {"id": pool[dice // 8 % len(pool)]}
+            thing = pool[dice // 8 % len(pool)]
+            case.path_parameters = {"id": thing} | self.comment_on(thing, case)
         if CURSOR.fullmatch(str(case.query.get("cursor"))) and dice % 4:
             case.query = {name: value for name, value in case.query.items() if name != "cursor"}
         headers = dict(case.headers)
@@ -139,10 +142,21 @@ class Target:
             return self.api_keys
         return self.in_the_trash if case.path.endswith("/restore") and dice % 2 else self.tickets
 
+    def comment_on(self, ticket: str, case: Case) -> dict[str, str]:
+        """Return the id of the ticket's comment, where the request names a comment that could be one."""
+        if "commentId" not in case.path_parameters:
+            return {}
+        given = str(case.path_parameters["commentId"])
+        return {"commentId": self.comments[ticket] if UUID.fullmatch(given) else given}
+
     def put_back(self, case: Case, status: int) -> None:
         """Keep things as later requests expect them: tickets where they are, and a newcomer who founds tenants."""
         thing, address = case.path_parameters.get("id", ""), _address(case)
-        if thing in self.tickets and case.method == "DELETE" and status == httpx.codes.NO_CONTENT:
+        if _operation(case) == "deleteComment" and status == httpx.codes.NO_CONTENT:
+            self.comments[thing] = _comment(self.admin, thing) or self.comments[thing]
+        if _operation(case) in {"createComment", "deleteComment"} and thing in self.tickets:
+            self.etags[f"/v1/tickets/{thing}"] = self.admin.get(f"/v1/tickets/{thing}").headers["ETag"]
+        if thing in self.tickets and _operation(case) == "deleteTicket" and status == httpx.codes.NO_CONTENT:
             self.etags[address] = self.admin.post(f"{address}/restore").headers["ETag"]
         if thing in self.in_the_trash and case.path.endswith("/restore") and status == httpx.codes.OK:
             self.admin.delete(address.removesuffix("/restore"))
@@ -182,7 +196,7 @@ def target(stack: Stack, accounts: Accounts, found_tenant: Callable[[], OwnTenan
     agent, reporter = own.join("agent"), own.join("reporter")
     people = {"admin": own.admin, "reporter": reporter}
     agent_id = agent.get("/v1/users/me").json()["id"]
-    there, etags = _tickets(agent, reporter, agent_id)
+    there, comments, etags = _tickets(own.admin, agent, reporter, agent_id)
     trash = [there.pop(), there.pop(0)]
     for ticket in trash:
         own.admin.delete(f"/v1/tickets/{ticket}")
@@ -201,6 +215,7 @@ def target(stack: Stack, accounts: Accounts, found_tenant: Callable[[], OwnTenan
         admin=own.admin,
         agent_id=agent_id,
         tickets=there,
+        comments=comments,
         in_the_trash=trash,
         users=[*users, keys[0]],
         api_keys=keys,
@@ -213,23 +228,32 @@ def _token(caller: httpx.Client) -> str:
     return caller.headers["Authorization"].removeprefix("Bearer ")
 
 
-def _tickets(agent: httpx.Client, reporter: httpx.Client, agent_id: str) -> tuple[list[str], dict[str, str]]:
-    """Make tickets of every status by two people; return their ids, and their ETags by address."""
+def _comment(api: httpx.Client, ticket: str) -> str | None:
+    """Comment on a ticket and return the comment's id; None if the ticket is closed."""
+    answer = api.post(f"/v1/tickets/{ticket}/comments", json={"body": "Any news?"})
+    return answer.json().get("id") if answer.status_code == httpx.codes.CREATED else None
+
+
+def _tickets(
+    admin: httpx.Client, agent: httpx.Client, reporter: httpx.Client, agent_id: str
+) -> tuple[list[str], dict[str, str], dict[str, str]]:
+    """Make tickets of every status by two people; return their ids, a comment of the admin on each, and their ETags."""
     road: list[dict[str, str]] = [
         {"status": "OPEN"},
         {"status": "IN_PROGRESS", "assignedToId": agent_id},
         {"status": "RESOLVED", "resolution": "New router."},
         {"status": "CLOSED"},
     ]
-    there, etags = [], {}
+    there, comments, etags = [], {}, {}
     for owner in (reporter, agent):
         for steps in range(len(road) + 1):
             ticket = owner.post("/v1/tickets", json=TICKET).json()["id"]
+            comments[ticket] = str(_comment(admin, ticket))
             for step in road[:steps]:
                 agent.patch(f"/v1/tickets/{ticket}", json=step).raise_for_status()
             there.append(ticket)
-            etags[f"/v1/tickets/{ticket}"] = f'"{steps + 1}"'
-    return there, etags
+            etags[f"/v1/tickets/{ticket}"] = f'"{steps + 2}"'
+    return there, comments, etags
 
 
 @pytest.mark.parametrize("person", ["admin"])

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from tests.callers import Accounts, OwnTenant, Tenant
-from tests.contract import ticket_attempts, user_attempts
+from tests.contract import comment_attempts, ticket_attempts, user_attempts
 from tests.contract.attempts import JSON, Attempt, Valid, World
 from tests.contract.checker import Contract
 from tests.contract.document import OPERATIONS
 from tests.stack import Stack
 
-VALID: dict[str, Valid] = ticket_attempts.VALID | user_attempts.VALID
+VALID: dict[str, Valid] = ticket_attempts.VALID | comment_attempts.VALID | user_attempts.VALID
 API = [name for name in VALID if not name.startswith("preflight")]
 PREFLIGHTS = [name for name in VALID if name.startswith("preflight")]
 WITH_BODY = [name for name in API if VALID[name].body]
@@ -39,6 +39,7 @@ ATTEMPTS = [
     *(Attempt(name, 413, body=" " * 256 * 1024 + "{}", headers=JSON) for name in WITH_BODY),
     *(Attempt(name, 415, body="{}", headers={"Content-Type": "text/plain"}) for name in WITH_BODY),
     *ticket_attempts.ATTEMPTS,
+    *comment_attempts.ATTEMPTS,
     *user_attempts.ATTEMPTS,
 ]
 CODES = {
@@ -55,7 +56,7 @@ NEVER_HERE = {
     500: "it takes a bug; tests/unit/test_frame.py has the answer, tests/contract/test_document.py API Gateway's own",
     503: "it takes an AWS that fails; tests/unit/test_frame.py has the answer",
 }
-NOT_ON_DEMAND = ticket_attempts.NOT_ON_DEMAND | user_attempts.NOT_ON_DEMAND
+NOT_ON_DEMAND = ticket_attempts.NOT_ON_DEMAND | comment_attempts.NOT_ON_DEMAND | user_attempts.NOT_ON_DEMAND
 
 
 @pytest.fixture(scope="module")

@@ -1,28 +1,12 @@
 """A stack of its own, whose calls of AWS can be made to fail while it runs."""
 
-import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.faults.rules import Faults
 from tests.stack import Stack, launch
-
-
-@dataclass(frozen=True)
-class Faults:
-    """What fails, as local/faults.py reads it."""
-
-    path: Path
-
-    def set(self, *rules: dict[str, Any], seed: int = 0) -> None:
-        """Let calls fail by these rules, and no others, from now on."""
-        fresh = self.path.with_suffix(".new")
-        fresh.write_text(json.dumps({"seed": seed, "rules": rules}))
-        fresh.replace(self.path)
 
 
 @pytest.fixture(scope="session")

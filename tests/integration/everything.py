@@ -33,6 +33,7 @@ class Everything:
         """Do all of it; the tenant is gone afterwards."""
         agent, reporter = self.person("agent"), self.person("reporter")
         self.operate_on_tickets(agent, reporter)
+        self.operate_on_comments(agent)
         self.operate_on_users()
         self.operate_on_the_tenant()
         self.operate_on_api_keys()
@@ -41,6 +42,7 @@ class Everything:
         self.resume_a_deletion()
         self.close_what_is_resolved()
         self.purge_what_expired()
+        self.publish_and_resend()
         self.leave_invitation(f"{uuid4()}@{DOMAIN}")
         self.tenant.delete()
         self.remove_latecomers()
@@ -83,6 +85,31 @@ class Everything:
             _ok(admin.get("/v1/tickets", params=query))
         _ok(admin.get(url, params={"expand": "reporter,assignedTo"}))
         _ok(admin.get(f"{url}/history", params={"expand": "actor"}))
+
+    def operate_on_comments(self, agent: str) -> None:
+        """Call every operation of comments and watchers, with mentions and a key, and reopen a ticket by a comment."""
+        admin, reporter = self.tenant.admin, self.tenant.join("reporter")
+        url = reporter.post("/v1/tickets", json=TICKET).headers["Location"]
+        mention, key = {"body": f"@[{agent}]"}, {"Idempotency-Key": "policies"}
+        made = _ok(admin.post(f"{url}/comments", json=mention, headers=key))
+        _ok(admin.post(f"{url}/comments", json=mention, headers=key))
+        internal = _ok(admin.post(f"{url}/comments", json=mention | {"visibility": "internal"}))
+        for text in ("Nobody", f"@[{agent}]"):
+            _ok(admin.patch(f"{url}/comments/{internal['id']}", json={"body": text}))
+        comment = f"{url}/comments/{made['id']}"
+        for place in (comment, f"{url}/comments"):
+            _ok(admin.get(place))
+            _ok(reporter.get(place, params={"expand": "author"}))
+        for text in ("Nobody", f"@[{agent}]"):
+            _ok(admin.patch(comment, json={"body": text}))
+        _ok(admin.delete(comment))
+        for move in ({"to": "OPEN"}, {"to": "RESOLVED", "resolution": "R"}):
+            _ok(admin.post(f"{url}/transitions", json=move))
+        _ok(reporter.post(f"{url}/comments", json=mention, headers=key))
+        _ok(reporter.get(f"{url}/history"))
+        _ok(admin.post(f"{url}/watchers/me"))
+        _ok(admin.delete(f"{url}/watchers/me"))
+        _ok(admin.get(f"{url}/watchers/me"))
 
     def operate_on_users(self) -> None:
         """Call every operation of users, also on people whom somebody has changed in Cognito meanwhile."""
@@ -245,6 +272,24 @@ class Everything:
         self.stack.client("dynamodb").delete_item(TableName=self.stack.outputs["TicketsTableName"], Key=key)
         record = {"eventName": "REMOVE", "dynamodb": {"Keys": key, "SequenceNumber": "1"}}
         self.invoke("PurgeTicketFunction", {"Records": [record]})
+
+    def publish_and_resend(self) -> None:
+        """Have what is no event put aside, and that and a part of the stream sent again."""
+        dynamodb, table = self.stack.client("dynamodb"), self.stack.outputs["TicketsTableName"]
+        key = self.ticket_key(str(uuid4())) | {"SK": {"S": "EVENT#0000000001"}}
+        dynamodb.put_item(TableName=table, Item=key)
+        streams = self.stack.client("dynamodbstreams")
+        arn = streams.list_streams(TableName=table)["Streams"][0]["StreamArn"]
+        (shard,) = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
+        part = {"StreamArn": arn, "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
+        records = streams.get_records(ShardIterator=streams.get_shard_iterator(**part)["ShardIterator"])["Records"]
+        first, last = (records[place]["dynamodb"]["SequenceNumber"] for place in (0, -1))
+        info = {"streamArn": arn, "shardId": shard["ShardId"], "startSequenceNumber": first, "endSequenceNumber": last}
+        sqs, queue = self.stack.client("sqs"), self.stack.outputs["UnpublishedEventsUrl"]
+        sqs.send_message(QueueUrl=queue, MessageBody=json.dumps({"DDBStreamBatchInfo": info}))
+        sqs.send_message(QueueUrl=queue, MessageBody=json.dumps({"key": key, "sequenceNumber": "1"}))
+        self.invoke("ResendEventsFunction", {})
+        dynamodb.delete_item(TableName=table, Key=key)
 
     def remove_latecomers(self) -> None:
         """Make an account for the tenant after it is gone."""

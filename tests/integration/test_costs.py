@@ -4,7 +4,7 @@ import base64
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
@@ -24,6 +24,12 @@ def _me(api: httpx.Client) -> str:
     claims = api.headers["Authorization"].split(".")[1]
     me: str = json.loads(base64.urlsafe_b64decode(claims + "=="))["sub"]
     return me
+
+
+def _comment(
+    api: httpx.Client, url: str, body: str = "x", headers: Mapping[str, str] | None = None, **fields: str
+) -> httpx.Response:
+    return api.post(f"{url}/comments", json={"body": body, **fields}, headers=headers)
 
 
 def _invite(api: httpx.Client) -> httpx.Response:
@@ -61,6 +67,33 @@ RULE: dict[str, tuple[Call, list[str]]] = {
     ),
     "history": (lambda api, url: api.get(f"{url}/history"), [GET, QUERY]),
     "history, expanded": (lambda api, url: api.get(f"{url}/history?expand=actor"), [GET, QUERY, BATCH]),
+    "comment": (_comment, [GET, TRANSACTION]),
+    "comment, internal": (lambda api, url: _comment(api, url, visibility="internal"), [GET, TRANSACTION]),
+    "comment that mentions somebody": (lambda api, url: _comment(api, url, f"@[{_me(api)}]"), [GET, TRANSACTION]),
+    "comment, repeated with its key": (
+        lambda api, url: [_comment(api, url, headers={"Idempotency-Key": url}) for _ in range(2)][1],
+        [GET, TRANSACTION, *[GET, TRANSACTION, GET, GET]],
+    ),
+    "comments": (lambda api, url: api.get(f"{url}/comments"), [GET, QUERY]),
+    "comments, expanded": (
+        lambda api, url: (_comment(api, url), api.get(f"{url}/comments?expand=author"))[1],
+        [GET, TRANSACTION, *[GET, QUERY, BATCH]],
+    ),
+    "a comment": (
+        lambda api, url: api.get(_comment(api, url).headers["Location"]),
+        [GET, TRANSACTION, *[GET, GET]],
+    ),
+    "change of a comment": (
+        lambda api, url: api.patch(_comment(api, url).headers["Location"], json={"body": f"@[{_me(api)}]"}),
+        [GET, TRANSACTION, *[GET, GET, TRANSACTION]],
+    ),
+    "deletion of a comment": (
+        lambda api, url: api.delete(_comment(api, url).headers["Location"]),
+        [GET, TRANSACTION, *[GET, GET, TRANSACTION]],
+    ),
+    "watch": (lambda api, url: api.post(f"{url}/watchers/me"), [GET, TRANSACTION]),
+    "watch no longer": (lambda api, url: api.delete(f"{url}/watchers/me"), [GET, TRANSACTION]),
+    "watching?": (lambda api, url: api.get(f"{url}/watchers/me"), [GET, GET]),
     "delete": (lambda api, url: api.delete(url), [GET, TRANSACTION]),
     "restore": (lambda api, url: (api.delete(url), api.post(f"{url}/restore"))[1], [GET, TRANSACTION] * 2),
     "refused by role": (lambda api, url: api.get(url + "0"), []),
@@ -122,6 +155,34 @@ def test_authorization_reads_once_a_minute_for_an_api_key(
     with _counted(stack) as later:
         assert program.get(url).status_code == 200
     assert later == Counter([GET])
+
+
+@pytest.mark.parametrize(
+    ("mentions", "looked_up"), [pytest.param(False, [], id="nobody"), pytest.param(True, [BATCH], id="somebody")]
+)
+def test_requests_of_a_comment_that_reopens(
+    stack: Stack, acme: Tenant, new_ticket: Callable[..., dict[str, Any]], looked_up: list[str], *, mentions: bool
+) -> None:
+    url = f"/v1/tickets/{new_ticket()['id']}"
+    for move in ({"to": "OPEN"}, {"to": "RESOLVED", "resolution": "x"}):
+        acme.agent.post(f"{url}/transitions", json=move).raise_for_status()
+    agent = _me(acme.agent)
+    with _counted(stack) as actions:
+        _comment(acme.reporter, url, f"@[{agent}]" if mentions else "Again.").raise_for_status()
+    assert actions == Counter([GET, *looked_up, EXECUTION, GET, TRANSACTION])
+    assert acme.agent.get(url).json()["status"] == "OPEN"
+
+
+@pytest.mark.parametrize("internal", [0, 3])
+def test_requests_of_a_reporters_list_that_leaves_some_out(
+    stack: Stack, acme: Tenant, new_ticket: Callable[..., dict[str, Any]], internal: int
+) -> None:
+    url = f"/v1/tickets/{new_ticket()['id']}"
+    for visibility in ["public", *["internal"] * internal, "public"]:
+        _comment(acme.agent, url, visibility=visibility).raise_for_status()
+    with _counted(stack) as actions:
+        assert len(acme.reporter.get(f"{url}/comments?limit=2").json()) == 2
+    assert actions == Counter([GET, QUERY])
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from tests.callers import TICKET, Accounts, OwnTenant
 from tests.contract.checker import Contract
 from tests.stack import Stack
 from ticketing.lifecycle import Role
-from ticketing.permissions import PEOPLE_ONLY, PERMISSIONS, Operation, Relation
+from ticketing.permissions import INTERNAL_COMMENTS, MODERATORS, PEOPLE_ONLY, PERMISSIONS, Operation, Relation
 
 type Call = Callable[[httpx.Client, str], httpx.Response]
 
@@ -31,13 +31,16 @@ class Thing(StrEnum):
     FOREIGN = "another tenant's"
     DELETED = "own, deleted"
     MISSING = "none there"
+    INTERNAL = "internal, on an own one"
 
 
 TICKETS: Final = (Thing.OWN, Thing.ASSIGNED, Thing.OTHERS, Thing.FOREIGN, Thing.DELETED, Thing.MISSING)
 USERS: Final = (Thing.OWN, Thing.OTHERS, Thing.FOREIGN, Thing.DELETED, Thing.MISSING)
 KEYS: Final = (Thing.OTHERS, Thing.FOREIGN, Thing.DELETED, Thing.MISSING)
 DELETIONS: Final = (Thing.OTHERS, Thing.MISSING)
-KINDS: Final = {TICKETS: "ticket", USERS: "user", KEYS: "key", DELETIONS: "deletion"}
+COMMENTS: Final = (*TICKETS, Thing.INTERNAL)
+"""Of comments: what the ticket is. The caller has written the one on an own ticket, a colleague all others."""
+KINDS: Final = {TICKETS: "ticket", COMMENTS: "comment", USERS: "user", KEYS: "key", DELETIONS: "deletion"}
 
 
 @dataclass(frozen=True)
@@ -71,8 +74,15 @@ def _api_key() -> dict[str, str]:
     return {"name": f"Walk {next(_numbers)}", "role": "reporter"}
 
 
+PLACES: Final = {
+    "ticket": "/v1/tickets",
+    "comment": "/v1/tickets/0190b2c4-0000-7000-8000-000000000000/comments",
+    "user": "/v1/users",
+    "key": "/v1/api-keys",
+    "deletion": "/v1/tenant-deletions",
+}
 READS: Final = {operation for operation in Operation if operation.startswith(("get", "list"))}
-DELETION: Final = "/v1/tenant-deletions"
+COMMENT: Final = {"body": "Any news?"}
 MISSING_ID: Final = "0190b2c4-0000-7000-8000-000000000000"
 
 STEPS: Final = {
@@ -87,6 +97,14 @@ STEPS: Final = {
         200, TICKETS, lambda api, url: api.post(f"{url}/transitions", json={"to": "CLOSED"})
     ),
     Operation.LIST_TICKET_HISTORY: Step(200, TICKETS, lambda api, url: api.get(f"{url}/history")),
+    Operation.LIST_COMMENTS: Step(200, TICKETS, lambda api, url: api.get(f"{url}/comments")),
+    Operation.CREATE_COMMENT: Step(201, TICKETS, lambda api, url: api.post(f"{url}/comments", json=COMMENT)),
+    Operation.GET_COMMENT: Step(200, COMMENTS, lambda api, url: api.get(url)),
+    Operation.UPDATE_COMMENT: Step(200, COMMENTS, lambda api, url: api.patch(url, json={"body": "Another"})),
+    Operation.DELETE_COMMENT: Step(204, COMMENTS, lambda api, url: api.delete(url)),
+    Operation.WATCH_TICKET: Step(204, TICKETS, lambda api, url: api.post(f"{url}/watchers/me")),
+    Operation.UNWATCH_TICKET: Step(204, TICKETS, lambda api, url: api.delete(f"{url}/watchers/me")),
+    Operation.GET_WATCHING: Step(200, TICKETS, lambda api, url: api.get(f"{url}/watchers/me")),
     Operation.GET_ME: Step(200, (Thing.OWN,), lambda api, _: api.get("/v1/users/me")),
     Operation.UPDATE_ME: Step(200, (Thing.OWN,), lambda api, _: api.patch("/v1/users/me", json={"locale": "de-CH"})),
     Operation.LIST_USERS: Step(200, (Thing.NONE,), lambda api, _: api.get("/v1/users")),
@@ -136,10 +154,18 @@ def _expected(operation: Operation, name: str, thing: Thing) -> int:
         return 404
     if is_key and thing is Thing.OWN and operation in NOT_FOR_KEYS_THEMSELVES:
         return 404
-    related = {Thing.OWN: Relation.OWN, Thing.ASSIGNED: Relation.ASSIGNED}.get(thing)
+    if thing is Thing.INTERNAL and role not in INTERNAL_COMMENTS:
+        return 404
+    related = {
+        Thing.OWN: Relation.OWN,
+        Thing.INTERNAL: Relation.OWN,
+        Thing.ASSIGNED: Relation.ASSIGNED,
+    }.get(thing)
     if thing is Thing.DELETED and step.things is TICKETS:
         related = Relation.OWN
     within = thing is Thing.NONE or Relation.ANY in relations or related in relations
+    if within and operation in MODERATORS and thing is not Thing.OWN and role not in MODERATORS[operation]:
+        return 403
     return step.success if within else 404
 
 
@@ -153,6 +179,7 @@ class House:
         self._tenant = found_tenant()
         self._neighbour = found_tenant()
         self._bystander = self._tenant.join("reporter")
+        self._colleague = self._tenant.join("agent")
         self._callers: dict[str, httpx.Client] = {"admin": self._tenant.admin}
         self._kept: dict[tuple[str, str, Thing], str] = {}
 
@@ -192,17 +219,15 @@ class House:
         if kind == "none":
             return self._tenant.name
         if thing is Thing.MISSING:
-            return {"ticket": "/v1/tickets", "user": "/v1/users", "key": "/v1/api-keys", "deletion": DELETION}[
-                kind
-            ] + f"/{MISSING_ID}"
-        match kind:
-            case "ticket":
-                return self._ticket(caller, thing)
-            case "user":
-                return self._user(caller, thing)
-            case "key":
-                return self._key(thing)
-        return self._deletion()
+            return f"{PLACES[kind]}/{MISSING_ID}"
+        make = {
+            "ticket": lambda: self._ticket(caller, thing),
+            "comment": lambda: self._comment(caller, thing),
+            "user": lambda: self._user(caller, thing),
+            "key": lambda: self._key(thing),
+            "deletion": self._deletion,
+        }
+        return make[kind]()
 
     def _ticket(self, caller: httpx.Client, thing: Thing) -> str:
         if thing is Thing.FOREIGN:
@@ -214,6 +239,18 @@ class House:
             self._assign(url, own)
         if thing is Thing.DELETED:
             assert admin.delete(url).status_code == httpx.codes.NO_CONTENT
+        return url
+
+    def _comment(self, caller: httpx.Client, thing: Thing) -> str:
+        own, deleted = thing in {Thing.OWN, Thing.INTERNAL, Thing.DELETED}, thing is Thing.DELETED
+        ticket = self._ticket(caller, Thing.OWN if own else thing)
+        author = self._neighbour.admin if thing is Thing.FOREIGN else self._colleague
+        if thing is Thing.OWN and _id_of(caller):
+            author = caller
+        visibility = "internal" if thing is Thing.INTERNAL else "public"
+        url = _made(author, f"{ticket}/comments", COMMENT | {"visibility": visibility})
+        if deleted:
+            assert self._tenant.admin.delete(ticket).status_code == httpx.codes.NO_CONTENT
         return url
 
     def _assign(self, url: str, user_id: str) -> None:

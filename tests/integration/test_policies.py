@@ -21,7 +21,13 @@ from tests.stack import Stack
 type Policies = dict[str, list[dict[str, Any]]]
 
 LIFECYCLE = "TicketLifecycle"
-TICKET_READERS = {"GetTicketFunction", "ListTicketsFunction", "ListTicketHistoryFunction"}
+TICKET_READERS = {
+    "GetCommentFunction",
+    "GetTicketFunction",
+    "ListCommentsFunction",
+    "ListTicketHistoryFunction",
+    "ListTicketsFunction",
+}
 USER_READERS = {
     "GetApiKeyFunction",
     "GetMeFunction",
@@ -72,6 +78,7 @@ class Access:
     enclosing: str | None = None
     leading: frozenset[str] = frozenset()
     select: str | None = None
+    source: str | None = None
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +95,7 @@ def accesses(stack: Stack, accounts: Accounts, found_tenant: Callable[[], OwnTen
             access.get("enclosingOperation"),
             frozenset(access.get("leadingKeys", ())),
             access.get("select"),
+            access.get("source"),
         )
         for line in lines
         for access in line["accesses"]
@@ -135,6 +143,7 @@ def _is_allowed(access: Access, policies: Policies) -> bool:
         "dynamodb:enclosingoperation": access.enclosing,
         "dynamodb:leadingkeys": sorted(access.leading),
         "dynamodb:select": access.select,
+        "events:source": access.source,
     }
     request = EvalContext(
         principal_arn=f"arn:aws:sts::000000000000:assumed-role/{access.principal}/x",
@@ -273,7 +282,8 @@ def test_nobody_else_may_change_who_somebody_is(
 
 
 def test_readers_can_not_write(stack: Stack, policies: Policies) -> None:
-    readers = TICKET_READERS | USER_READERS | {"TransitionTicketFunction", "PreflightFunction"}
+    readers = TICKET_READERS | USER_READERS
+    readers |= {"GetWatchingFunction", "TransitionTicketFunction", "PreflightFunction"}
     for principal in readers:
         for action in ("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"):
             for enclosing in ("TransactWriteItems", None):

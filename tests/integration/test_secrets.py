@@ -1,8 +1,8 @@
 """No secret is where it may not be: not in a log, not in a table.
 
 Secrets are made, used, misused and revoked; then everything is read that the local stack has written: all log groups,
-as CloudWatch answers for them, the log files, and every item of both tables, events among them. Not looked at is what
-has to hold them: Cognito's own data, and the mails that bring passwords and codes.
+as CloudWatch answers for them, the log files, every item of the tables, what was on the bus, and what is in queues. Not
+looked at is what has to hold them: Cognito's own data, and the mails that bring passwords and codes.
 """
 
 import json
@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from tests.callers import TICKET, Accounts, OwnTenant, Tenant
+from tests.probes import BusProbe
 from tests.stack import Stack
 
 SHAPES = {
@@ -33,7 +34,14 @@ class Secrets:
 
 
 @pytest.fixture(scope="module")
-def secrets(
+def bus(stack: Stack) -> Iterator[BusProbe]:
+    with BusProbe(stack) as probe:
+        yield probe
+
+
+@pytest.fixture(scope="module")
+def secrets(  # noqa: PLR0917 (fixtures)
+    bus: BusProbe,
     stack: Stack,
     acme: Tenant,
     accounts: Accounts,
@@ -48,7 +56,8 @@ def secrets(
     known.append(token)
     program = connect(Authorization=f"Bearer {token}")
     assert program.get("/v1/users/me").status_code == 200
-    assert program.post("/v1/tickets", json=TICKET).status_code == 201
+    created = program.post("/v1/tickets", json=TICKET)
+    assert created.status_code == 201
     assert program.get("/v1/tickets/x").status_code == 404
     assert program.post("/v1/tickets", json={"title": token, "apiKey": token}).status_code == 400
     assert program.post("/v1/api-keys", json={"name": "X", "role": "agent"}).status_code == 403
@@ -72,6 +81,7 @@ def secrets(
     known.append(stack.mailed_code(to=tenant.email))
     accounts.accept(invited)
     assert accounts.member(invited).patch("/v1/users/me", json={"password": stack.password}).status_code == 400
+    bus.events_of(created.json()["id"], 1)
     return Secrets(known)
 
 
@@ -85,21 +95,27 @@ def _written(stack: Stack) -> Iterator[tuple[str, str]]:
     for file in sorted((stack.state / "logs").iterdir()):
         yield from ((file.name, line) for line in file.read_text(errors="replace").splitlines())
     dynamodb = stack.client("dynamodb")
-    for table in (stack.outputs["TicketsTableName"], stack.outputs["UsersTableName"]):
+    for table in (stack.outputs[f"{name}TableName"] for name in ("Notifications", "Tickets", "Users")):
         for found in dynamodb.get_paginator("scan").paginate(TableName=table):
             yield from ((table, json.dumps(item)) for item in found["Items"])
+    sqs = stack.client("sqs")
+    for url in sqs.list_queues()["QueueUrls"]:
+        if any(name in url for name in ("DeadLetters", "FailedEvents", "UnpublishedEvents")):  # what nobody takes
+            request = {"QueueUrl": url, "MaxNumberOfMessages": 10, "VisibilityTimeout": 10}
+            while messages := sqs.receive_message(**request).get("Messages", []):
+                yield from ((url, message["Body"]) for message in messages)
 
 
 @pytest.fixture(scope="module")
-def written(stack: Stack, secrets: Secrets) -> list[tuple[str, str]]:
+def written(stack: Stack, secrets: Secrets, bus: BusProbe) -> list[tuple[str, str]]:
     assert secrets.known
-    return [*_written(stack)]
+    return [*_written(stack), *(("bus", json.dumps(each)) for each in bus.envelopes)]
 
 
 def test_there_is_something_to_look_at(stack: Stack, written: list[tuple[str, str]], secrets: Secrets) -> None:
     """Otherwise the tests below would pass by looking at nothing."""
     places = {place for place, _ in written}
-    assert places >= {"functions.log", "emulator.log", stack.outputs["UsersTableName"]}
+    assert places >= {"functions.log", "emulator.log", "bus", stack.outputs["UsersTableName"]}
     for function in ("Authorize", "CreateApiKey", "InviteUser"):
         assert any(place.endswith(f"{function}Logs") for place in places)
     assert any("token refused" in line for place, line in written if place.endswith("AuthorizeLogs"))

@@ -185,7 +185,7 @@ def api_event(
         "multiValueHeaders": {name: [value] for name, value in sent.items()},
         "queryStringParameters": {name: values[-1] for name, values in query.items()} or None,
         "multiValueQueryStringParameters": query or None,
-        "pathParameters": {"id": parts[3]} if len(parts) > 3 else None,
+        "pathParameters": dict(zip(("id", "commentId"), parts[3::2], strict=False)) or None,
         "stageVariables": None,
         "body": body if body is None or isinstance(body, str) else json.dumps(body),
         "isBase64Encoded": False,

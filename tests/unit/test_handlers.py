@@ -353,6 +353,7 @@ def test_a_created_ticket_is_answered_whole(acme: TicketRepository) -> None:
         "version": 1,
         "createdAt": MOMENT_TEXT,
         "updatedAt": MOMENT_TEXT,
+        "firstRespondedAt": None,
         "allowedTransitions": ["CLOSED"],
     }
     assert answer.headers == {
@@ -390,6 +391,9 @@ def test_a_new_tickets_event_tells_all_that_it_was_made_with() -> None:
             "tags": {"from": None, "to": ["vpn"]},
         },
         "comment": None,
+        "commentId": None,
+        "visibility": None,
+        "mentions": None,
     }
 
 
@@ -810,6 +814,7 @@ def test_an_update_changes_what_it_names(time: Clock) -> None:
         "version": 2,
         "createdAt": MOMENT_TEXT,
         "updatedAt": "2026-02-02T08:16:04.120Z",
+        "firstRespondedAt": None,
         "allowedTransitions": ["OPEN", "CLOSED"],
     }
     event = history().json[1]
@@ -987,6 +992,8 @@ def test_a_transition_is_the_state_machines(lifecycle: StubbedLifecycle) -> None
             "fields": {"resolution": "Done."},
             "comment": "At last.",
             "expectedVersion": 4,
+            "alongside": [],
+            "watchers": [],
         }
     ]
 
@@ -1071,6 +1078,8 @@ def test_an_update_with_another_status_is_one_move_with_the_changed_fields(
             "fields": {"priority": "HIGH", "assignedToId": AGENT_ID},
             "comment": None,
             "expectedVersion": 1,
+            "alongside": [],
+            "watchers": [],
         }
     ]
     assert items() == before

@@ -82,14 +82,22 @@ def test_tickets_bring_none_of_the_user_service_along() -> None:
 def test_every_operation_has_its_file() -> None:
     assert [handler for handler in HANDLERS if handler.startswith("tickets/")] == [
         "tickets/close_resolved_tickets",
+        "tickets/create_comment",
         "tickets/create_ticket",
+        "tickets/delete_comment",
         "tickets/delete_ticket",
+        "tickets/get_comment",
         "tickets/get_ticket",
+        "tickets/get_watching",
+        "tickets/list_comments",
         "tickets/list_ticket_history",
         "tickets/list_tickets",
         "tickets/purge_ticket",
         "tickets/replace_ticket",
         "tickets/restore_ticket",
         "tickets/transition_ticket",
+        "tickets/unwatch_ticket",
+        "tickets/update_comment",
         "tickets/update_ticket",
+        "tickets/watch_ticket",
     ]

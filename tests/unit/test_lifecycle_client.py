@@ -51,7 +51,8 @@ def test_the_input_is_all_that_the_state_machine_needs(lifecycle: StubbedLifecyc
     assert lifecycle.texts[0] == (
         '{"tenantId":"acme","ticketId":"019c1f0e-7a3b-7c41-9d2e-5f60718293a4",'
         '"actor":{"id":"33333333-3333-4333-8333-333333333333","role":"agent"},"to":"OPEN",'
-        '"fields":{"assignedToId":null,"tags":["a"]},"comment":"Füße 🎫","expectedVersion":3}'
+        '"fields":{"assignedToId":null,"tags":["a"]},"comment":"Füße 🎫","expectedVersion":3,'
+        '"alongside":[],"watchers":[]}'
     )
 
 

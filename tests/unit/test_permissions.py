@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -9,6 +10,7 @@ from tests.unit.support import (
     ADMIN,
     AGENT,
     AGENT_ID,
+    MOMENT,
     NEWCOMER,
     OTHER_ID,
     OTHER_REPORTER,
@@ -22,6 +24,7 @@ from ticketing.lifecycle import Role, Status
 from ticketing.models import Creators, Ticket
 from ticketing.permissions import (
     CREATORS,
+    INTERNAL_COMMENTS,
     PEOPLE_ONLY,
     PERMISSIONS,
     Grant,
@@ -29,9 +32,13 @@ from ticketing.permissions import (
     Relation,
     check_changes,
     check_choices,
+    check_comment,
+    check_internal,
     check_ticket,
     creators_with,
     grant,
+    is_answer,
+    sees_internal,
 )
 
 SYSTEM = Caller(AGENT_ID, "acme", Role.SYSTEM)
@@ -48,6 +55,14 @@ MATRIX = {
     "restoreTicket": "no no no all no",
     "transitionTicket": "no own all all no",
     "listTicketHistory": "no own all all no",
+    "listComments": "no own all all no",
+    "createComment": "no own all all no",
+    "getComment": "no own all all no",
+    "updateComment": "no own all all no",
+    "deleteComment": "no own all all no",
+    "watchTicket": "no own all all no",
+    "unwatchTicket": "no own all all no",
+    "getWatching": "no own all all no",
     "getMe": "no own own own no",
     "updateMe": "no own own own no",
     "listUsers": "no no all all no",
@@ -70,7 +85,11 @@ CASES = [
     for operation, row in MATRIX.items()
     for who, word in zip(CALLERS, row.split(), strict=True)
 ]
-OF_TICKETS = [operation for operation in MATRIX if operation.endswith(("Ticket", "Tickets", "TicketHistory"))]
+OF_TICKETS = [
+    operation
+    for operation in MATRIX
+    if operation.endswith(("Ticket", "Tickets", "TicketHistory", "Comment", "Comments", "Watching"))
+]
 
 
 def granted(*relations: Relation) -> Grant:
@@ -160,6 +179,52 @@ def test_how_a_ticket_may_stand_to_its_caller(
     else:
         with pytest.raises(TicketNotFoundError):
             check_ticket(granted(*relations), a_ticket(**ticket))
+
+
+@pytest.mark.parametrize("caller", [REPORTER, AGENT, ADMIN])
+def test_who_may_know_of_internal_comments(caller: Caller) -> None:
+    allowed = caller.role in INTERNAL_COMMENTS
+    assert {Role.AGENT, Role.ADMIN} == INTERNAL_COMMENTS
+    assert sees_internal(caller) == allowed
+    if allowed:
+        check_internal(caller)
+    else:
+        with pytest.raises(ForbiddenError):
+            check_internal(caller)
+
+
+@pytest.mark.parametrize(
+    ("caller", "ticket", "answer"),
+    [
+        pytest.param(REPORTER, a_ticket(), False, id="its reporter"),
+        pytest.param(AGENT, a_ticket(), True, id="agent"),
+        pytest.param(ADMIN, a_ticket(), True, id="admin"),
+        pytest.param(AGENT, a_ticket(reporter_id=AGENT_ID), False, id="agent who reported it"),
+    ],
+)
+def test_whose_comment_is_an_answer(caller: Caller, ticket: Ticket, *, answer: bool) -> None:
+    assert is_answer(caller, ticket) == answer
+
+
+@pytest.mark.parametrize("operation", [Operation.UPDATE_COMMENT, Operation.DELETE_COMMENT])
+@pytest.mark.parametrize("caller", [REPORTER, AGENT, ADMIN])
+@pytest.mark.parametrize("own", [True, False])
+@pytest.mark.parametrize("age", [0, 15 * 60, 15 * 60 + 0.001], ids=["new", "just in time", "too late"])
+def test_who_may_change_whose_comment_and_for_how_long(
+    operation: Operation, caller: Caller, age: float, *, own: bool
+) -> None:
+    author = caller.user_id if own else OTHER_ID
+    moderates = operation is Operation.DELETE_COMMENT and caller is ADMIN
+
+    def check() -> None:
+        now = MOMENT + timedelta(seconds=age)
+        check_comment(grant(operation, caller), author, written=MOMENT, now=now)
+
+    if moderates or (own and age <= 15 * 60):
+        check()
+    else:
+        with pytest.raises(ForbiddenError):
+            check()
 
 
 def test_a_grant_remembers_whether_it_was_asked() -> None:

@@ -1,14 +1,19 @@
 """docs/permissions.md shows the table that decides."""
 
 import re
+from datetime import timedelta
 from pathlib import Path
 
 from ticketing.lifecycle import Role, Status
 from ticketing.permissions import (
+    COMMENT_EDIT_WINDOW,
+    INTERNAL_COMMENTS,
+    MODERATORS,
     PEOPLE_ONLY,
     PERMISSIONS,
     REPORTER_MAY_CHANGE,
     REPORTER_MAY_NOT_CREATE_WITH,
+    RESPONDERS,
     Operation,
     Relation,
 )
@@ -48,6 +53,19 @@ def test_the_page_shows_what_reporters_may_change() -> None:
         name: ", ".join(status for status in Status if status in statuses)
         for name, statuses in REPORTER_MAY_CHANGE.items()
     }
+
+
+def test_the_page_shows_who_may_know_of_internal_comments() -> None:
+    (said,) = re.findall(r"^\| internal \| (.+) \|$", TEXT, re.MULTILINE)
+    assert set(said.split(", ")) == INTERNAL_COMMENTS
+    assert {Role.AGENT, Role.ADMIN} == RESPONDERS
+    assert "A public comment of an agent or admin on a ticket that somebody else reported counts as an answer." in TEXT
+
+
+def test_the_page_shows_who_may_change_whose_comment() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| for (\d+) minutes \| (\w+) \|$", TEXT, re.MULTILINE)
+    window = str(COMMENT_EDIT_WINDOW // timedelta(minutes=1))
+    assert rows == [(each.value, window, ", ".join(roles) or "nobody") for each, roles in MODERATORS.items()]
 
 
 def test_the_page_shows_what_reporters_may_not_create_with() -> None:

@@ -491,7 +491,7 @@ def test_filtered_pages_find_everything_too(acme: TicketRepository, dynamodb: Dy
 def test_a_filtered_page_stops_reading_and_goes_on(
     acme: TicketRepository, dynamodb: DynamoDBClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ticketing.repository._FILTERED_PAGE", 5)
+    monkeypatch.setattr("ticketing.repository.FILTERED_PAGE", 5)
     crowd(dynamodb, 12)
     rare = a_ticket(id=derived_id("rare"), number=99, priority=Priority.CRITICAL, updated_at="2020-01-01T00:00:00.000Z")
     stored(dynamodb, rare)

@@ -1,5 +1,6 @@
 """What the template promises where the local AWS would not notice."""
 
+import json
 import re
 import tomllib
 from typing import Any
@@ -139,5 +140,26 @@ def test_every_alarm_says_what_it_is_about() -> None:
     alarms = [
         each["Properties"] for each in template()["Resources"].values() if each["Type"] == "AWS::CloudWatch::Alarm"
     ]
-    assert len(alarms) == 6
+    assert len(alarms) == 9
     assert all(alarm["AlarmDescription"].endswith((".", ")")) for alarm in alarms)
+
+
+def test_the_dashboard_can_be_read() -> None:
+    (dashboard,) = (
+        each["Properties"] for each in template()["Resources"].values() if each["Type"] == "AWS::CloudWatch::Dashboard"
+    )
+    widgets = json.loads(dashboard["DashboardBody"])["widgets"]
+    assert all(metric for widget in widgets for metric in widget["properties"]["metrics"])
+    places = [(widget["x"], widget["y"]) for widget in widgets]
+    assert len(set(places)) == len(places)
+
+
+def test_every_dead_letter_is_alarmed_and_shown() -> None:
+    resources = template()["Resources"]
+    queues = {f"{name}.QueueName" for name in resources if name.endswith("DeadLetters")} | {
+        "UnpublishedEvents.QueueName"
+    }
+    alarm = [metric.get("MetricStat") for metric in resources["DeadLettersAlarm"]["Properties"]["Metrics"]]
+    assert {stat["Metric"]["Dimensions"][0]["Value"] for stat in alarm if stat} == queues
+    shown = resources["PipelineDashboard"]["Properties"]["DashboardBody"]
+    assert {queue for queue in queues if f"${{{queue}}}" in shown} == queues

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -147,6 +147,17 @@ class Machine:
         )
         return [from_item(item) for item in answer["Items"]]
 
+    def others(self, ticket: Values) -> list[Values]:
+        """Return what else stands under the ticket's partition key: all but the ticket and its events."""
+        answer = self.dynamodb.query(
+            TableName=self.table,
+            KeyConditionExpression="PK = :pk",
+            ExpressionAttributeValues=to_item({":pk": ticket["PK"]}),
+            ConsistentRead=True,
+        )
+        items = [from_item(item) for item in answer["Items"]]
+        return [item for item in items if item["SK"] != "TICKET" and not item["SK"].startswith("EVENT#")]
+
     def move(
         self,
         ticket: Values,
@@ -157,6 +168,8 @@ class Machine:
         comment: str | None = None,
         expected_version: int | None = None,
         tenant: str | None = None,
+        alongside: Sequence[Values] = (),
+        watchers: Sequence[str] = (),
     ) -> Execution:
         """Run the state machine once."""
         request = {
@@ -167,6 +180,8 @@ class Machine:
             "fields": dict(fields or {}),
             "comment": comment,
             "expectedVersion": expected_version,
+            "alongside": [to_item(item) for item in alongside],
+            "watchers": list(watchers),
         }
         answer = self.stepfunctions.start_sync_execution(
             stateMachineArn=self.arn, input=json.dumps(request, ensure_ascii=False)

@@ -60,6 +60,16 @@ class TicketNotFoundError(ApiError):
         super().__init__("There is no such ticket.")
 
 
+class CommentNotFoundError(ApiError):
+    """The ticket has no such comment, or none that this caller may see."""
+
+    status = 404
+    code = "comment_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("There is no such comment.")
+
+
 class UserNotFoundError(ApiError):
     """There is no such user, or none that this caller may see."""
 
@@ -137,6 +147,16 @@ class TransitionNotAllowedError(ApiError):
     code = "transition_not_allowed"
 
 
+class TicketClosedError(ApiError):
+    """The ticket is CLOSED: nobody writes comments on it until it is opened again."""
+
+    status = 409
+    code = "ticket_closed"
+
+    def __init__(self) -> None:
+        super().__init__("The ticket is closed. Open it again to comment on it.")
+
+
 class ConflictError(ApiError):
     """Others changed the same thing each time this request tried to, or it stands in the way."""
 
@@ -176,7 +196,7 @@ class TransitionRequirementMissingError(ApiError):
 
 
 class IdempotencyKeyReusedError(ApiError):
-    """The key already made a ticket from another body."""
+    """The key already made something from another body."""
 
     status = 422
     code = "idempotency_key_reused"

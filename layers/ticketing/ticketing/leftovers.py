@@ -1,10 +1,11 @@
-"""What is left of a ticket when DynamoDB's TTL has removed it: its events, without a ticket that leads to them."""
+"""What is left of a ticket when DynamoDB's TTL has removed it: its events, the comments on it, who watches it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from ticketing import outbox
 from ticketing.tables import reasons
 
 if TYPE_CHECKING:
@@ -18,15 +19,16 @@ _AT_ONCE: Final = 24
 def purge(client: DynamoDBClient, table: str, ticket: Mapping[str, Any]) -> int:
     """Delete what stands under the PK of a ticket (its key, as DynamoDB's JSON) and return how many items that was.
 
-    Every transaction checks that the ticket is gone; of one that is there, nothing (more) is deleted. Newest first, so
-    that the first event goes last: until then it keeps the ticket's id from being taken again by a late repeat of an
-    Idempotency-Key, and a new ticket never meets the old one's history. Can be repeated after it broke off.
+    Every transaction checks that the ticket is gone; of one that is there, nothing (more) is deleted. Events come after
+    all else and newest first, so that the first event goes last: until then it keeps the ticket's id from being taken
+    again by a late repeat of an Idempotency-Key, and a new ticket never meets the old one's history or comments. Can be
+    repeated after it broke off.
     """
     gone: TransactWriteItemTypeDef = {
         "ConditionCheck": {"TableName": table, "Key": ticket, "ConditionExpression": "attribute_not_exists(PK)"}
     }
     deleted = 0
-    while (keys := _last_keys(client, table, ticket)) and ticket not in keys:
+    while (keys := _next_keys(client, table, ticket)) and ticket not in keys:
         deletes: list[TransactWriteItemTypeDef] = [{"Delete": {"TableName": table, "Key": key}} for key in keys]
         try:
             client.transact_write_items(TransactItems=[gone, *deletes])
@@ -38,15 +40,18 @@ def purge(client: DynamoDBClient, table: str, ticket: Mapping[str, Any]) -> int:
     return deleted
 
 
-def _last_keys(client: DynamoDBClient, table: str, ticket: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the keys of the last items under a ticket's PK, the ticket itself (the very last) included."""
-    answer = client.query(
-        TableName=table,
-        KeyConditionExpression="PK = :pk",
-        ExpressionAttributeValues={":pk": ticket["PK"]},
-        ProjectionExpression="PK, SK",
-        ConsistentRead=True,
-        ScanIndexForward=False,
-        Limit=_AT_ONCE,
-    )
-    return answer["Items"]
+def _next_keys(client: DynamoDBClient, table: str, ticket: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the keys of the items under a ticket's PK that go next; the ticket's own among them if it is there."""
+    for part in ("SK < :events", "SK >= :events"):
+        answer = client.query(
+            TableName=table,
+            KeyConditionExpression=f"PK = :pk AND {part}",
+            ExpressionAttributeValues={":pk": ticket["PK"], ":events": {"S": outbox.PREFIX}},
+            ProjectionExpression="PK, SK",
+            ConsistentRead=True,
+            ScanIndexForward=False,
+            Limit=_AT_ONCE,
+        )
+        if answer["Items"]:
+            return answer["Items"]
+    return []

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self
 
+from ticketing.attributes import to_item
 from ticketing.errors import PayloadTooLargeError, ServiceUnavailableError
 from ticketing.models import Ticket
 from ticketing.repository import TicketRepository
@@ -28,6 +29,7 @@ class Outcome(StrEnum):
     TRANSITION_NOT_ALLOWED = "TRANSITION_NOT_ALLOWED"
     FORBIDDEN = "FORBIDDEN"
     REQUIREMENT_MISSING = "REQUIREMENT_MISSING"
+    ALREADY_THERE = "ALREADY_THERE"
     CONFLICT = "CONFLICT"
 
 
@@ -63,8 +65,13 @@ class LifecycleClient:
         fields: Mapping[str, Any],
         comment: str | None,
         expected_version: int | None,
+        alongside: Sequence[Mapping[str, Any]] = (),
+        watchers: Sequence[str] = (),
     ) -> Verdict:
         """Move a ticket and set the fields (outside names, plain values; null clears) in the same single write.
+
+        The same write puts the items `alongside` (plain values, with a range key) under the ticket's partition key,
+        never over one that is there, and lets `watchers` (user ids) watch the ticket unless they chose before.
 
         Raises
         ------
@@ -81,6 +88,8 @@ class LifecycleClient:
             "fields": dict(fields),
             "comment": comment,
             "expectedVersion": expected_version,
+            "alongside": [to_item(item) for item in alongside],
+            "watchers": list(watchers),
         }
         # Text goes as UTF-8: escaped to ASCII, it would count up to three times against the payload limit.
         body = json.dumps(execution, ensure_ascii=False, separators=(",", ":"))

@@ -4,6 +4,8 @@ Field names are camelCase outside and snake_case inside. Unknown fields are refu
 both ends and otherwise kept as they came; NUL is the one character refused: no log, terminal or database keeps it well.
 """
 
+import hashlib
+import json
 import re
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
@@ -70,6 +72,11 @@ class Body(Model):
     """What callers send: unknown fields are refused, inside names among them."""
 
     model_config = ConfigDict(extra="forbid", validate_by_name=False)
+
+    def fingerprint(self) -> str:
+        """Return what tells one body from another: what it names, not the defaults, which a tenant may change."""
+        named = self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        return hashlib.sha256(json.dumps(named).encode()).hexdigest()
 
 
 class Update(Body):
@@ -140,7 +147,7 @@ def _whole_number(value: Any) -> int:  # noqa: ANN401 - whatever the query holds
     return int(value)
 
 
-def _listed(value: Any) -> Any:  # noqa: ANN401 - whatever the query holds
+def listed(value: Any) -> Any:  # noqa: ANN401 - whatever the query holds
     """Return the names of a list that is separated by commas."""
     return value.split(",") if isinstance(value, str) else value
 
@@ -159,7 +166,7 @@ class Expandable(StrEnum):
 class ExpandQuery(Body):
     """The query of getTicket."""
 
-    expand: Annotated[frozenset[Expandable], BeforeValidator(_listed)] = frozenset()
+    expand: Annotated[frozenset[Expandable], BeforeValidator(listed)] = frozenset()
 
 
 class PageQuery(Body):
@@ -172,7 +179,7 @@ class PageQuery(Body):
 class HistoryQuery(PageQuery):
     """The query of listTicketHistory."""
 
-    expand: Annotated[frozenset[Literal["actor"]], BeforeValidator(_listed)] = frozenset()
+    expand: Annotated[frozenset[Literal["actor"]], BeforeValidator(listed)] = frozenset()
 
 
 class TicketQuery(PageQuery, ExpandQuery):
@@ -208,6 +215,7 @@ class Ticket(Model):
     version: int
     created_at: str
     updated_at: str
+    first_responded_at: str | None = None
     closed_at: str | None = None
     deleted_at: str | None = None
     request_hash: str | None = None

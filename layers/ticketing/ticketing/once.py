@@ -56,7 +56,8 @@ class Once:
                 if mine:
                     ...
 
-        The end of the block says that it is done; an exception that leaves it, that it is not.
+        The end of the block says that it is done; an exception that leaves it, that it is not. That is written down in
+        up to 28 s when DynamoDB gives no answer, after 9 s to begin: the function's timeout has to leave room for it.
 
         Parameters
         ----------

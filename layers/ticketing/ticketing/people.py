@@ -76,8 +76,10 @@ class People:
         person = from_item(answer.get("Item", {}))
         return person.get("active") is True and (not agents_only or person.get("role") in AGENTS)
 
-    def known(self, ids: Iterable[str]) -> dict[str, Person]:
+    def known(self, ids: Iterable[str], *, consistent: bool = False) -> dict[str, Person]:
         """Return each of these people by id, also those who are not there: one batch read for every 100.
+
+        A consistent read also sees what was written a moment ago: for decisions. Names may be late.
 
         Raises
         ------
@@ -86,7 +88,7 @@ class People:
         """
         people = {each: Person(each) for each in ids}
         keys = [self._key(each) for each in people]
-        for found in read_people(self._client, self._table, keys, ("id", "name", "active")):
+        for found in read_people(self._client, self._table, keys, ("id", "name", "active"), consistent=consistent):
             people[found["id"]] = Person(**found)
         return people
 
@@ -95,7 +97,12 @@ class People:
 
 
 def read_people(
-    client: DynamoDBClient, table: str, keys: Iterable[Mapping[str, str]], attributes: Sequence[str]
+    client: DynamoDBClient,
+    table: str,
+    keys: Iterable[Mapping[str, str]],
+    attributes: Sequence[str],
+    *,
+    consistent: bool = False,
 ) -> Iterator[dict[str, Any]]:
     """Yield these attributes of who is there: one batch read for every 100. What DynamoDB left out is asked for again.
 
@@ -107,6 +114,7 @@ def read_people(
     for batch in batched(keys, _BATCH, strict=False):
         wanted: KeysAndAttributesUnionTypeDef = {
             "Keys": [to_item(key) for key in batch],
+            "ConsistentRead": consistent,
             "ProjectionExpression": ", ".join(f"#{name}" for name in attributes),
             "ExpressionAttributeNames": {f"#{name}": name for name in attributes},
         }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,14 @@ class Operation(StrEnum):
     RESTORE_TICKET = "restoreTicket"
     TRANSITION_TICKET = "transitionTicket"
     LIST_TICKET_HISTORY = "listTicketHistory"
+    LIST_COMMENTS = "listComments"
+    CREATE_COMMENT = "createComment"
+    GET_COMMENT = "getComment"
+    UPDATE_COMMENT = "updateComment"
+    DELETE_COMMENT = "deleteComment"
+    WATCH_TICKET = "watchTicket"
+    UNWATCH_TICKET = "unwatchTicket"
+    GET_WATCHING = "getWatching"
     GET_ME = "getMe"
     UPDATE_ME = "updateMe"
     LIST_USERS = "listUsers"
@@ -88,6 +97,14 @@ PERMISSIONS = {
     Operation.RESTORE_TICKET: _ADMINS_ONLY,
     Operation.TRANSITION_TICKET: _EVERYBODY_ON_THEIRS,
     Operation.LIST_TICKET_HISTORY: _EVERYBODY_ON_THEIRS,
+    Operation.LIST_COMMENTS: _EVERYBODY_ON_THEIRS,
+    Operation.CREATE_COMMENT: _EVERYBODY_ON_THEIRS,
+    Operation.GET_COMMENT: _EVERYBODY_ON_THEIRS,
+    Operation.UPDATE_COMMENT: _EVERYBODY_ON_THEIRS,
+    Operation.DELETE_COMMENT: _EVERYBODY_ON_THEIRS,
+    Operation.WATCH_TICKET: _EVERYBODY_ON_THEIRS,
+    Operation.UNWATCH_TICKET: _EVERYBODY_ON_THEIRS,
+    Operation.GET_WATCHING: _EVERYBODY_ON_THEIRS,
     Operation.GET_ME: _EVERYBODY_ON_THEMSELVES,
     Operation.UPDATE_ME: _EVERYBODY_ON_THEMSELVES,
     Operation.LIST_USERS: _AGENTS_ONLY,
@@ -121,6 +138,18 @@ REPORTER_MAY_CHANGE = {
 
 REPORTER_MAY_NOT_CREATE_WITH = frozenset({"assignedToId", "reporterId"})
 """The fields that a reporter may not choose on a new ticket (naming nobody, or oneself as reporter, is no choice)."""
+
+INTERNAL_COMMENTS = AGENTS
+"""The roles that may write internal comments, and learn that there are any."""
+
+RESPONDERS = AGENTS
+"""The roles whose public comment on a ticket that somebody else reported counts as an answer."""
+
+COMMENT_EDIT_WINDOW = timedelta(minutes=15)
+"""How long the author of a comment may change it, counted from when it was written."""
+
+MODERATORS = {Operation.UPDATE_COMMENT: frozenset[Role](), Operation.DELETE_COMMENT: frozenset({Role.ADMIN})}
+"""The roles that may change anybody's comment in this way, at any time."""
 
 CREATORS = {Creators.EVERYBODY: AGENTS_AND_REPORTER, Creators.AGENTS: AGENTS, Creators.NOBODY: frozenset[Role]()}
 """Who may create tickets, by the tenant's setting."""
@@ -206,6 +235,36 @@ def check_choices(caller: Caller, chosen: Iterable[str]) -> None:
     if refused:
         message = f"The role {caller.role} may not set these fields of a new ticket."
         raise ForbiddenError(message, refused)
+
+
+def sees_internal(caller: Caller) -> bool:
+    """Return whether the caller may know of internal comments."""
+    return caller.role in INTERNAL_COMMENTS
+
+
+def check_internal(caller: Caller) -> None:
+    """Let the caller write an internal comment, or raise ForbiddenError."""
+    if not sees_internal(caller):
+        message = f"The role {caller.role} may not write internal comments."
+        raise ForbiddenError(message, ["visibility"])
+
+
+def is_answer(caller: Caller, ticket: Ticket) -> bool:
+    """Return whether a public comment by the caller answers whoever reported the ticket."""
+    return caller.role in RESPONDERS and caller.user_id != ticket.reporter_id
+
+
+def check_comment(granted: Grant, author_id: str, *, written: datetime, now: datetime) -> None:
+    """Let a change of a comment that the caller sees pass, or raise ForbiddenError."""
+    caller = granted.caller
+    if caller.role in MODERATORS[granted.operation]:
+        return
+    if caller.user_id != author_id:
+        message = "Only its author may do this to a comment."
+        raise ForbiddenError(message)
+    if now - written > COMMENT_EDIT_WINDOW:
+        message = f"A comment can be changed for {COMMENT_EDIT_WINDOW // timedelta(minutes=1)} minutes."
+        raise ForbiddenError(message)
 
 
 def check_admins(caller: Caller, roles: Iterable[Role]) -> None:

@@ -35,10 +35,8 @@ _CUT_TO: Final = 500
 _PAUSES: Final = (0.1, 0.4)
 """Seconds to wait before what failed is tried again; after that the stream brings it again."""
 
-_PERMANENT: Final = frozenset(
-    {"InvalidArgument", "MalformedDetail", "NotAuthorizedForSourceException", "ValidationException"}
-)
-"""What no repetition changes."""
+_PERMANENT: Final = frozenset({"InvalidArgument", "MalformedDetail", "ValidationException"})
+"""What lies in the event itself, so that no repetition changes it. A missing permission does not: it will be mended."""
 
 _NO_ANSWER: Final = "NoAnswer"
 

@@ -11,11 +11,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from ticketing.attributes import to_item
+from ticketing.events import Visibility
 from ticketing.lifecycle import Status
 from ticketing.models import Priority, TicketType
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
+
+FILTERED_PAGE: Final = 400
+"""How many items a query with a filter that no index serves may read at once; bounds its cost and time."""
 
 NOBODY: Final = "none"
 """Stands for "no assignee" in filters and in the assignee index."""
@@ -92,6 +96,20 @@ def position(query: QueryInputTypeDef, key: Mapping[str, str], list_key: str) ->
     """Return the start key of a query after the ticket with this key and `listKey`."""
     partition = query["ExpressionAttributeValues"][":partition"]
     return {_INDEXES[query["IndexName"]]: partition, **to_item({**key, "listKey": list_key})}
+
+
+def without_internal(query: QueryInputTypeDef) -> QueryInputTypeDef:
+    """Return a query of comments or of events without what only agents and admins may learn of.
+
+    It reads more at once than is asked for, so that few internal ones between the others do not make it two requests.
+    """
+    values = {**query["ExpressionAttributeValues"], ":internal": {"S": Visibility.INTERNAL.value}}
+    return {
+        **query,
+        "FilterExpression": "attribute_not_exists(visibility) OR visibility <> :internal",
+        "ExpressionAttributeValues": values,
+        "Limit": FILTERED_PAGE,
+    }
 
 
 def unchanged_since(table: str, tenant: str, status: Status, moment: str) -> QueryInputTypeDef:

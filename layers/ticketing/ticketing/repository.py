@@ -21,15 +21,26 @@ from ticketing.events import TicketEvent
 from ticketing.lifecycle import Status
 from ticketing.models import EDITABLE, Creators, Priority, Ticket
 from ticketing.outbox import event_from, item_of
-from ticketing.queries import NOBODY, TicketFilter, position, query_for, unchanged_since
+from ticketing.queries import (
+    FILTERED_PAGE,
+    NOBODY,
+    TicketFilter,
+    position,
+    query_for,
+    unchanged_since,
+    without_internal,
+)
 from ticketing.tables import (
     Page,
     VersionConflictError,
+    full_page_of,
     items_of,
     page_of,
+    put_new,
     reasons,
     refusals,
     tenant_prefix,
+    ticket_partition,
     update_of,
 )
 
@@ -42,9 +53,6 @@ type Checks = Mapping[str, TransactWriteItemTypeDef]
 
 RETENTION: Final = timedelta(days=30)
 """How long a deleted ticket can be restored, before DynamoDB's TTL removes it."""
-
-_FILTERED_PAGE = 400
-"""How many tickets a list page may read when a filter is left that no index serves; bounds its cost and time."""
 
 _LIST_KEY = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z#[0-9a-f-]{36}")
 _EVENT_KEY = re.compile(outbox.KEY_SHAPE)
@@ -67,7 +75,7 @@ class TicketGoneError(Exception):
 
 
 class NotNamedError(Exception):
-    """The ticket names people who can't be named in these fields (outside names); nothing was written."""
+    """People can't be named in these fields (outside names), as the checks of a write say; nothing was written."""
 
     def __init__(self, fields: list[str]) -> None:
         super().__init__(*fields)
@@ -96,6 +104,7 @@ class TicketRepository:
     def __init__(self, client: DynamoDBClient, table: str, tenant_id: str) -> None:
         self._client = client
         self._table = table
+        self._tenant_id = tenant_id
         self._tenant = tenant_prefix(tenant_id)
 
     def take_number(self, *, among: Collection[Creators]) -> TakenNumber:
@@ -162,7 +171,7 @@ class TicketRepository:
                 raise TicketExistsError(self.ticket_from(new_ticket["Item"])) from error
             if new_event.get("Code") == "ConditionalCheckFailed":
                 raise TicketGoneError from error
-            _raise_refusal(error, checks)
+            raise_refusal(error, checks)
             raise
 
     def get(self, ticket_id: str) -> Ticket | None:
@@ -199,7 +208,7 @@ class TicketRepository:
             list_key = cursors.decode(cursor, scope=scope, shape=_LIST_KEY)
             query["ExclusiveStartKey"] = position(query, self._key(list_key.partition("#")[2]), list_key)
         # One more than asked for tells whether there is a next page, without an empty one at the end.
-        query["Limit"] = _FILTERED_PAGE if filtered else limit + 1
+        query["Limit"] = FILTERED_PAGE if filtered else limit + 1
         items, last = page_of(self._client, query, limit)
         following = cursors.encode(last["listKey"]["S"], scope=scope) if last else None
         return Page([self.ticket_from(item) for item in items], following)
@@ -240,8 +249,29 @@ class TicketRepository:
         values = {"deletedAt": None, "expiresAt": None, "listKey": self._index_keys(after)["listKey"]}
         self._change(after, before.version, values, event)
 
-    def history(self, ticket_id: str, *, limit: int, cursor: str | None) -> Page[TicketEvent]:
-        """Return one page of a ticket's events, oldest first: one consistent query.
+    def commented(self, before: Ticket, after: Ticket) -> TransactWriteItemTypeDef:
+        """Return the member of a transaction that makes a public comment a change of the ticket, if it is as read."""
+        values = {"listKey": self._index_keys(after)["listKey"], "firstRespondedAt": after.first_responded_at}
+        if before.first_responded_at == after.first_responded_at:
+            del values["firstRespondedAt"]
+        return self._update(after, before.version, values)
+
+    def as_read(self, ticket: Ticket) -> TransactWriteItemTypeDef:
+        """Return the member of a transaction that fails it unless the ticket is there, in the version that was read."""
+        return {
+            "ConditionCheck": {
+                "TableName": self._table,
+                "Key": to_item(self._key(ticket.id)),
+                "ConditionExpression": "#version = :version",
+                "ExpressionAttributeNames": {"#version": "version"},
+                "ExpressionAttributeValues": to_item({":version": ticket.version}),
+            }
+        }
+
+    def history(self, ticket_id: str, *, limit: int, cursor: str | None, internal: bool = True) -> Page[TicketEvent]:
+        """Return one page of a ticket's events, oldest first, with or without those of internal comments.
+
+        One consistent query, unless what is left out is much.
 
         Raises
         ------
@@ -257,11 +287,13 @@ class TicketRepository:
             "ConsistentRead": True,
             "Limit": limit + 1,
         }
+        if not internal:
+            query = without_internal(query)
         if cursor is not None:
             query["ExclusiveStartKey"] = to_item(
                 {"PK": partition, "SK": cursors.decode(cursor, scope=scope, shape=_EVENT_KEY)}
             )
-        items, last = page_of(self._client, query, limit)
+        items, last = full_page_of(self._client, query, limit)
         position = cursors.encode(last["SK"]["S"], scope=scope) if last else None
         return Page([event_from(item) for item in items], position)
 
@@ -279,30 +311,27 @@ class TicketRepository:
         self, after: Ticket, version: int, values: Mapping[str, Any], event: TicketEvent, checks: Checks = _NO_CHECKS
     ) -> None:
         """Set the values of a ticket (None removes), its version and time, and put the event, all or nothing."""
+        change = self._update(after, version, values)
+        try:
+            self._client.transact_write_items(TransactItems=[change, self._put(event), *checks.values()])
+        except self._client.exceptions.TransactionCanceledException as error:
+            raise_refusal(error, checks)
+            raise
+
+    def _update(self, after: Ticket, version: int, values: Mapping[str, Any]) -> TransactWriteItemTypeDef:
         values = {**values, "version": after.version, "updatedAt": after.updated_at}
-        change: TransactWriteItemTypeDef = {
+        return {
             "Update": update_of(
                 self._table, self._key(after.id), values, condition="#version = :before", values={":before": version}
             )
         }
-        try:
-            self._client.transact_write_items(TransactItems=[change, self._put(event), *checks.values()])
-        except self._client.exceptions.TransactionCanceledException as error:
-            _raise_refusal(error, checks)
-            raise
 
     def _put(self, event: TicketEvent) -> TransactWriteItemTypeDef:
         # Never over another: a version has one event, and those of a ticket that is gone for good stay as they are.
-        return {
-            "Put": {
-                "TableName": self._table,
-                "Item": to_item(item_of(event)),
-                "ConditionExpression": "attribute_not_exists(PK)",
-            }
-        }
+        return put_new(self._table, item_of(event))
 
     def _key(self, ticket_id: str) -> dict[str, str]:
-        return {"PK": f"{self._tenant}#TICKET#{ticket_id}", "SK": "TICKET"}
+        return {"PK": ticket_partition(self._tenant_id, ticket_id), "SK": "TICKET"}
 
     def _index_keys(self, ticket: Ticket) -> dict[str, str]:
         """Return the index keys that follow from what any function may write; `statusKey` is the state machine's."""
@@ -313,15 +342,16 @@ class TicketRepository:
         }
 
 
-def _raise_refusal(error: ClientError, checks: Checks) -> None:
-    """Raise what a cancelled transaction (ticket, event, checks) means, unless it was cancelled by a failure.
+def raise_refusal(error: ClientError, checks: Checks) -> None:
+    """Raise what a cancelled transaction, whose last members are checks, means, unless it was cancelled by a failure.
 
     A check that failed counts only where nothing else stood in its way: a ticket that changed meanwhile may name
     somebody else by now, so that is decided anew first.
     """
     codes = refusals(error)
-    refused = [field for field, code in zip(checks, codes[2:], strict=False) if code == "ConditionalCheckFailed"]
-    if refused and set(codes[:2]) == {"None"} and set(codes[2:]) <= {"None", "ConditionalCheckFailed"}:
+    first = len(codes) - len(checks)
+    refused = [field for field, code in zip(checks, codes[first:], strict=False) if code == "ConditionalCheckFailed"]
+    if refused and set(codes[:first]) == {"None"} and set(codes[first:]) <= {"None", "ConditionalCheckFailed"}:
         raise NotNamedError(refused) from error
     if _LOST_RACE.intersection(codes) and _LOST_RACE.union({"None"}).issuperset(codes):
         raise VersionConflictError from error

@@ -13,6 +13,7 @@ from pydantic_core import from_json
 from ticketing.errors import (
     ApiError,
     BadRequestError,
+    CommentNotFoundError,
     PayloadTooLargeError,
     TicketNotFoundError,
     UnsupportedMediaTypeError,
@@ -29,6 +30,7 @@ NO_VERSION: Final = 0
 """The version meant by an ETag that no ticket ever had."""
 
 _STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _VERSION_ETAG = re.compile(r'"([1-9][0-9]{0,15})"')
 
 
@@ -61,15 +63,24 @@ class Request:
         return self.id_or(TicketNotFoundError)
 
     @property
+    def comment_id(self) -> str:
+        """The comment's id in the path, in lower case; what is no UUID names no comment."""
+        return self.id_or(CommentNotFoundError, "commentId")
+
+    @property
     def path_id(self) -> str:
         """The id in the path, as it was sent."""
-        return str((self.event.get("pathParameters") or {}).get("id", ""))
+        return self._path_parameter("id")
 
-    def id_or(self, missing: Callable[[], ApiError]) -> str:
-        """Return the id in the path, in lower case, or raise the error that stands for `not there` if it is no UUID."""
-        if not re.fullmatch(UUID, self.path_id):
+    def id_or(self, missing: Callable[[], ApiError], name: str = "id") -> str:
+        """Return an id in the path, in lower case, or raise the error that stands for `not there` if it is no UUID."""
+        value = self._path_parameter(name)
+        if not re.fullmatch(UUID, value):
             raise missing()
-        return self.path_id.lower()
+        return value.lower()
+
+    def _path_parameter(self, name: str) -> str:
+        return str((self.event.get("pathParameters") or {}).get(name, ""))
 
     def header(self, name: str) -> str | None:
         """Return a header's value, whatever the case of its name."""
@@ -126,6 +137,20 @@ class Request:
             raise BadRequestError(message, problems(error)) from error
         except ValueError as error:
             raise BadRequestError(message, [f"body: Invalid JSON: {error}"]) from error
+
+    def idempotency_key(self) -> str | None:
+        """Return the header `Idempotency-Key`, or None if there is none.
+
+        Raises
+        ------
+        BadRequestError
+            It is empty, too long, or holds what no header should.
+        """
+        key = self.header("idempotency-key")
+        if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
+            message = "The Idempotency-Key is not one."
+            raise BadRequestError(message, ["Idempotency-Key: takes 1 to 255 visible ASCII characters, no spaces"])
+        return key
 
     def expected_version(self) -> int | None:
         """Return the version that `If-Match` names, `NO_VERSION` for one that never was, None for any.

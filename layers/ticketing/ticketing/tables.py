@@ -16,10 +16,13 @@ from ticketing.identity import TENANT_ID
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef, UpdateTypeDef
+    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef, TransactWriteItemTypeDef, UpdateTypeDef
 
 ATTEMPTS: Final = 5
 """How often a change is decided anew after losing a race, before the caller is told 409."""
+
+_PAGE_SIZE: Final = 1_000_000
+"""About how many characters a page of long texts may have: with four bytes for each, an answer stays below 6 MB."""
 
 _NAME: Final = re.compile(r"#(\w+)")
 
@@ -95,6 +98,11 @@ def update_of(
     return update
 
 
+def put_new(table: str, item: Mapping[str, Any]) -> TransactWriteItemTypeDef:
+    """Return the member of a transaction that writes an item (plain values, None left out), never over another."""
+    return {"Put": {"TableName": table, "Item": to_item(item), "ConditionExpression": "attribute_not_exists(PK)"}}
+
+
 def items_of(client: DynamoDBClient, query: QueryInputTypeDef) -> Iterator[Mapping[str, Any]]:
     """Yield all items of a query: one request for each 1 MB, as the caller gets there."""
     return (item for page in pages_of(client, query) for item in page)
@@ -121,6 +129,27 @@ def page_of(
     return items, answer.get("LastEvaluatedKey")  # also where DynamoDB ended the page, at 1 MB of long texts
 
 
+def full_page_of(
+    client: DynamoDBClient, query: QueryInputTypeDef, limit: int
+) -> tuple[Sequence[Mapping[str, Any]], Mapping[str, Any] | None]:
+    """Return the same as `page_of`, but as many items as there are, whatever else the query has read and left out.
+
+    For lists that leave out what the caller may not know of: neither the length of a page nor where the next one starts
+    tells that there was something. Only many long texts end a page early. It takes one request where nothing is left
+    out, more where much is.
+    """
+    found: list[Mapping[str, Any]] = []
+    size = 0
+    for item in items_of(client, query):
+        found.append(item)
+        size += len(str(item))
+        if len(found) > limit:
+            return found[:limit], found[limit - 1]
+        if size > _PAGE_SIZE:
+            return found, found[-1]
+    return found, None
+
+
 def reasons(error: ClientError) -> list[dict[str, Any]]:
     """Return why a transaction was cancelled: one reason for each of its items, in order."""
     found: list[dict[str, Any]] = cast("dict[str, Any]", error.response).get("CancellationReasons") or [{}]
@@ -132,17 +161,17 @@ def refusals(error: ClientError) -> list[str]:
     return [reason.get("Code", "None") for reason in reasons(error)]
 
 
-def until_written[T](attempt: Callable[[], T]) -> T:
+def until_written[T](attempt: Callable[[], T], attempts: int = ATTEMPTS) -> T:
     """Return what the attempt returns, trying it again while it raises VersionConflictError.
 
-    Between tries it waits for up to 10, 20, 40, 80 ms, by chance: callers who met once shall not meet again.
+    Between tries it waits for up to 10, 20, 40, 80 ms and so on, by chance: callers who met once shall not meet again.
 
     Raises
     ------
     ConflictError
         The race was lost every time.
     """
-    for tried in range(ATTEMPTS):
+    for tried in range(attempts):
         if tried:
             time.sleep(random.uniform(0, 0.005 * 2**tried))  # noqa: S311 - nothing is to be kept secret
         try:

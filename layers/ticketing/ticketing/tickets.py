@@ -120,12 +120,12 @@ def edit_ticket(granted: Grant, ticket_id: str, values: Mapping[str, Any], expec
             # would clear it otherwise.
             kept = {"resolution"} if wanted.get("resolution") is not None else set()
             fields = {name: wanted[name] for name in changes.keys() | kept}
-            verdict = _lifecycle().move(
+            verdict = state_machine().move(
                 ticket_id, to, caller, fields=fields, comment=None, expected_version=ticket.version
             )
             if verdict.outcome is Outcome.VERSION_MISMATCH:
                 raise VersionConflictError
-            return _moved(verdict, caller)
+            return moved(verdict, caller)
         if not changes:
             return ticket
         after = next_version(ticket, clock.now(), wanted)
@@ -153,10 +153,10 @@ def move_ticket(  # noqa: PLR0913 - one request, spelled out
     caller = granted.caller
     check_changes(caller, None, fields)
     granted.leave_to_the_state_machine()
-    verdict = _lifecycle().move(
+    verdict = state_machine().move(
         ticket_id, to, caller, fields=fields, comment=comment, expected_version=expected_version
     )
-    return _moved(verdict, caller)
+    return moved(verdict, caller)
 
 
 def presented(ticket: Ticket, caller: Caller) -> dict[str, Any]:
@@ -175,7 +175,8 @@ def presented_page(tickets: Sequence[Ticket], caller: Caller, expand: Collection
     return bodies
 
 
-def _lifecycle() -> LifecycleClient:
+def state_machine() -> LifecycleClient:
+    """Return the one that moves tickets."""
     return LifecycleClient(aws.stepfunctions(), os.environ["TICKET_LIFECYCLE"])
 
 
@@ -189,7 +190,7 @@ def _allowed(ticket: Ticket, caller: Caller) -> list[Status]:
     )
 
 
-def _moved(verdict: Verdict, caller: Caller) -> Ticket:
+def moved(verdict: Verdict, caller: Caller) -> Ticket:
     """Return the ticket that the state machine moved, or raise the error that its refusal stands for."""
     ticket = verdict.ticket
     if ticket is None:
@@ -205,7 +206,7 @@ def _moved(verdict: Verdict, caller: Caller) -> Ticket:
         case Outcome.REQUIREMENT_MISSING:
             message = f"The ticket needs a value in {verdict.missing} for this move."
             raise TransitionRequirementMissingError(message, [str(verdict.missing)])
-        case Outcome.CONFLICT:
+        case Outcome.CONFLICT | Outcome.ALREADY_THERE:
             raise ConflictError(OTHERS_WERE_FIRST)
         case Outcome.TRANSITION_NOT_ALLOWED | Outcome.TICKET_NOT_FOUND:
             message = f"A ticket that is {ticket.status} can't be moved there."

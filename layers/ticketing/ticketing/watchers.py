@@ -1,6 +1,7 @@
 """Who watches a ticket: its reporter and its assignee by themselves, and whoever chose to.
 
-A choice is an item under the ticket's partition key, `WATCHER#<user id>`. Who has made none has no item.
+A choice is an item under the ticket's partition key, `WATCHER#<user id>`. Who has made none has no item. Whoever is
+mentioned in a comment chooses to watch by that, unless they had chosen before.
 """
 
 from __future__ import annotations
@@ -8,13 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ticketing.attributes import to_item
+from ticketing.repository import raise_refusal
 from ticketing.tables import items_of, tenant_prefix, ticket_partition
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
+    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef, TransactWriteItemTypeDef
 
     from ticketing.events import TicketSummary
     from ticketing.models import Ticket
@@ -25,10 +27,9 @@ PREFIX: Final = "WATCHER#"
 
 def watching(ticket: Ticket | TicketSummary, choices: Mapping[str, bool]) -> set[str]:
     """Return the ids of those who watch a ticket, given who chose to (True) or not to (False)."""
-    by_themselves = {ticket.reporter_id, ticket.assigned_to_id} - {None}
-    return {str(each) for each in by_themselves if choices.get(str(each), True)} | {
-        each for each, chosen in choices.items() if chosen
-    }
+    by_themselves = {each for each in (ticket.reporter_id, ticket.assigned_to_id) if each is not None}
+    chosen = {each for each, watches in choices.items() if watches}
+    return chosen | (by_themselves - choices.keys())
 
 
 class Watchers:
@@ -53,3 +54,46 @@ class Watchers:
         return {
             item["SK"]["S"].removeprefix(PREFIX): item["watching"]["BOOL"] for item in items_of(self._client, query)
         }
+
+    def choice(self, ticket_id: str, user_id: str) -> dict[str, bool]:
+        """Return the choice of one user as `choices` does, with nothing in it if they made none: one read."""
+        key = to_item(self._key(ticket_id, user_id))
+        answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
+        return {user_id: answer["Item"]["watching"]["BOOL"]} if "Item" in answer else {}
+
+    def choose(self, ticket: TransactWriteItemTypeDef, ticket_id: str, user_id: str, *, watches: bool) -> None:
+        """Write a user's choice, if the check of the ticket holds.
+
+        Raises
+        ------
+        VersionConflictError
+            The ticket changed, went to the trash or is gone since it was read.
+        """
+        put: TransactWriteItemTypeDef = {
+            "Put": {"TableName": self._table, "Item": to_item(self._key(ticket_id, user_id) | {"watching": watches})}
+        }
+        try:
+            self._client.transact_write_items(TransactItems=[ticket, put])
+        except self._client.exceptions.TransactionCanceledException as error:
+            raise_refusal(error, {})
+            raise
+
+    def by_mention(self, ticket_id: str, user_ids: Iterable[str]) -> list[TransactWriteItemTypeDef]:
+        """Return the members of a transaction that let users watch who have not chosen yet.
+
+        The state machine writes the same when it moves the ticket (`watchers` of its input).
+        """
+        return [
+            {
+                "Update": {
+                    "TableName": self._table,
+                    "Key": to_item(self._key(ticket_id, user_id)),
+                    "UpdateExpression": "SET watching = if_not_exists(watching, :yes)",
+                    "ExpressionAttributeValues": {":yes": {"BOOL": True}},
+                }
+            }
+            for user_id in user_ids
+        ]
+
+    def _key(self, ticket_id: str, user_id: str) -> dict[str, str]:
+        return {"PK": ticket_partition(self._tenant_id, ticket_id), "SK": f"{PREFIX}{user_id}"}

@@ -27,7 +27,9 @@ def fill(world: World, tenant_id: str, *, small: bool = False) -> str:
     world.api_key(tenant_id)
     world.invitation(tenant_id, f"new@{tenant_id}.example")
     world.account(f"new@{tenant_id}.example", tenant_id)
-    world.ticket(tenant_id, 1)
+    ticket = world.ticket(tenant_id, 1)
+    for place in ("COMMENT#1", "COMMENT_KEY#1", "WATCHER#1"):
+        world.put(TICKETS, {"PK": ticket, "SK": place})
     if not small:
         world.ticket(tenant_id, 2, events=60)
         world.ticket(tenant_id, 3, deletedAt=MOMENT_TEXT)
@@ -244,8 +246,24 @@ def test_a_ticket_that_changes_meanwhile_is_looked_at_again(world: World, monkey
 
     monkeypatch.setattr(world.dynamodb, "query", with_a_change_after)
     assert erase("acme", "tickets", ALWAYS)["done"]
-    assert len(seen) == 2
+    assert len(seen) == 3, "two looks at what there is, and one at what came last"
     assert world.items(TICKETS).keys() == {"TENANT#acme#COUNTER TICKETS"}
+
+
+def test_what_comes_without_a_change_of_the_ticket_is_not_left_behind(world: World) -> None:
+    """An internal comment that somebody was writing: it leaves the ticket's version as it is."""
+    partition = world.ticket("acme", 9)
+    remains = Remains(world.dynamodb, USERS, TICKETS, "acme")
+    erase_all, late = remains._erase_all, iter([["COMMENT#1", "EVENT#0000000002#1", "WATCHER#1"]])
+
+    def and_a_comment(keys: Any) -> None:
+        erase_all(keys)
+        for place in next(late, []):
+            world.put(TICKETS, {"PK": partition, "SK": place})
+
+    remains._erase_all = and_a_comment  # type: ignore[method-assign]
+    assert remains.erase_ticket(partition) == 3
+    assert not world.items(TICKETS)
 
 
 def test_a_ticket_that_never_rests_fails_the_step(world: World) -> None:

@@ -95,13 +95,33 @@ class Remains:
         """Erase a ticket with all that hangs on it; return the number of its events, or None if it is gone already.
 
         The ticket goes last, as it leads to the rest, and only in the version that was read with the rest: a change
-        brings an event.
+        brings an event. Internal comments and watchers come without a change of the ticket, but never without the
+        ticket: those of meanwhile are looked for once it is gone.
 
         Raises
         ------
         VersionConflictError
             The ticket changed meanwhile; it is still there.
         """
+        version, rest = self._under(partition)
+        self._erase_all(rest)
+        if version is None:
+            return None
+        try:
+            self._client.delete_item(
+                TableName=self._tickets,
+                Key=to_item({"PK": partition, "SK": "TICKET"}),
+                ConditionExpression="version = :read",
+                ExpressionAttributeValues={":read": version},
+            )
+        except self._client.exceptions.ConditionalCheckFailedException as error:
+            raise VersionConflictError from error
+        late = self._under(partition)[1]
+        self._erase_all(late)
+        return len([key for key in (*rest, *late) if key["SK"]["S"].startswith("EVENT#")])
+
+    def _under(self, partition: str) -> tuple[Any, list[Key]]:
+        """Return the version of the ticket with this partition key (None: it is gone), and the keys of the rest."""
         query: QueryInputTypeDef = {
             "TableName": self._tickets,
             "KeyConditionExpression": "PK = :partition",
@@ -116,19 +136,7 @@ class Remains:
                 version = item["version"]
             else:
                 rest.append({"PK": item["PK"], "SK": item["SK"]})
-        self._erase_all(rest)
-        if version is None:
-            return None
-        try:
-            self._client.delete_item(
-                TableName=self._tickets,
-                Key=to_item({"PK": partition, "SK": "TICKET"}),
-                ConditionExpression="version = :read",
-                ExpressionAttributeValues={":read": version},
-            )
-        except self._client.exceptions.ConditionalCheckFailedException as error:
-            raise VersionConflictError from error
-        return len([key for key in rest if key["SK"]["S"].startswith("EVENT#")])
+        return version, rest
 
     def count(self, moment: str, erased: Mapping[str, int]) -> None:
         """Add to the counts of the receipt (by their outside names), and write that there is progress.

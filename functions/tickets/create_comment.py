@@ -1,0 +1,16 @@
+"""createComment: POST /v1/tickets/{id}/comments."""
+
+from ticketing.commenting import Commenting, presented_page
+from ticketing.comments import CommentCreate
+from ticketing.frame import Response, endpoint
+from ticketing.permissions import Operation
+from ticketing.request import Request
+
+
+@endpoint(Operation.CREATE_COMMENT)
+def handler(request: Request) -> Response:
+    """Write a comment, or return the one that the same Idempotency-Key made before."""
+    commenting, key = Commenting(request.grant, request.ticket_id), request.idempotency_key()
+    comment = commenting.add(request.body(CommentCreate), key)
+    (body,) = presented_page([comment], request.caller)
+    return Response(201, body, headers={"Location": f"{request.path}/{comment.id}"})

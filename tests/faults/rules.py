@@ -1,0 +1,19 @@
+"""What fails on a stack of the tests' own, and how it is switched."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Faults:
+    """What fails, as local/faults.py reads it."""
+
+    path: Path
+
+    def set(self, *rules: dict[str, Any], seed: int = 0) -> None:
+        """Let calls fail by these rules, and no others, from now on."""
+        fresh = self.path.with_suffix(".new")
+        fresh.write_text(json.dumps({"seed": seed, "rules": rules}))
+        fresh.replace(self.path)
