@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
+from email.message import EmailMessage
 from itertools import count
 from pathlib import Path
 from typing import cast
@@ -20,12 +21,15 @@ MAILS = 500
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """A mail that was sent."""
+    """A mail that was sent: `text` is its plain part, or the other one where it has none."""
 
     sent_at: datetime
     to: str
     subject: str
     text: str
+    html: str
+    """Empty where it is plain text alone."""
+    headers: dict[str, str]
 
 
 def write_mails(emulator: MiniStack, settings: Settings) -> None:
@@ -73,7 +77,12 @@ def print_mails(settings: Settings) -> int:
 
 def _parsed(path: Path) -> Mail:
     message = message_from_bytes(path.read_bytes(), policy=policy.default)
-    body = message.get_body(("plain", "html"))
     sent_at = datetime.strptime(path.name.split("-")[0], "%Y%m%dT%H%M%S.%f").replace(tzinfo=UTC)
-    text = cast("str", body.get_content()).strip() if body is not None else ""
-    return Mail(sent_at, str(message["To"]), str(message["Subject"]), text)
+    headers = {name: str(value) for name, value in message.items()}
+    text = _part(message, "plain") or _part(message, "html")
+    return Mail(sent_at, headers["To"], headers["Subject"], text, _part(message, "html"), headers)
+
+
+def _part(message: EmailMessage, kind: str) -> str:
+    body = message.get_body((kind,))
+    return cast("str", body.get_content()).strip() if body is not None else ""

@@ -57,7 +57,18 @@ def _queues(action: str, request: dict[str, Any]) -> list[Access]:
     return [{"action": f"sqs:{single}", "resource": f"arn:aws:sqs:{REGION}:{ACCOUNT_ID}:{queue}"}]
 
 
-_VIEWS = {"dynamodb": _items, "dynamodbstreams": _streams, "events": _buses, "sqs": _queues}
+def _mails(_action: str, request: dict[str, Any]) -> list[Access]:
+    """Return the accesses of sending a mail by a template: SES asks for both actions on all that it takes."""
+    sender, template = request["FromEmailAddress"], request["Content"]["Template"]["TemplateName"]
+    named = (f"identity/{sender}", f"template/{template}", f"configuration-set/{request['ConfigurationSetName']}")
+    return [
+        {"action": f"ses:{action}", "resource": f"arn:aws:ses:{REGION}:{ACCOUNT_ID}:{each}", "sender": sender}
+        for action in ("SendEmail", "SendTemplatedEmail")
+        for each in named
+    ]
+
+
+_VIEWS = {"dynamodb": _items, "dynamodbstreams": _streams, "events": _buses, "sesv2": _mails, "sqs": _queues}
 
 
 class Recorder:
@@ -81,6 +92,9 @@ class Recorder:
         handlers = self._emulator.app.SERVICE_HANDLERS
         for service, handler in list(handlers.items()):
             handlers[service] = self._recording(service, handler)
+        mails = self._emulator.ses_v2  # which is called beside the table of services
+        send = require(mails, "handle_request", "method", "path", "headers", "body", "query_params")
+        replace(mails, "handle_request", self._recording("sesv2", send))
         self._watch_connections()
 
     def _watch_connections(self) -> None:

@@ -22,6 +22,7 @@ from local.isolation import hold_sessions_to_their_policies
 from local.items import Items
 from local.journal import JournalError
 from local.live import deploy_websockets_as_aws_does, serve_websockets_as_aws_does
+from local.mail_templates import make_mail_templates
 from local.mails import write_mails
 from local.patches import (
     find_queues_by_name,
@@ -129,6 +130,7 @@ class _Run:
         count_by_authorizer(self._emulator)
         hold_to_the_rules(self._emulator)
         write_mails(self._emulator, self._settings)
+        make_mail_templates(self._emulator)
         keep_in_order(self._emulator)
         take_turns(self._emulator)
         run_functions_apart(self._emulator, self._settings)

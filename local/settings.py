@@ -56,7 +56,7 @@ class Settings:
             )
             raise SettingsError(message)
         calls, faults = environ.get("LOCAL_RECORD_CALLS"), environ.get("LOCAL_FAULTS")
-        parameters = dict(part.split("=", 1) for part in environ.get("LOCAL_PARAMETERS", "").split() if "=" in part)
+        given = dict(part.split("=", 1) for part in environ.get("LOCAL_PARAMETERS", "").split() if "=" in part)
         return cls(
             root=ROOT,
             state=ROOT / (environ.get("LOCAL_STATE") or ".local"),
@@ -66,7 +66,7 @@ class Settings:
             aws_binds=tuple(dict.fromkeys([LOOPBACK, *binds])),
             containers=bool(binds),
             durable=environ.get("LOCAL_DURABLE", "1") != "0",
-            parameters=parameters,
+            parameters={"ApiUrl": _base_url(port), **given},
             record_calls=Path(calls).resolve() if calls else None,
             faults=Path(faults).resolve() if faults else None,
         )
@@ -74,7 +74,7 @@ class Settings:
     @property
     def base_url(self) -> str:
         """Where the API answers."""
-        return f"http://localhost:{self.port}"
+        return _base_url(self.port)
 
     @property
     def live_url(self) -> str:
@@ -108,6 +108,10 @@ class Settings:
     def journal(self) -> Path:
         """The file that holds every DynamoDB item."""
         return self.state / "items.journal"
+
+
+def _base_url(port: int) -> str:
+    return f"http://localhost:{port}"
 
 
 def _port(environ: Mapping[str, str], name: str, default: int) -> int:

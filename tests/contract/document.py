@@ -35,6 +35,8 @@ OPERATIONS: dict[str, dict[str, Any]] = {
     if method in METHODS
 }
 API_OPERATIONS = {name: operation for name, operation in OPERATIONS.items() if not name.startswith("preflight")}
+PUBLIC = {"showUnsubscribe", "unsubscribe"}
+"""The operations of the API that need no token: whoever has the link may call them."""
 SCHEMAS: dict[str, dict[str, Any]] = resolved(DOCUMENT["components"]["schemas"])
 GATEWAY_RESPONSES: dict[str, dict[str, Any]] = DOCUMENT["x-amazon-apigateway-gateway-responses"]
 

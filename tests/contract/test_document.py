@@ -18,6 +18,7 @@ from tests.contract.document import (
     GATEWAY_RESPONSES,
     OPENAPI,
     OPERATIONS,
+    PUBLIC,
     SCHEMAS,
     TEXT,
     problems,
@@ -26,7 +27,7 @@ from tests.contract.document import (
 )
 from ticketing import cors
 from ticketing.lifecycle import LIFECYCLE, Role
-from ticketing.permissions import Operation
+from ticketing.permissions import Operation, PublicOperation
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = {
@@ -37,13 +38,23 @@ FOLDERS = {
     "Tenants": "users",
     "API keys": "users",
     "Webhooks": "notifications",
+    "Mail": "notifications",
     "Preflight": "platform",
 }
 """Where the functions of the operations with a tag are."""
 
 WITHOUT_A_ROUTE = {
     "events": {"publish_events", "resend_events"},
-    "notifications": {"connect", "deliver_webhook", "disconnect", "dispatch_webhooks", "push_event", "receive_message"},
+    "notifications": {
+        "connect",
+        "deliver_webhook",
+        "disconnect",
+        "dispatch_webhooks",
+        "mail_events",
+        "push_event",
+        "receive_message",
+        "record_mail_feedback",
+    },
     "tickets": {"close_resolved_tickets", "purge_ticket"},
     "users": {"erase_tenant", "reconcile_users"},
 }
@@ -221,7 +232,8 @@ def test_every_other_operation_is_behind_the_authorizer_and_counted() -> None:
     # API Gateway knows the second one by its header: a method that needs it is counted against the usage plan.
     assert headers == {"bearerToken": ("apiKey", "header", "Authorization"), "usage": ("apiKey", "header", "x-api-key")}
     # One requirement with both; two in a list would be a choice.
-    assert all(operation["security"] == [{"bearerToken": [], "usage": []}] for operation in API_OPERATIONS.values())
+    for name, operation in API_OPERATIONS.items():
+        assert operation["security"] == ([] if name in PUBLIC else [{"bearerToken": [], "usage": []}]), name
     assert DOCUMENT["x-amazon-apigateway-api-key-source"] == "AUTHORIZER"
 
 
@@ -251,7 +263,19 @@ def test_authorizer_is_only_asked_about_bearer_tokens(header: str, *, plausible:
 
 
 def test_operations_are_those_of_the_permission_table() -> None:
-    assert API_OPERATIONS.keys() == {operation.value for operation in Operation}
+    assert API_OPERATIONS.keys() - PUBLIC == {operation.value for operation in Operation}
+    assert set(PublicOperation) == PUBLIC
+
+
+def test_pages_are_for_those_without_a_token_alone() -> None:
+    """All else speaks JSON. openapi/redocly.yaml can only allow pages everywhere."""
+    with_pages = {
+        name
+        for name, operation in OPERATIONS.items()
+        for answer in operation["responses"].values()
+        if "text/html" in answer.get("content", {})
+    }
+    assert with_pages == PUBLIC
 
 
 @pytest.mark.parametrize("name", OPERATIONS)

@@ -1,11 +1,13 @@
 """What the template promises where the local AWS would not notice."""
 
 import json
+import re
 import tomllib
 from typing import Any
 
 from functions.notifications import push_event
 from tests.unit.support import ROOT, template
+from ticketing.notifications.mail_rules import OLDEST
 
 ROLE_NAME = 64
 """Characters of a role's name; CloudFormation cuts what it generates to that."""
@@ -88,6 +90,7 @@ def test_work_that_nobody_waits_for_leaves_its_failures_behind() -> None:
         "CloseResolvedTicketsFunction": "Schedule",
         "PublishEventsFunction": "DynamoDB",
         "PurgeTicketFunction": "DynamoDB",
+        "RecordMailFeedbackFunction": "EventBridgeRule",
         "ReconcileUsersFunction": "Schedule",
     }
     outbox = events.pop("PublishEventsFunction")[1]
@@ -146,6 +149,30 @@ def test_nothing_private_is_reached_by_webhooks_but_on_the_local_aws() -> None:
     environments = tomllib.loads((ROOT / "samconfig.toml").read_text())
     named = [name for name, content in environments.items() if "WebhookPrivateOrigins" in str(content)]
     assert named == ["local"]
+
+
+def test_what_can_not_be_mailed_is_put_aside() -> None:
+    resources = template()["Resources"]
+    function, queue = resources["MailEventsFunction"]["Properties"], resources["MailEventsQueue"]["Properties"]
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == "MailEventsDeadLetters.Arn"
+    assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
+    (target,) = resources["MailEventsRule"]["Properties"]["Targets"]
+    assert target["DeadLetterConfig"] == {"Arn": "MailEventsDeadLetters.Arn"}
+    assert function["Events"]["Queue"]["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    # As long as events are mailed about, and no longer.
+    assert queue["MessageRetentionPeriod"] == OLDEST.total_seconds()
+
+
+def test_html_mails_take_escaped_values_alone() -> None:
+    """SES puts values in as they are."""
+    for name, resource in template()["Resources"].items():
+        if resource["Type"] == "AWS::SES::Template":
+            parts = resource["Properties"]["Template"]
+            tags = {part: re.findall(r"\{\{(?!#|/|else)(.+?)\}\}", text) for part, text in parts.items()}
+            assert tags["HtmlPart"], name
+            assert all(tag.startswith("html.") for tag in tags["HtmlPart"]), name
+            assert not [tag for tag in (*tags["SubjectPart"], *tags["TextPart"]) if "html" in tag], name
+            assert "{{{" not in "".join(map(str, parts.values()))
 
 
 def test_a_role_that_assumes_itself_is_known_by_its_name() -> None:

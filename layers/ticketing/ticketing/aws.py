@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
     from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_sesv2 import SESV2Client
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
     from mypy_boto3_sts import STSClient
@@ -153,3 +154,14 @@ def live_connections() -> ApiGatewayManagementApiClient:
     )
     client = _session().create_client("apigatewaymanagementapi", endpoint_url=endpoint, config=config)
     return cast("ApiGatewayManagementApiClient", client)
+
+
+@cache
+def ses() -> SESV2Client:
+    """Return the SES client: one try of at most 6 s.
+
+    Sending is not idempotent, and a second try after a lost answer might be a second mail. Who sends knows which
+    failures mean that nothing was sent.
+    """
+    config = Config(connect_timeout=1, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 1})
+    return cast("SESV2Client", _session().create_client("sesv2", config=config))

@@ -24,7 +24,7 @@ from ticketing import cors
 from ticketing.errors import ApiError, InternalServerError, ServiceUnavailableError
 from ticketing.identity import caller_of
 from ticketing.models import NoQuery
-from ticketing.permissions import Grant, Operation, grant
+from ticketing.permissions import Grant, Operation, PublicOperation, grant
 from ticketing.request import Request
 
 # What AWS answers when it is the one that is busy or ill: worth another try, by botocore first and then by the caller.
@@ -52,10 +52,14 @@ metrics = Metrics(namespace="TicketSystem", service="tickets")
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What an operation answers. `etag` is the version that the body shows; a body of None is an empty answer."""
+    """What an operation answers. `etag` is the version that the body shows; a body of None is an empty answer.
+
+    `html` is a page for people, in the place of a body.
+    """
 
     status: int
     body: Any = None
+    html: str | None = None
     etag: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -72,33 +76,60 @@ def endpoint(
     """
 
     def decorate(handle: Callable[[Request], Response]) -> LambdaHandler:
-        @wraps(handle)
-        def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's own type
-            started = time.perf_counter()
-            request_id = event["requestContext"]["requestId"]
-            log = {"operation": operation.value, "requestId": request_id, "functionRequestId": context.aws_request_id}
-            code = None
-            try:
-                caller = caller_of(event)
-                log |= {"tenantId": caller.tenant_id, "userId": caller.user_id, "role": caller.role.value}
-                request = Request(event, grant(operation, caller))
-                if not takes_query:
-                    request.query(NoQuery)
-                response = handle(request)
-                _check_looked(request.grant)
-            except Exception as error:
-                known = known_error(error)
-                response, code = _refusal(known, request_id), known.code
-                if known.status >= InternalServerError.status:
-                    logger.exception(operation.value, extra=log)
-            milliseconds = round((time.perf_counter() - started) * 1000, 2)
-            logger.info(operation.value, extra=log | {"status": response.status, "code": code, "ms": milliseconds})
-            _count(operation, code)
-            return _answer(response, event)
+        def answer(event: dict[str, Any], log: dict[str, Any]) -> Response:
+            caller = caller_of(event)
+            log |= {"tenantId": caller.tenant_id, "userId": caller.user_id, "role": caller.role.value}
+            request = Request(event, grant(operation, caller))
+            if not takes_query:
+                request.query(NoQuery)
+            response = handle(request)
+            _check_looked(request.grant)
+            return response
 
-        return handler
+        return _framed(operation, handle, answer)
 
     return decorate
+
+
+def public(operation: PublicOperation) -> Callable[[Callable[[Mapping[str, Any]], Response]], LambdaHandler]:
+    """Make a Lambda handler for API Gateway of a function from its event to a response, for whoever calls.
+
+    Nobody is identified and nothing is granted: what the function may do follows from what it is given. Nothing of the
+    request is logged, since its address may be a secret.
+    """
+
+    def decorate(handle: Callable[[Mapping[str, Any]], Response]) -> LambdaHandler:
+        return _framed(operation, handle, lambda event, _log: handle(event))
+
+    return decorate
+
+
+def _framed(
+    operation: Operation | PublicOperation,
+    handle: Callable[..., Response],
+    answer: Callable[[dict[str, Any], dict[str, Any]], Response],
+) -> LambdaHandler:
+    """Return the Lambda handler that gives `answer`, of an event and the log line to add to, or the error it raises."""
+
+    @wraps(handle)
+    def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's own type
+        started = time.perf_counter()
+        request_id = event["requestContext"]["requestId"]
+        log = {"operation": operation.value, "requestId": request_id, "functionRequestId": context.aws_request_id}
+        code = None
+        try:
+            response = answer(event, log)
+        except Exception as error:
+            known = known_error(error)
+            response, code = _refusal(known, request_id), known.code
+            if known.status >= InternalServerError.status:
+                logger.exception(operation.value, extra=log)
+        milliseconds = round((time.perf_counter() - started) * 1000, 2)
+        logger.info(operation.value, extra=log | {"status": response.status, "code": code, "ms": milliseconds})
+        _count(operation, code)
+        return _answer(response, event)
+
+    return handler
 
 
 def _check_looked(granted: Grant) -> None:
@@ -130,7 +161,7 @@ def _refusal(error: ApiError, request_id: str) -> Response:
     return Response(error.status, body, headers=headers)
 
 
-def _count(operation: Operation, code: str | None) -> None:
+def _count(operation: Operation | PublicOperation, code: str | None) -> None:
     """Count the request by operation and outcome, as a metric in the log (EMF)."""
     metrics.add_dimension("operation", operation.value)
     metrics.add_dimension("outcome", code or "ok")
@@ -147,7 +178,10 @@ def _answer(response: Response, event: Mapping[str, Any]) -> dict[str, Any]:
     if response.etag is not None:
         headers |= {"ETag": f'"{response.etag}"', "Cache-Control": "private, no-cache"}
     text = ""
-    if response.body is not None:
+    if response.html is not None:
+        headers["Content-Type"] = "text/html; charset=utf-8"
+        text = response.html
+    elif response.body is not None:
         headers["Content-Type"] = "application/json"
         text = json.dumps(response.body, ensure_ascii=False, separators=(",", ":"))
     return {"statusCode": response.status, "headers": headers, "body": text}

@@ -68,6 +68,13 @@ class Operation(StrEnum):
     REDELIVER = "redeliver"
 
 
+class PublicOperation(StrEnum):
+    """The operations that anybody may call, without a token: whoever has the link that they are called by."""
+
+    SHOW_UNSUBSCRIBE = "showUnsubscribe"
+    UNSUBSCRIBE = "unsubscribe"
+
+
 class Relation(Enum):
     """How a thing (a ticket, a user, ...) stands to the caller."""
 

@@ -33,11 +33,12 @@ from tests.unit.support import (
 from tests.unit.users.conftest import World
 from ticketing.identity import Caller
 from ticketing.lifecycle import Role
-from ticketing.users.models import Kind
+from ticketing.notifications.readers import Readers
+from ticketing.users.models import Kind, MailOff
 from ticketing.users.tenant_models import TenantState
 
 ME = "/v1/users/me"
-ALL_NOTICES = dict.fromkeys(("assigned", "commented", "mentioned", "resolved", "reopened"), True)
+ALL_NOTICES = dict.fromkeys(("assigned", "commented", "mentioned", "resolved", "reopened", "mail"), True)
 BEN = {
     "id": AGENT_ID,
     "kind": "PERSON",
@@ -87,7 +88,7 @@ def deactivate(user_id: str, caller: Caller = ADMIN) -> Answer:
 def test_everybody_reads_themselves() -> None:
     answer = me(AGENT)
     assert answer.status == 200
-    assert answer.json == BEN | {"tenantId": "acme", "notifications": ALL_NOTICES}
+    assert answer.json == BEN | {"tenantId": "acme", "notifications": ALL_NOTICES, "mailOffReason": None}
     assert answer.headers["ETag"] == '"1"'
     assert me(REPORTER).json["name"] == "Cleo"
 
@@ -97,7 +98,7 @@ def test_an_api_key_reads_itself_and_shows_no_secret(staff: World) -> None:
     staff.put({"PK": f"TENANT#acme#USER#{key.id}", "SK": "USER", "keyHash": "deadbeef"} | key.model_dump(by_alias=True))
     answer = me(Caller(OTHER_ID, "acme", Role.AGENT, is_api_key=True))
     assert (answer.status, answer.json["kind"], answer.json["email"]) == (200, "API_KEY", None)
-    assert set(answer.json) == {*BEN, "tenantId", "notifications"}
+    assert set(answer.json) == {*BEN, "tenantId", "notifications", "mailOffReason"}
 
 
 @pytest.mark.usefixtures("staff")
@@ -120,6 +121,7 @@ def test_people_change_their_own_profile(time: Clock) -> None:
         "locale": "pt-PT",
         "timeZone": "Europe/Lisbon",
         "notifications": ALL_NOTICES | {"commented": False},
+        "mailOffReason": None,
         "tenantId": "acme",
         "version": 2,
         "updatedAt": "2026-02-02T08:16:04.120Z",
@@ -127,6 +129,27 @@ def test_people_change_their_own_profile(time: Clock) -> None:
     second = patch_me({"notifications": {"mentioned": False}})
     assert second.json["notifications"] == ALL_NOTICES | {"commented": False, "mentioned": False}
     assert me(AGENT).json == second.json
+
+
+@pytest.mark.usefixtures("staff")
+def test_people_switch_all_mail_off_and_on_again() -> None:
+    off = patch_me({"notifications": {"mail": False}}).json
+    assert (off["notifications"]["mail"], off["mailOffReason"]) == (False, "unsubscribed")
+    assert patch_me({"notifications": {"mail": False}}).json == off
+    on = patch_me({"notifications": {"mail": True}}).json
+    assert (on["notifications"], on["mailOffReason"], on["version"]) == (ALL_NOTICES, None, 3)
+
+
+@pytest.mark.parametrize("reason", MailOff)
+def test_a_profile_says_why_there_is_no_mail(staff: World, reason: MailOff) -> None:
+    readers = Readers(staff.dynamodb, USERS_TABLE, "acme")
+    assert readers.stop(AGENT_ID, reason)
+    assert not readers.stop(AGENT_ID, MailOff.UNSUBSCRIBED)  # the first reason stays
+    shown = me(AGENT).json
+    assert (shown["notifications"], shown["mailOffReason"]) == (ALL_NOTICES | {"mail": False}, reason)
+    assert shown["version"] == 2
+    assert patch_me({"name": "Benno"}).json["mailOffReason"] == reason
+    assert patch_me({"notifications": {"mail": True}}).json["mailOffReason"] is None
 
 
 def test_a_profile_that_stays_the_same_is_not_written(staff: World) -> None:

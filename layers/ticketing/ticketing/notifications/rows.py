@@ -24,7 +24,7 @@ def feed_key(tenant_id: str, position: str) -> dict[str, str]:
 
 
 def mail_key(tenant_id: str, user_id: str) -> dict[str, str]:
-    """Return the key of what is known of somebody's mail: whether it may be sent, and the link to stop it."""
+    """Return the key of what makes the links to stop somebody's mail theirs alone."""
     return {"PK": f"{tenant_prefix(tenant_id)}#MAIL", "SK": f"USER#{user_id}"}
 
 

@@ -47,21 +47,34 @@ class Kind(StrEnum):
     API_KEY = "API_KEY"
 
 
+class MailOff(StrEnum):
+    """Why somebody gets no mail at all."""
+
+    UNSUBSCRIBED = "unsubscribed"
+    """They said so: by the link in a mail, or in their profile."""
+    BOUNCED = "bounced"
+    """There is no such mailbox."""
+    COMPLAINED = "complained"
+    """They told whoever keeps their mailbox that a mail of ours was unwanted."""
+
+
 class Notifications(Model):
-    """What somebody wants to be told about."""
+    """What somebody wants to be told about; `mail` is whether by mail at all."""
 
     assigned: bool = True
     commented: bool = True
     mentioned: bool = True
     resolved: bool = True
     reopened: bool = True
+    mail: bool = True
 
 
 class User(Model):
     """A user as stored, without the keys that store it and what only API keys have.
 
     Times are RFC 3339 texts in UTC with milliseconds; `tokens_valid_from` is in seconds since 1970, None if nothing
-    ever voided a token. `task_key` is `PENDING` while Cognito has yet to be told, since `task_since`.
+    ever voided a token. `mail_off_reason` is None as long as `notifications.mail` is on. `task_key` is `PENDING` while
+    Cognito has yet to be told, since `task_since`.
     """
 
     id: str
@@ -74,6 +87,7 @@ class User(Model):
     locale: str = "en"
     time_zone: str = "UTC"
     notifications: Notifications = Notifications()
+    mail_off_reason: MailOff | None = None
     tokens_valid_from: int | None = None
     version: int
     created_at: str
@@ -127,6 +141,7 @@ class NotificationsUpdate(Body):
     mentioned: Flag = absent()
     resolved: Flag = absent()
     reopened: Flag = absent()
+    mail: Flag = absent()
 
 
 class MeUpdate(Update):

@@ -11,7 +11,7 @@ from ticketing.lifecycle import Role
 from ticketing.permissions import Grant, Relation
 from ticketing.tables import until_written
 from ticketing.users.directory import Account
-from ticketing.users.models import Kind, MeUpdate, Notifications, TenantRole, User
+from ticketing.users.models import Kind, MailOff, MeUpdate, Notifications, TenantRole, User
 from ticketing.users.repository import UserRepository
 
 _SHOWN = {
@@ -27,6 +27,7 @@ _SHOWN = {
     "created_at",
     "updated_at",
 }
+_SHOWN_TO_SELF = {"tenant_id", "notifications", "mail_off_reason"}
 
 
 def users_of(caller: Caller) -> UserRepository:
@@ -114,8 +115,9 @@ def edit_me(granted: Grant, body: MeUpdate, expected_version: int | None) -> Use
 
     def attempt() -> User:
         before = find_user(granted, users.get(caller.user_id), expected_version)
-        notices = before.notifications.model_dump() | wanted.get("notifications", {})
-        after = next_version(before, wanted | {"notifications": Notifications.model_construct(**notices)})
+        notices = Notifications.model_construct(**before.notifications.model_dump() | wanted.get("notifications", {}))
+        reason = None if notices.mail else before.mail_off_reason or MailOff.UNSUBSCRIBED
+        after = next_version(before, wanted | {"notifications": notices, "mail_off_reason": reason})
         if after is not before:
             users.edit(before, after)
         return after
@@ -130,4 +132,4 @@ def presented(user: User) -> dict[str, Any]:
 
 def presented_to_self(user: User) -> dict[str, Any]:
     """Return a user as the contract shows them to themselves."""
-    return user.model_dump(mode="json", by_alias=True, include=_SHOWN | {"tenant_id", "notifications"})
+    return user.model_dump(mode="json", by_alias=True, include=_SHOWN | _SHOWN_TO_SELF)

@@ -1,0 +1,54 @@
+"""What comes back of mails: SES's events of bounces and complaints, and whose mail they stop.
+
+SES publishes them by the configuration set, with the tags of the mail: tenant and user.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ticketing.users.models import MailOff
+
+_FALSE_ALARM: Final = "not-spam"
+"""The kind of complaint that takes one back: somebody moved a mail out of their spam folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """Whose mail stops, why, and which address the mail went to."""
+
+    tenant_id: str
+    user_id: str
+    address: str
+    reason: MailOff
+
+
+def feedback_in(detail: Mapping[str, Any]) -> Feedback | None:
+    """Return what SES's event means, or None if nobody's mail stops: a bounce that may pass, or a mail of others.
+
+    Parameters
+    ----------
+    detail
+        The `detail` of the event on EventBridge: SES's record of the bounce or complaint.
+
+    Raises
+    ------
+    KeyError, IndexError
+        It is no such record.
+    """
+    reason = _reason(detail)
+    mail = detail["mail"]
+    tags = mail.get("tags", {})
+    if reason is None or "tenant" not in tags or "user" not in tags:
+        return None
+    return Feedback(tags["tenant"][0], tags["user"][0], mail["destination"][0], reason)
+
+
+def _reason(detail: Mapping[str, Any]) -> MailOff | None:
+    match detail["eventType"]:
+        case "Bounce" if detail["bounce"]["bounceType"] == "Permanent":
+            return MailOff.BOUNCED
+        case "Complaint" if detail["complaint"].get("complaintFeedbackType") != _FALSE_ALARM:
+            return MailOff.COMPLAINED
+        case _:
+            return None
