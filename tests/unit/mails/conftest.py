@@ -1,16 +1,20 @@
 """Fixtures of the tests of mails."""
 
+import io
+import logging
 import time as clock_of_the_machine
+from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
 from moto.core.models import botocore_stubber
 from mypy_boto3_dynamodb import DynamoDBClient
 
+from functions.notifications import record_mail_feedback
 from tests.unit.conftest import Clock
 from tests.unit.mails.support import Ses, put_reader
 from tests.unit.support import ADMIN, AGENT, OTHER_REPORTER, REPORTER
-from ticketing import aws
+from ticketing import aws, frame
 
 ENVIRONMENT = {
     "API_URL": "https://api.example.com",
@@ -44,3 +48,21 @@ def readers(dynamodb: DynamoDBClient, time: Clock) -> None:
     assert time
     for caller in (REPORTER, OTHER_REPORTER, AGENT, ADMIN):
         put_reader(dynamodb, caller)
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
+    """Return a look at what was logged and counted since the last one, by the frame or by what works for mails."""
+    stream = io.StringIO()
+    for logger in (frame.logger, record_mail_feedback.logger):  # all of a service's loggers write to one handler
+        handler = logger.registered_handler
+        assert isinstance(handler, logging.StreamHandler)
+        monkeypatch.setattr(handler, "stream", stream)
+
+    def read() -> str:
+        logged = stream.getvalue()
+        stream.seek(0)
+        stream.truncate()
+        return logged + "".join(capsys.readouterr())
+
+    return read
