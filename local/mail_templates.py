@@ -31,7 +31,8 @@ def render(template: str, values: Mapping[str, Any]) -> str:
     Raises
     ------
     TemplateError
-        A value is missing, a condition does not end, or there is something else of Handlebars.
+        A value is missing, even where it would be left out; a condition does not end; or there is something else of
+        Handlebars.
     """
     pieces = _TAG.split(_ALONE.sub(r"\1", template))
     rendered, shown = [], [True]
