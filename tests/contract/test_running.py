@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 
 from tests.callers import Accounts, OwnTenant, Tenant
-from tests.contract import comment_attempts, ticket_attempts, user_attempts, webhook_attempts
+from tests.contract import comment_attempts, mail_attempts, ticket_attempts, user_attempts, webhook_attempts
 from tests.contract.attempts import JSON, Attempt, Valid, World
 from tests.contract.checker import Contract
-from tests.contract.document import OPERATIONS
+from tests.contract.document import OPERATIONS, PUBLIC
 from tests.receiver import Receiver
 from tests.stack import Stack
 
-KINDS = (ticket_attempts, comment_attempts, user_attempts, webhook_attempts)
+KINDS = (ticket_attempts, comment_attempts, user_attempts, webhook_attempts, mail_attempts)
 VALID: dict[str, Valid] = {name: valid for kind in KINDS for name, valid in kind.VALID.items()}
-API = [name for name in VALID if not name.startswith("preflight")]
+API = [name for name in VALID if not name.startswith("preflight") and name not in PUBLIC]
 PREFLIGHTS = [name for name in VALID if name.startswith("preflight")]
 WITH_BODY = [name for name in API if VALID[name].body]
 
@@ -29,7 +29,7 @@ def _takes(name: str, parameter: str) -> bool:
 
 
 ATTEMPTS = [
-    *(Attempt(name, VALID[name].status) for name in API),
+    *(Attempt(name, VALID[name].status) for name in [*API, *sorted(PUBLIC)]),
     *(Attempt(name, 204, by="anonymous", headers={"Origin": "https://app.example"}) for name in PREFLIGHTS),
     *(Attempt(name, 401, by="anonymous") for name in API),
     *(Attempt(name, 403, by="without_a_role") for name in API),
@@ -44,6 +44,7 @@ ATTEMPTS = [
     *comment_attempts.ATTEMPTS,
     *user_attempts.ATTEMPTS,
     *webhook_attempts.ATTEMPTS,
+    *mail_attempts.ATTEMPTS,
 ]
 CODES = {
     400: "bad_request",

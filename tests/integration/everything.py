@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import httpx
 
+from local.mails import Mail
 from local.settings import STACK_NAME
 from tests.callers import DOMAIN, TICKET, Accounts, OwnTenant
 from tests.receiver import SECONDS, Receiver, answering, in_turn
@@ -42,6 +43,7 @@ class Everything:
         self.operate_on_the_tenant()
         self.operate_on_api_keys()
         self.operate_on_webhooks()
+        self.mail_and_stop()
         self.finish_what_is_pending()
         self.take_over_what_changed_in_cognito()
         self.resume_a_deletion()
@@ -220,6 +222,42 @@ class Everything:
         while (found := _ok(self.tenant.admin.get(delivery))["state"]) != state:
             assert time.monotonic() < deadline, found
             time.sleep(0.1)
+
+    def mail_and_stop(self) -> None:
+        """Have mails sent for every reason, stop them by the link in one and by a bounce, and switch them on again."""
+        admin, agent, reporter = self.tenant.admin, self.tenant.join("agent"), self.tenant.join("reporter")
+        reader, person = _ok(reporter.get("/v1/users/me")), _ok(agent.get("/v1/users/me"))
+        url = reporter.post("/v1/tickets", json=TICKET).headers["Location"]
+        _ok(admin.patch(url, json={"assignedToId": person["id"]}))
+        _ok(admin.post(f"{url}/comments", json={"body": f"@[{person['id']}]"}))
+        for move in ({"to": "OPEN"}, {"to": "RESOLVED", "resolution": "R"}, {"to": "OPEN"}):
+            _ok(admin.post(f"{url}/transitions", json=move))
+        mail = self.mailed(reader["email"], "Resolved")
+        for reason in ("Assigned", "mentioned", "Reopened"):
+            self.mailed(person["email"], reason)
+        link = mail.headers["List-Unsubscribe"].strip("<>")
+        httpx.get(link).raise_for_status()
+        httpx.post(link, content="List-Unsubscribe=One-Click").raise_for_status()
+        assert _ok(reporter.get("/v1/users/me"))["notifications"]["mail"] is False
+        _ok(reporter.patch("/v1/users/me", json={"notifications": {"mail": True}}))
+        bounce = {
+            "eventType": "Bounce",
+            "bounce": {"bounceType": "Permanent"},
+            "mail": {
+                "destination": [reader["email"]],
+                "tags": {"tenant": [self.tenant.id], "user": [reader["id"]]},
+            },
+        }
+        self.invoke("RecordMailFeedbackFunction", {"detail": bounce})
+        assert _ok(reporter.get("/v1/users/me"))["notifications"]["mail"] is False
+
+    def mailed(self, address: str, about: str) -> Mail:
+        """Wait for a mail with these words in its subject or text, and return it."""
+        deadline = time.monotonic() + SECONDS
+        while not (found := [mail for mail in self.stack.mails(address) if about in mail.subject + mail.text]):
+            assert time.monotonic() < deadline, about
+            time.sleep(0.1)
+        return found[0]
 
     def finish_what_is_pending(self) -> None:
         """Leave changes, the founding and invitations half done, and have them finished."""

@@ -39,7 +39,7 @@ USER_READERS = {
     "ListApiKeysFunction",
     "ListUsersFunction",
 }
-WITHOUT_CALLS = {"PreflightFunction"}
+WITHOUT_CALLS = {"PreflightFunction", "ShowUnsubscribeFunction"}
 OWN_LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
 # AWS has no resource to name for these (docs/decisions/0006-roles-by-hand.md).
 LOG_DELIVERY = {
@@ -55,26 +55,27 @@ LOG_DELIVERY = {
 UNSCOPABLE = LOG_DELIVERY | {"dynamodb:ListStreams"}
 # What Lambda does in the name of the role: reading the stream, and putting aside what failed.
 BY_LAMBDA = {
-    "sqs:DeleteMessage",
-    "sqs:GetQueueAttributes",
-    "sqs:ReceiveMessage",
     "dynamodb:DescribeStream",
     "dynamodb:GetRecords",
     "dynamodb:GetShardIterator",
     "dynamodb:ListStreams",
+    "sqs:ChangeMessageVisibility",
+    "sqs:DeleteMessage",
+    "sqs:GetQueueAttributes",
+    "sqs:ReceiveMessage",
     "sqs:SendMessage",
-    *("sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"),
 }
 # What is needed when two requests about the same thing meet at a certain moment, or when telling an event fails: who,
 # what, on which keys.
 IN_RACES = {
+    ("DeactivateUserFunction", "cognito-idp:AdminEnableUser"),
+    ("DeleteTenantFunction", "dynamodb:UpdateItem", "TENANT#*#DELETION"),
     ("DispatchWebhooksFunction", "dynamodb:DeleteItem", "TENANT#*#ONCE"),
     ("DispatchWebhooksFunction", "dynamodb:GetItem", "TENANT#*#WEBHOOK#*"),
-    ("DeactivateUserFunction", "cognito-idp:AdminEnableUser"),
+    ("InviteUserFunction", "dynamodb:UpdateItem", "TENANT#*#USER#*"),
+    ("MailEventsFunction", "dynamodb:DeleteItem", "TENANT#*#ONCE"),
     ("PushEventFunction", "dynamodb:DeleteItem", "TENANT#*#ONCE"),
     ("PushEventFunction", "dynamodb:UpdateItem", "TENANT#*#FEED"),
-    ("DeleteTenantFunction", "dynamodb:UpdateItem", "TENANT#*#DELETION"),
-    ("InviteUserFunction", "dynamodb:UpdateItem", "TENANT#*#USER#*"),
 }
 
 
@@ -90,6 +91,7 @@ class Access:
     leading: frozenset[str] = frozenset()
     select: str | None = None
     source: str | None = None
+    sender: str | None = None
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +111,7 @@ def accesses(
             frozenset(access.get("leadingKeys", ())),
             access.get("select"),
             access.get("source"),
+            access.get("sender"),
         )
         for line in lines
         for access in line["accesses"]
@@ -157,6 +160,7 @@ def _is_allowed(access: Access, policies: Policies) -> bool:
         "dynamodb:leadingkeys": sorted(access.leading),
         "dynamodb:select": access.select,
         "events:source": access.source,
+        "ses:fromaddress": access.sender,
     }
     request = EvalContext(
         principal_arn=f"arn:aws:sts::000000000000:assumed-role/{access.principal}/x",

@@ -28,13 +28,17 @@ NOT_OF_A_TENANT = {
     "DispatchWebhooksFunction",
     "EraseTenantFunction",
     "GetTenantDeletionFunction",
+    "MailEventsFunction",
     "PreflightFunction",
     "PublishEventsFunction",
     "PushEventFunction",
     "PurgeTicketFunction",
     "ReconcileUsersFunction",
+    "RecordMailFeedbackFunction",
     "ResendEventsFunction",
+    "ShowUnsubscribeFunction",
     "TransitionTicketFunction",
+    "UnsubscribeFunction",
 }
 SESSION_TOKEN = "FwoGZX"
 """How the emulator's session tokens begin, as those of AWS do."""

@@ -7,11 +7,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from ticketing import clock
-from ticketing.errors import ForbiddenError, TicketNotFoundError
 from ticketing.events import EventType
 from ticketing.identity import Caller
-from ticketing.lifecycle import AGENTS, Status
-from ticketing.permissions import Operation, check_ticket, grant
+from ticketing.lifecycle import Status
+from ticketing.notifications.topics import may_see
 from ticketing.users.models import Kind
 
 if TYPE_CHECKING:
@@ -93,20 +92,9 @@ def reason_for(reader: Reader | None, reasons: Iterable[Reason], event: TicketEv
     """Return the reason that a reader is mailed for, or why they are not."""
     if reader is None or not reader.active or reader.kind is not Kind.PERSON or reader.email is None:
         return Skipped.NOBODY
-    if not _may_learn(reader, event):
+    if not may_see(Caller(reader.id, event.tenant_id, reader.role), event):
         return Skipped.HIDDEN
     if not reader.notifications.mail:
         return Skipped.MAIL_OFF
     wanted = reader.notifications.model_dump()
     return next((reason for reason in reasons if wanted[reason]), Skipped.UNWANTED)
-
-
-def _may_learn(reader: Reader, event: TicketEvent) -> bool:
-    """Return whether the reader, in the role that they have now, may read the ticket and what the event is about."""
-    if event.ticket is None or (event.is_internal and reader.role not in AGENTS):
-        return False
-    try:
-        check_ticket(grant(Operation.GET_TICKET, Caller(reader.id, event.tenant_id, reader.role)), event.ticket)
-    except (ForbiddenError, TicketNotFoundError):
-        return False
-    return True

@@ -8,8 +8,7 @@ from enum import StrEnum
 from ticketing.errors import ForbiddenError, TicketNotFoundError
 from ticketing.events import TicketEvent
 from ticketing.identity import Caller
-from ticketing.lifecycle import AGENTS
-from ticketing.permissions import Operation, check_ticket, grant
+from ticketing.permissions import Operation, check_ticket, grant, sees_internal
 
 
 class Topic(StrEnum):
@@ -52,7 +51,7 @@ def check_queue(caller: Caller) -> None:
 
 def may_see(caller: Caller, event: TicketEvent) -> bool:
     """Return whether getTicket would show the ticket of an event, as it was right after, to the caller."""
-    if event.ticket is None or (event.is_internal and caller.role not in AGENTS):
+    if event.ticket is None or (event.is_internal and not sees_internal(caller)):
         return False
     try:
         check_ticket(grant(Operation.GET_TICKET, caller), event.ticket)
