@@ -15,6 +15,7 @@ from ticketing.permissions import (
     REPORTER_MAY_NOT_CREATE_WITH,
     RESPONDERS,
     Operation,
+    PublicOperation,
     Relation,
 )
 
@@ -35,6 +36,11 @@ def test_the_page_shows_every_operation() -> None:
     assert header[1].split(" | ") == [role.value for role in ROLES]
     rows = re.findall(r"^\| `(\w+)` \| ([^|`]+) \| ([^|`]+) \| ([^|`]+) \| ([^|`]+) \|$", TEXT, re.MULTILINE)
     assert rows == [(each.value, *(word(each, role) for role in ROLES)) for each in Operation]
+
+
+def test_the_page_says_which_operations_have_no_caller() -> None:
+    (said,) = re.findall(r"^## Without a caller\n\n(.+) are outside the table:", TEXT, re.MULTILINE)
+    assert re.findall(r"`(\w+)`", said) == [each.value for each in PublicOperation]
 
 
 def test_the_page_explains_every_word() -> None:
