@@ -33,6 +33,10 @@ def _comment(
     return api.post(f"{url}/comments", json={"body": body, **fields}, headers=headers)
 
 
+def _mail(api: httpx.Client, *, on: bool) -> httpx.Response:
+    return api.patch("/v1/users/me", json={"notifications": {"mail": on}}).raise_for_status()
+
+
 def _invite(api: httpx.Client) -> httpx.Response:
     return api.post("/v1/users", json={"email": f"{uuid4()}@founded.example", "role": "reporter"})
 
@@ -107,6 +111,11 @@ RULE: dict[str, tuple[Call, list[str]]] = {
 USERS_RULE: dict[str, tuple[Callable[[httpx.Client], httpx.Response], list[str]]] = {
     "who am I": (lambda api: api.get("/v1/users/me"), [GET]),
     "change of one's own name": (lambda api: api.patch("/v1/users/me", json={"name": f"Ada {uuid4()}"}), [GET, UPDATE]),
+    "no mail, who am I, mail again": (
+        lambda api: (_mail(api, on=False), api.get("/v1/users/me").raise_for_status(), _mail(api, on=True))[2],
+        [*[GET, UPDATE], GET, *[GET, UPDATE]],
+    ),
+    "mail that is on switched on": (lambda api: _mail(api, on=True), [GET]),
     "a user": (lambda api: api.get(f"/v1/users/{_me(api)}"), [GET]),
     "users": (lambda api: api.get("/v1/users?name=a&role=admin"), [QUERY]),
     "invitation": (_invite, [GET, GET, TRANSACTION, GET, TRANSACTION]),
