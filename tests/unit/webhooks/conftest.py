@@ -7,15 +7,44 @@ from uuid import uuid4
 
 import pytest
 
-from tests.unit.support import ADMIN, NOTIFICATIONS_TABLE, STRANGER, USERS_TABLE, Answer, Handler, api_event, send
+from tests.unit.support import (
+    ADMIN,
+    ADMIN_ID,
+    MOMENT_TEXT,
+    NOTIFICATIONS_TABLE,
+    STRANGER,
+    USERS_TABLE,
+    Answer,
+    Handler,
+    api_event,
+    send,
+)
 from ticketing import aws
 from ticketing.attributes import from_item, to_item
 from ticketing.identity import Caller
 from ticketing.notifications import targets
+from ticketing.notifications.webhook_models import Webhook
 from ticketing.tables import tenant_prefix
 
 PUBLIC = "93.184.215.14"
 URL = "https://hooks.example.com/in"
+
+
+def a_webhook(webhook_id: str, **values: Any) -> Webhook:
+    """Return a webhook of `acme` that wants every event but internal ones, with these values instead of its own."""
+    plain = Webhook(
+        id=webhook_id,
+        tenant_id="acme",
+        url=URL,
+        event_types=["*"],
+        internal_comments=False,
+        active=True,
+        version=1,
+        created_by_id=ADMIN_ID,
+        created_at=MOMENT_TEXT,
+        updated_at=MOMENT_TEXT,
+    )
+    return plain.model_copy(update=values)
 
 
 @dataclass

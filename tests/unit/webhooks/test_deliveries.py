@@ -10,7 +10,6 @@ from functions.notifications import get_delivery, list_deliveries, redeliver
 from tests.unit.conftest import Clock
 from tests.unit.support import (
     ADMIN,
-    ADMIN_ID,
     AGENT,
     MOMENT,
     MOMENT_TEXT,
@@ -20,30 +19,19 @@ from tests.unit.support import (
     a_ticket,
     an_event,
 )
-from tests.unit.webhooks.conftest import URL, World, call
+from tests.unit.webhooks.conftest import World, a_webhook, call
 from ticketing import aws, clock
 from ticketing.identity import Caller
 from ticketing.notifications.delivery_repository import DeliveryRepository
 from ticketing.notifications.dispatching import new_delivery
-from ticketing.notifications.webhook_models import Attempt, Delivery, DeliveryState, Secret, Webhook
+from ticketing.notifications.webhook_models import Attempt, Delivery, DeliveryState, Secret
 from ticketing.notifications.webhook_repository import WebhookRepository
 
 ID = "00000000-0000-7000-8000-000000000001"
 OTHER = "00000000-0000-7000-8000-000000000002"
 ATTEMPT = Attempt(at=MOMENT_TEXT, ms=84, status=200, response="ok")
 
-WEBHOOK = Webhook(
-    id=ID,
-    tenant_id="acme",
-    url=URL,
-    event_types=["*"],
-    internal_comments=False,
-    active=True,
-    version=1,
-    created_by_id=ADMIN_ID,
-    created_at=MOMENT_TEXT,
-    updated_at=MOMENT_TEXT,
-)
+WEBHOOK = a_webhook(ID)
 
 pytestmark = pytest.mark.usefixtures("time")
 

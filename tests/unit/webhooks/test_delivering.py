@@ -12,8 +12,8 @@ from standardwebhooks import Webhook as Verifier
 
 from functions.notifications import deliver_webhook
 from tests.unit.conftest import Clock
-from tests.unit.support import ADMIN_ID, MOMENT, MOMENT_TEXT, NOTIFICATIONS_TABLE, Context, a_ticket, an_event
-from tests.unit.webhooks.conftest import URL, World
+from tests.unit.support import MOMENT, MOMENT_TEXT, NOTIFICATIONS_TABLE, Context, a_ticket, an_event
+from tests.unit.webhooks.conftest import URL, World, a_webhook
 from ticketing import aws, clock
 from ticketing.notifications import delivering
 from ticketing.notifications.delivering import PATIENCE, retry_seconds
@@ -54,18 +54,7 @@ class Scene:
         self.secret = new_secret()
         self.webhooks = WebhookRepository(world.client, NOTIFICATIONS_TABLE, "acme")
         self.deliveries = DeliveryRepository(world.client, NOTIFICATIONS_TABLE, "acme", ID)
-        webhook = Webhook(
-            id=ID,
-            tenant_id="acme",
-            url=URL,
-            event_types=["*"],
-            internal_comments=False,
-            active=True,
-            version=1,
-            created_by_id=ADMIN_ID,
-            created_at=MOMENT_TEXT,
-            updated_at=MOMENT_TEXT,
-        )
+        webhook = a_webhook(ID)
         self.webhooks.create(webhook, Secret(key=self.secret), "users")
         made = new_delivery(webhook, an_event(a_ticket()))
         self.deliveries.create(made)

@@ -8,11 +8,11 @@ from botocore.exceptions import EndpointConnectionError
 
 from functions.notifications import dispatch_webhooks
 from tests.unit.conftest import Clock
-from tests.unit.support import ADMIN_ID, MOMENT, MOMENT_TEXT, NOTIFICATIONS_TABLE, Context, a_ticket, an_event
-from tests.unit.webhooks.conftest import URL, World
+from tests.unit.support import ADMIN_ID, MOMENT, NOTIFICATIONS_TABLE, Context, a_ticket, an_event
+from tests.unit.webhooks.conftest import World, a_webhook
 from ticketing import aws
 from ticketing.events import EventType, TicketEvent, Visibility
-from ticketing.notifications.webhook_models import Secret, Webhook
+from ticketing.notifications.webhook_models import Secret
 from ticketing.notifications.webhook_repository import WebhookRepository
 
 FAILURE = EndpointConnectionError(endpoint_url="https://aws.example")
@@ -27,18 +27,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch, time: Clock) -> None:
 def webhook(number: int, tenant_id: str = "acme", **values: Any) -> str:
     """Write a webhook that wants everything, and return its id."""
     webhook_id = f"00000000-0000-7000-8000-00000000000{number}"
-    made = Webhook(
-        id=webhook_id,
-        tenant_id=tenant_id,
-        url=URL,
-        event_types=["*"],
-        internal_comments=False,
-        active=True,
-        version=1,
-        created_by_id=ADMIN_ID,
-        created_at=MOMENT_TEXT,
-        updated_at=MOMENT_TEXT,
-    ).model_copy(update=values)
+    made = a_webhook(webhook_id, tenant_id=tenant_id, **values)
     WebhookRepository(aws.dynamodb(), NOTIFICATIONS_TABLE, tenant_id).create(made, Secret(key="whsec_"), "users")
     return webhook_id
 
