@@ -2,7 +2,8 @@
 
 Secrets are made, used, misused and revoked; then everything is read that the local stack has written: all log groups,
 as CloudWatch answers for them, the log files, every item of the tables, what was on the bus, and what is in queues. Not
-looked at is what has to hold them: Cognito's own data, the mails that bring passwords and codes, webhooks' own items.
+looked at is what has to hold them: Cognito's own data, the mails that bring passwords, codes and links, the items of
+webhooks and of links.
 """
 
 import json
@@ -16,6 +17,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from tests.callers import TICKET, Accounts, OwnTenant, Tenant
+from tests.postbox import Person, Postbox, Topic, link_in
 from tests.probes import BusProbe
 from tests.receiver import Receiver, answering, in_turn
 from tests.sockets import opened, opened_by_a_browser
@@ -24,15 +26,17 @@ from tests.stack import Stack
 SHAPES = {
     "a JWT": r"eyJ[\w-]{8,}\.eyJ[\w-]{8,}",
     "an API key": r"tsk_[0-9A-Za-z_-]{1,64}_[0-9a-f]{32}[0-9A-Za-z]{43}",
+    "a link that stops mails": r"[0-9A-Za-z_-]{1,64}\.[0-9a-f]{8}-[0-9a-f-]{27}\.[0-9A-Za-z_-]{43}",
     "the secret of a webhook": r"whsec_[0-9A-Za-z+/]{32,86}",
     "credentials of AWS": r"(?i:SecretAccessKey|aws_secret_access_key|SessionToken|X-Amz-Security-Token)\W{1,5}\w{8,}",
 }
+LINK = re.compile(SHAPES["a link that stops mails"])
 FORBIDDEN = re.compile("|".join(f"({shape})" for shape in SHAPES.values()))
 
 
 @dataclass
 class Secrets:
-    """What was given out in confidence: key tokens, ID tokens, passwords and codes by mail."""
+    """What was given out in confidence: ID tokens, keys, secrets of webhooks; by mail, passwords, codes, links."""
 
     known: list[str]
 
@@ -84,6 +88,7 @@ def secrets(  # noqa: PLR0917 (fixtures)
     tenant = found_tenant()
     known.append(accounts.token(tenant.email))
     known += use_a_webhook(tenant, receiver)
+    known.append(use_a_link(tenant, stack, connect))
     invited = tenant.invite("agent")["email"]
     assert tenant.admin.post("/v1/users", json={"email": invited, "role": "agent"}).status_code == 200
     passwords = [word for mail in stack.mails(to=invited) for word in re.findall(r"password (\S{8,})", mail.text)]
@@ -111,6 +116,23 @@ def use_a_webhook(tenant: OwnTenant, receiver: Receiver) -> list[str]:
     return [old, new]
 
 
+def use_a_link(tenant: OwnTenant, stack: Stack, connect: Callable[..., httpx.Client]) -> str:
+    """Have somebody mailed, and use and misuse the link in it; return its token."""
+    path, reader = "/v1/unsubscribe", Person.of(tenant.join())
+    topic = Topic.by(reader)
+    topic.comment(tenant.admin)
+    (mail,) = Postbox(stack).arrived(topic, reader)
+    token = link_in(mail).partition("token=")[2]
+    for query in ({"token": token}, {"token": token[:-2] + "AA"}, {"token": token + "="}, {"other": token}, {}):
+        for answer in (connect().get(path, params=query), connect().post(path, params=query, data=query)):
+            assert answer.status_code == 200
+    assert not reader.me()["notifications"]["mail"]
+    assert connect(Authorization=f"Bearer {token}").get("/v1/users/me").status_code == 401
+    for name in ("cursor", token):
+        assert reader.api.get("/v1/tickets", params={name: token}).status_code == 400
+    return token
+
+
 def _written(stack: Stack) -> Iterator[tuple[str, str]]:
     """Yield each place and line that was written."""
     logs = stack.client("logs")
@@ -133,10 +155,10 @@ def _written(stack: Stack) -> Iterator[tuple[str, str]]:
 
 
 def _without_its_secrets(item: dict[str, Any]) -> dict[str, Any]:
-    """Return an item; a webhook's own without what has to be there."""
-    return {
-        name: value for name, value in item.items() if name != "secrets" or not item["SK"]["S"].startswith("WEBHOOK#")
-    }
+    """Return an item; a webhook's own, and that of a person's link, without what has to be there."""
+    partition, place = item["PK"]["S"], item["SK"]["S"]
+    allowed = {"secrets": place.startswith("WEBHOOK#"), "secret": partition.endswith("#MAIL")}
+    return {name: value for name, value in item.items() if not allowed.get(name, False)}
 
 
 @pytest.fixture(scope="module")
@@ -149,16 +171,18 @@ def test_there_is_something_to_look_at(stack: Stack, written: list[tuple[str, st
     """Otherwise the tests below would pass by looking at nothing."""
     places = {place for place, _ in written}
     assert places >= {"functions.log", "emulator.log", "bus", stack.outputs["UsersTableName"]}
-    for function in ("Authorize", "CreateApiKey", "InviteUser"):
+    for function in ("Authorize", "CreateApiKey", "InviteUser", "MailEvents", "ShowUnsubscribe", "Unsubscribe"):
         assert any(place.endswith(f"{function}Logs") for place in places)
     assert any("token refused" in line for place, line in written if place.endswith("AuthorizeLogs"))
     seen = [secret for secret in secrets.known if FORBIDDEN.search(f"x {secret} x")]
-    assert len(seen) == 5  # two ID tokens, a key, two secrets of a webhook; passwords and codes look like anything
+    assert (
+        len(seen) == 6
+    )  # two ID tokens, a key, two secrets of a webhook, a link; passwords and codes look like anything
 
 
 def test_no_secret_that_was_given_out_is_written_anywhere(written: list[tuple[str, str]], secrets: Secrets) -> None:
     parts = {secret for secret in secrets.known if len(secret) > 6} | {
-        secret[-43:] for secret in secrets.known if secret.startswith(("tsk_", "whsec_"))
+        secret[-43:] for secret in secrets.known if secret.startswith(("tsk_", "whsec_")) or LINK.fullmatch(secret)
     }
     codes = [re.compile(rf"(?<!\d){code}(?!\d)") for code in secrets.known if code.isdigit()]
     found = [
@@ -181,3 +205,14 @@ def test_a_key_is_stored_as_its_hash_alone(stack: Stack, secrets: Secrets) -> No
     assert row["tenantId"]["S"] == tenant_id
     assert re.fullmatch(r"[0-9a-f]{64}", row["keyHash"]["S"])
     assert rest[-43:] not in json.dumps(row)
+
+
+def test_a_link_is_stored_in_one_place(stack: Stack, secrets: Secrets) -> None:
+    (token,) = filter(LINK.fullmatch, secrets.known)
+    tenant_id, user_id, secret = token.split(".")
+    scan: Any = (
+        stack.client("dynamodb").get_paginator("scan").paginate(TableName=stack.outputs["NotificationsTableName"])
+    )
+    (row,) = (item for page in scan for item in page["Items"] if secret in json.dumps(item))
+    assert (row["PK"]["S"], row["SK"]["S"]) == (f"TENANT#{tenant_id}#MAIL", f"USER#{user_id}")
+    assert row.keys() == {"PK", "SK", "secret", "expiresAt"}
