@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+type Rule = dict[str, Any]
+
 
 @dataclass(frozen=True)
 class Faults:
@@ -12,7 +14,7 @@ class Faults:
 
     path: Path
 
-    def set(self, *rules: dict[str, Any], seed: int = 0) -> None:
+    def set(self, *rules: Rule, seed: int = 0) -> None:
         """Let calls fail by these rules, and no others, from now on."""
         fresh = self.path.with_suffix(".new")
         fresh.write_text(json.dumps({"seed": seed, "rules": rules}))

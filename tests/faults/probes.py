@@ -1,0 +1,126 @@
+"""Whom the system tells, as they see it: a client of the WebSocket API, a reader of mails, a receiver of webhooks."""
+
+import json
+import random
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
+import httpx
+
+from tests.faults.rules import Rule
+from tests.probes import BusProbe, OnceProbe
+from tests.receiver import Receiver, answering
+from tests.sockets import opened
+from tests.stack import Stack
+
+type Applied = Callable[[], Counter[str]]
+"""How often each event was applied by now, by its id."""
+
+READER = "reporter@acme.example"
+
+_SUBJECT = re.compile(r"\[#(\d+)\] (New comment|Resolved|Reopened):")
+_UNKNOWN = "nobody knows whether a mail was sent"
+_SLOW = 11.0
+"""Seconds; longer than a receiver may take."""
+
+
+@contextmanager
+def bus(stack: Stack, _receiver: Receiver) -> Iterator[Applied]:
+    """Consume the bus as the system's own consumers do, and see that each ticket's events arrive in order."""
+    with BusProbe(stack) as probe:
+        consumer = OnceProbe(probe)
+        with consumer.working():
+            yield lambda: consumer.applied
+        first = {each["detail"]["id"]: each["detail"] for each in probe.envelopes}  # in the order of first arrivals
+        arrivals: dict[str, list[int]] = {}
+        for event in first.values():
+            arrivals.setdefault(event["ticketId"], []).append(event["version"])
+        assert not [versions for versions in arrivals.values() if versions != sorted(versions)]
+
+
+@contextmanager
+def live(stack: Stack, _receiver: Receiver) -> Iterator[Applied]:
+    """Be a client of the WebSocket API, which drops what it has been told already."""
+    with opened(stack, stack.token("admin@acme.example")) as socket:
+        socket.say(action="subscribe", topic="queue")
+        yield lambda: Counter({event["id"] for event in socket.listen()})
+
+
+@contextmanager
+def webhook(stack: Stack, receiver: Receiver) -> Iterator[Applied]:
+    """Be a receiver that fails one time in five, and remembers `webhook-id` as the documentation asks it to."""
+    chance, taken = random.Random(0), set[str]()  # noqa: S311 (the same failures again)
+    path = "/faults"
+
+    def behave(request: BaseHTTPRequestHandler) -> None:
+        dice = chance.random()
+        if dice < 0.1:
+            answering(500)(request)
+        elif dice < 0.19:
+            request.connection.close()
+        else:
+            if dice < 0.2:
+                time.sleep(_SLOW)
+            else:
+                taken.add(request.headers["webhook-id"])
+            answering(200)(request)
+
+    receiver.behaviours[path] = behave
+    headers = {"Authorization": f"Bearer {stack.token('admin@acme.example')}"}
+    with httpx.Client(base_url=stack.base_url, headers=headers, timeout=30) as admin:
+        made = admin.post("/v1/webhooks", json={"url": receiver.origin + path, "eventTypes": ["*"]})
+        made.raise_for_status()
+        yield lambda: _told(receiver, path, taken)
+        admin.delete(made.headers["Location"])
+
+
+def _told(receiver: Receiver, path: str, taken: set[str]) -> Counter[str]:
+    requests = {each.headers["webhook-id"]: each.body for each in list(receiver.requests) if each.path == path}
+    return Counter(json.loads(requests[webhook_id])["data"]["id"] for webhook_id in list(taken))
+
+
+class Mails:
+    """What a reader is mailed about tickets that others change: comments, and when they are resolved and reopened."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._before = set(self._sent())
+        self._log = stack.state / "logs" / "functions.log"
+        self._log_before = self._log.read_text().count(_UNKNOWN)
+
+    def sent(self) -> Counter[tuple[str, str]]:
+        """Return how often there was a mail, by ticket and what about."""
+        return Counter(about for place, about in self._sent().items() if place not in self._before)
+
+    def unknown(self) -> int:
+        """Return how many mails count as sent as SES did not answer; here it sent none of them."""
+        return self._log.read_text().count(_UNKNOWN) - self._log_before
+
+    def _sent(self) -> dict[str, tuple[str, str]]:
+        found = ((mail.sent_at.isoformat() + mail.subject, mail.subject) for mail in self._stack.mails(READER))
+        return {place: (match[1], match[2]) for place, subject in found if (match := _SUBJECT.match(subject))}
+
+
+def mail_about(event: dict[str, Any]) -> tuple[str, str] | None:
+    """Return what the reader, who reported the ticket, is mailed about an event of somebody else's doing."""
+    status = event["changes"].get("status", {})
+    about = None
+    if event["eventType"] == "CommentAdded":
+        about = "New comment"
+    elif event["eventType"] == "TicketTransitioned" and status.get("to") == "RESOLVED":
+        about = "Resolved"
+    elif event["eventType"] == "TicketTransitioned" and status.get("from") == "RESOLVED" and status["to"] == "OPEN":
+        about = "Reopened"
+    return None if about is None else (str(event["ticket"]["number"]), about)
+
+
+def rules(target: Rule, kinds: list[str], share: float) -> list[Rule]:
+    """Return the rules by which the share of a target's calls fails, in those of the ways that it names, or any."""
+    taken = [kind for kind in kinds if kind in target.get("kinds", kinds)]
+    plain = {name: value for name, value in target.items() if name != "kinds"}
+    return [{"seconds": 4, **plain, "kind": kind, "share": share / len(taken)} for kind in taken]
