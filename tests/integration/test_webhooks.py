@@ -10,7 +10,8 @@ import pytest
 from standardwebhooks import Webhook as Verifier
 
 from tests.callers import TICKET, OwnTenant
-from tests.receiver import SECONDS, Behaviour, Received, Receiver, answering, in_turn
+from tests.postbox import until
+from tests.receiver import Behaviour, Received, Receiver, answering, in_turn
 from tests.stack import Stack
 
 
@@ -50,15 +51,6 @@ class Hook:
 
     def end(self) -> None:
         self.admin.delete(self.url)
-
-
-def until[T](look: Callable[[], T], holds: Callable[[T], bool]) -> T:
-    """Return what is seen when it is as expected."""
-    deadline = time.monotonic() + SECONDS
-    while not holds(seen := look()):
-        assert time.monotonic() < deadline, seen
-        time.sleep(0.1)
-    return seen
 
 
 @pytest.fixture
