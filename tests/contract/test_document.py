@@ -33,30 +33,24 @@ ROOT = Path(__file__).parents[2]
 FOLDERS = {
     "Tickets": "tickets",
     "Lifecycle": "tickets",
-    "Comments": "tickets",
+    "Comments": "comments",
     "Users": "users",
     "Tenants": "users",
     "API keys": "users",
-    "Webhooks": "notifications",
-    "Mail": "notifications",
-    "Preflight": "platform",
+    "Webhooks": "webhooks",
+    "Mail": "mail",
+    "Preflight": "api",
 }
 """Where the functions of the operations with a tag are."""
 
 WITHOUT_A_ROUTE = {
+    "erasure": {"erase_tenant"},
     "events": {"publish_events", "resend_events"},
-    "notifications": {
-        "connect",
-        "deliver_webhook",
-        "disconnect",
-        "dispatch_webhooks",
-        "mail_events",
-        "push_event",
-        "receive_message",
-        "record_mail_feedback",
-    },
+    "live": {"connect", "disconnect", "push_event", "receive_message"},
+    "mail": {"mail_events", "record_mail_feedback"},
     "tickets": {"close_resolved_tickets", "purge_ticket"},
-    "users": {"erase_tenant", "reconcile_users"},
+    "users": {"reconcile_users"},
+    "webhooks": {"deliver_webhook", "dispatch_webhooks"},
 }
 """What runs by itself (on a schedule, on what a table or the bus says, in a state machine) or is called by hand; and
 what the WebSocket API calls."""

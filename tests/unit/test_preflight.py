@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from functions.platform import preflight
+from functions.api import preflight
 from tests.unit.support import Answer, api_event, send
 
 ALLOWED = {

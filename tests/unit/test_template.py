@@ -5,7 +5,7 @@ import re
 import tomllib
 from typing import Any
 
-from functions.notifications import push_event
+from functions.live import push_event
 from tests.unit.support import ROOT, template
 from ticketing.notifications.mail_rules import OLDEST
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from functions.notifications import connect, disconnect, receive_message
+from functions.live import connect, disconnect, receive_message
 from tests.unit.conftest import Clock
 from tests.unit.live.support import CONNECTION, Gateway, commented, connection, live_event, updated
 from tests.unit.support import (

@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from functions.notifications import push_event
+from functions.live import push_event
 from tests.unit.conftest import Clock
 from tests.unit.live.support import CONNECTION, Gateway, commented, connection, updated
 from tests.unit.support import (

@@ -10,7 +10,7 @@ import pytest
 from moto.core.models import botocore_stubber
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from functions.notifications import record_mail_feedback
+from functions.mail import record_mail_feedback
 from tests.unit.conftest import Clock
 from tests.unit.mails.support import Ses, put_reader
 from tests.unit.support import ADMIN, AGENT, OTHER_REPORTER, REPORTER

@@ -10,7 +10,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import ReadTimeoutError
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from functions.notifications import mail_events
+from functions.mail import mail_events
 from local.mail_templates import render
 from tests.unit.support import TABLE, TICKET_ID, USERS_TABLE, a_ticket, an_event, template
 from ticketing.attributes import to_item

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from functions.notifications import record_mail_feedback
+from functions.mail import record_mail_feedback
 from tests.unit.conftest import Items
 from tests.unit.mails.support import put_reader
 from tests.unit.support import NOTIFICATIONS_TABLE, OTHER_ID, REPORTER, REPORTER_ID, USERS_TABLE

@@ -15,7 +15,7 @@ from botocore.exceptions import (
 from botocore.stub import Stubber
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from functions.notifications import mail_events
+from functions.mail import mail_events
 from tests.unit.conftest import Clock
 from tests.unit.mails.support import (
     Deadline,

@@ -7,7 +7,7 @@ import pytest
 from botocore.stub import Stubber
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from functions.notifications import show_unsubscribe, unsubscribe
+from functions.mail import show_unsubscribe, unsubscribe
 from tests.unit.conftest import Items
 from tests.unit.mails.support import put_reader
 from tests.unit.support import (

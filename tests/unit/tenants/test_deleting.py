@@ -7,7 +7,13 @@ from urllib.parse import quote
 
 import pytest
 
-from functions.users import delete_tenant, erase_tenant, get_tenant, get_tenant_deletion, update_tenant
+from functions.erasure import erase_tenant
+from functions.users import (
+    delete_tenant,
+    get_tenant,
+    get_tenant_deletion,
+    update_tenant,
+)
 from tests.unit.conftest import Clock
 from tests.unit.support import ADMIN, AGENT, MOMENT, MOMENT_TEXT, NEWCOMER, STRANGER, Answer, api_event, send
 from tests.unit.tenants.conftest import TICKETS, USERS, World

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from functions.notifications import get_delivery, list_deliveries, redeliver
+from functions.webhooks import get_delivery, list_deliveries, redeliver
 from tests.unit.conftest import Clock
 from tests.unit.support import (
     ADMIN,

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from standardwebhooks import Webhook as Verifier
 
-from functions.notifications import deliver_webhook
+from functions.webhooks import deliver_webhook
 from tests.unit.conftest import Clock
 from tests.unit.support import MOMENT, MOMENT_TEXT, NOTIFICATIONS_TABLE, Context, a_ticket, an_event
 from tests.unit.webhooks.conftest import URL, World, a_webhook

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from functions.notifications import dispatch_webhooks
+from functions.webhooks import dispatch_webhooks
 from tests.unit.conftest import Clock
 from tests.unit.support import ADMIN_ID, MOMENT, NOTIFICATIONS_TABLE, Context, a_ticket, an_event
 from tests.unit.webhooks.conftest import World, a_webhook

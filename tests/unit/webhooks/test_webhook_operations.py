@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook as Verifier
 
-from functions.notifications import (
+from functions.webhooks import (
     create_webhook,
     delete_webhook,
     get_webhook,
