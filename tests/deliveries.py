@@ -5,10 +5,10 @@ import time
 from uuid import uuid4
 
 from tests.stack import Stack
-from ticketing.attributes import to_item
-from ticketing.events import EventType
-from ticketing.notifications.rows import delivery_key
-from ticketing.notifications.webhook_models import Delivery, DeliveryState
+from ticketing.dynamodb.attributes import to_item
+from ticketing.tickets.events import EventType
+from ticketing.webhooks.delivery_repository import delivery_key
+from ticketing.webhooks.models import Delivery, DeliveryState
 
 _EVENT_ID = "0190b2c4-0000-7000-8000-000000000000"
 _MOMENT = "2026-02-02T09:00:00.000Z"

@@ -12,9 +12,9 @@ from typing import Any, Self
 from uuid import uuid4
 
 from tests.stack import Stack
-from ticketing.events import TicketEvent
-from ticketing.once import BeingDoneError, Once
-from ticketing.publishing import SOURCE
+from ticketing.events.once import BeingDoneError, Once
+from ticketing.events.publishing import SOURCE
+from ticketing.tickets.events import TicketEvent
 
 SECONDS_TO_ARRIVE = 30.0
 _LEASE = timedelta(seconds=10)

@@ -10,8 +10,15 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from ticketing.events import SCHEMA_VERSION, Actor, Change, EventType, TicketEvent, TicketSummary
-from ticketing.publishing import SOURCE
+from ticketing.events.publishing import SOURCE
+from ticketing.tickets.events import (
+    SCHEMA_VERSION,
+    Actor,
+    Change,
+    EventType,
+    TicketEvent,
+    TicketSummary,
+)
 
 HERE: Final = Path(__file__).parent
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"

@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from ticketing import cors
+from ticketing.api import cors
 
 _ALLOWED = {
     "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE",

@@ -1,10 +1,10 @@
 """createComment: POST /v1/tickets/{id}/comments."""
 
-from ticketing.commenting import Commenting, presented_page
-from ticketing.comments import CommentCreate
-from ticketing.frame import Response, endpoint
-from ticketing.permissions import Operation
-from ticketing.request import Request
+from ticketing.access.permissions import Operation
+from ticketing.api.frame import Response, endpoint
+from ticketing.api.request import Request
+from ticketing.comments.models import CommentCreate
+from ticketing.comments.operations import Commenting, presented_page
 
 
 @endpoint(Operation.CREATE_COMMENT)

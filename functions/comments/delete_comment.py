@@ -1,9 +1,9 @@
 """deleteComment: DELETE /v1/tickets/{id}/comments/{commentId}."""
 
-from ticketing.commenting import Commenting
-from ticketing.frame import Response, endpoint
-from ticketing.permissions import Operation
-from ticketing.request import Request
+from ticketing.access.permissions import Operation
+from ticketing.api.frame import Response, endpoint
+from ticketing.api.request import Request
+from ticketing.comments.operations import Commenting
 
 
 @endpoint(Operation.DELETE_COMMENT)

@@ -1,11 +1,11 @@
 """getComment: GET /v1/tickets/{id}/comments/{commentId}."""
 
-from ticketing.commenting import comments_of, find_comment, presented_page
-from ticketing.comments import ExpandCommentQuery
-from ticketing.frame import Response, endpoint
-from ticketing.permissions import Operation
-from ticketing.request import Request
-from ticketing.tickets import find_ticket, tickets_of
+from ticketing.access.permissions import Operation
+from ticketing.api.frame import Response, endpoint
+from ticketing.api.request import Request
+from ticketing.comments.models import ExpandCommentQuery
+from ticketing.comments.operations import comments_of, find_comment, presented_page
+from ticketing.tickets.operations import find_ticket, tickets_of
 
 
 @endpoint(Operation.GET_COMMENT, takes_query=True)

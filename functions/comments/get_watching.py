@@ -1,11 +1,10 @@
 """getWatching: GET /v1/tickets/{id}/watchers/me."""
 
-from ticketing.frame import Response, endpoint
-from ticketing.permissions import Operation
-from ticketing.request import Request
-from ticketing.tickets import find_ticket, tickets_of
-from ticketing.watchers import watching
-from ticketing.watching import watchers_of
+from ticketing.access.permissions import Operation
+from ticketing.api.frame import Response, endpoint
+from ticketing.api.request import Request
+from ticketing.comments.watchers import watchers_of, watching
+from ticketing.tickets.operations import find_ticket, tickets_of
 
 
 @endpoint(Operation.GET_WATCHING)

@@ -1,11 +1,12 @@
 """listComments: GET /v1/tickets/{id}/comments."""
 
-from ticketing.commenting import comments_of, presented_page
-from ticketing.comments import CommentQuery
-from ticketing.frame import Response, endpoint
-from ticketing.permissions import Operation, sees_internal
-from ticketing.request import Request
-from ticketing.tickets import find_ticket, tickets_of
+from ticketing.access.permissions import Operation
+from ticketing.api.frame import Response, endpoint
+from ticketing.api.request import Request
+from ticketing.comments.models import CommentQuery
+from ticketing.comments.operations import comments_of, presented_page
+from ticketing.tickets.operations import find_ticket, tickets_of
+from ticketing.tickets.rules import sees_internal
 
 
 @endpoint(Operation.LIST_COMMENTS, takes_query=True)

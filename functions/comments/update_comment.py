@@ -1,10 +1,10 @@
 """updateComment: PATCH /v1/tickets/{id}/comments/{commentId}."""
 
-from ticketing.commenting import Commenting, presented_page
-from ticketing.comments import CommentUpdate
-from ticketing.frame import Response, endpoint
-from ticketing.permissions import Operation
-from ticketing.request import Request
+from ticketing.access.permissions import Operation
+from ticketing.api.frame import Response, endpoint
+from ticketing.api.request import Request
+from ticketing.comments.models import CommentUpdate
+from ticketing.comments.operations import Commenting, presented_page
 
 
 @endpoint(Operation.UPDATE_COMMENT)

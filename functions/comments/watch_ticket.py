@@ -1,9 +1,9 @@
 """watchTicket: POST /v1/tickets/{id}/watchers/me."""
 
-from ticketing.frame import Response, endpoint
-from ticketing.permissions import Operation
-from ticketing.request import Request
-from ticketing.watching import choose
+from ticketing.access.permissions import Operation
+from ticketing.api.frame import Response, endpoint
+from ticketing.api.request import Request
+from ticketing.comments.watchers import choose
 
 
 @endpoint(Operation.WATCH_TICKET)

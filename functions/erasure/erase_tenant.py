@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from aws_lambda_powertools.logging import Logger
 
-from ticketing.users.eraser import erase
+from ticketing.erasure.eraser import erase
 
 MARGIN: Final = 30_000
 """Milliseconds before its end when the function begins nothing more: what was begun may wait and be tried again."""

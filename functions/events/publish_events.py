@@ -8,9 +8,9 @@ from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ticketing import aws
-from ticketing.publishing import Dead, Publisher
-from ticketing.unpublished import Unpublished
+from ticketing.aws import clients
+from ticketing.events.publishing import Dead, Publisher
+from ticketing.events.unpublished import Unpublished
 
 logger = Logger(service="events")
 metrics = Metrics(namespace="TicketSystem", service="events")
@@ -23,7 +23,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: AN
     ticket's later events go on without it. If the queue can't be reached either, the record comes again. Lambda goes
     on from the first that is reported: what was published behind it is published twice.
     """
-    result = Publisher(aws.events(), os.environ["EVENT_BUS"]).publish(event["Records"])
+    result = Publisher(clients.events(), os.environ["EVENT_BUS"]).publish(event["Records"])
     again = result.again + _put_aside(result.dead)
     logger.info("publishEvents", extra={"published": result.events, "again": len(again), "dead": len(result.dead)})
     metrics.add_metric("EventsPublished", MetricUnit.Count, result.events)
@@ -37,7 +37,7 @@ def _put_aside(dead: Sequence[Dead]) -> list[str]:
 
     Where it can't be reached once (up to 12 s), the rest is not tried: who runs out of time reports nothing.
     """
-    queue = Unpublished(aws.sqs(), os.environ["UNPUBLISHED_EVENTS"])
+    queue = Unpublished(clients.sqs(), os.environ["UNPUBLISHED_EVENTS"])
     for place, each in enumerate(dead):
         logger.error("publishEvents: an event can't be published", extra={"key": each.key, "reason": each.reason})
         try:

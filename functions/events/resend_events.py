@@ -6,10 +6,10 @@ from typing import Any
 
 from aws_lambda_powertools.logging import Logger
 
-from ticketing import aws
-from ticketing.publishing import Publisher
-from ticketing.resending import Resender
-from ticketing.unpublished import Unpublished
+from ticketing.aws import clients
+from ticketing.events.publishing import Publisher
+from ticketing.events.resending import Resender
+from ticketing.events.unpublished import Unpublished
 
 logger = Logger(service="events")
 
@@ -23,11 +23,11 @@ def handler(_event: dict[str, Any], context: Any) -> dict[str, int]:  # noqa: AN
     It may be called as often as one likes, also while it runs: a message that one takes is hidden from the others.
     """
     resender = Resender(
-        queue=Unpublished(aws.sqs(), os.environ["UNPUBLISHED_EVENTS"]),
-        tickets=aws.dynamodb(),
+        queue=Unpublished(clients.sqs(), os.environ["UNPUBLISHED_EVENTS"]),
+        tickets=clients.dynamodb(),
         table=os.environ["TICKETS_TABLE"],
-        streams=aws.dynamodbstreams(),
-        publisher=Publisher(aws.events(), os.environ["EVENT_BUS"]),
+        streams=clients.dynamodbstreams(),
+        publisher=Publisher(clients.events(), os.environ["EVENT_BUS"]),
     )
     result = asdict(resender.resend(goes_on=lambda: context.get_remaining_time_in_millis() > _FOR_THE_LAST))
     logger.info("resendEvents", extra=result)

@@ -9,9 +9,9 @@ from typing import Any
 
 from aws_lambda_powertools.logging import Logger
 
-from ticketing.lifecycle import Role
-from ticketing.users.allowances import usage_key
-from ticketing.users.senders import RefusedError, Sender, sender_of
+from ticketing.access.roles import Role
+from ticketing.users.tokens import RefusedError, Sender, sender_of
+from ticketing.users.usage_plan import usage_key
 
 _FOR_NEWCOMERS = ("POST/v1/tenant", "GET/v1/tenant-deletions/*")
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from aws_lambda_powertools.logging import Logger
 
-from ticketing.lifecycle import Role
-from ticketing.users.senders import RefusedError, Sender, sender_of
+from ticketing.access.roles import Role
+from ticketing.users.tokens import RefusedError, Sender, sender_of
 
 _OFFERED = "bearer."
 

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from ticketing.access.identity import caller_of
+from ticketing.api.live_frame import count, live_endpoint
 from ticketing.errors import ApiError, BadRequestError
-from ticketing.identity import caller_of
-from ticketing.notifications.conversation import connection_of, connections_of
-from ticketing.notifications.frame import count, live_endpoint
-from ticketing.notifications.messages import PROTOCOL
+from ticketing.live.conversation import connection_of, connections_of
+from ticketing.live.messages import PROTOCOL
 
 
 def _refuse(_event: Mapping[str, Any], error: ApiError) -> dict[str, Any]:

@@ -7,15 +7,15 @@ from typing import Any, Final
 
 from aws_lambda_powertools.logging import Logger
 
-from ticketing import aws
-from ticketing.events import TicketEvent
-from ticketing.notifications.connections import Connections
-from ticketing.notifications.fan_out import FanOut
-from ticketing.notifications.feed import Feed
-from ticketing.notifications.frame import count
-from ticketing.notifications.members import members_of
-from ticketing.notifications.poster import Poster
-from ticketing.once import Once
+from ticketing.api.live_frame import count
+from ticketing.aws import clients
+from ticketing.events.once import Once
+from ticketing.live.connections import Connections
+from ticketing.live.fan_out import FanOut
+from ticketing.live.feed import Feed
+from ticketing.live.sender import Poster
+from ticketing.people.members import members_of
+from ticketing.tickets.events import TicketEvent
 
 logger = Logger(service="notifications")
 
@@ -44,7 +44,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: AN
 
 
 def _push(event: TicketEvent) -> None:
-    client, table, tenant_id = aws.dynamodb(), os.environ["NOTIFICATIONS_TABLE"], event.tenant_id
+    client, table, tenant_id = clients.dynamodb(), os.environ["NOTIFICATIONS_TABLE"], event.tenant_id
     with Once(client, table, tenant_id, "pushEvent").doing(event.id, lease=_LEASE) as mine:
         if not mine:
             return
@@ -52,7 +52,7 @@ def _push(event: TicketEvent) -> None:
             connections=Connections(client, table, tenant_id),
             feed=Feed(client, table, tenant_id),
             members=members_of(tenant_id),
-            poster=Poster(aws.live_connections()),
+            poster=Poster(clients.live_connections()),
         )
         told = fan_out.tell(event)
         count(EventsPushed=told.told, GoneConnections=told.gone, PushesFailed=len(told.waiting))

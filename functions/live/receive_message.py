@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ticketing import aws
+from ticketing.api.live_frame import live_endpoint
+from ticketing.aws import clients
 from ticketing.errors import ApiError, UnauthorizedError
-from ticketing.notifications.conversation import Speaker
-from ticketing.notifications.frame import live_endpoint
-from ticketing.notifications.messages import error_of, parsed, text_of
-from ticketing.notifications.poster import Poster
+from ticketing.live.conversation import Speaker
+from ticketing.live.messages import error_of, parsed, text_of
+from ticketing.live.sender import Poster
 
 
 def _refuse(event: Mapping[str, Any], error: ApiError) -> dict[str, Any]:
@@ -16,7 +16,7 @@ def _refuse(event: Mapping[str, Any], error: ApiError) -> dict[str, Any]:
     context = event["requestContext"]
     text = text_of(error_of(error, context["requestId"]))
     if isinstance(error, UnauthorizedError):
-        poster = Poster(aws.live_connections())
+        poster = Poster(clients.live_connections())
         poster.post(context["connectionId"], text)  # the answer would come too late
         poster.close(context["connectionId"])
         return {"statusCode": 200}

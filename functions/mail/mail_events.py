@@ -8,13 +8,18 @@ from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit, single_metric
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ticketing import aws
+from ticketing.aws import clients
 from ticketing.errors import ServiceUnavailableError
-from ticketing.events import TicketEvent
-from ticketing.notifications.mail_texts import Addresses
-from ticketing.notifications.mailer import Mailer, OutOfTimeError, Tables, Tally
-from ticketing.notifications.post import NotSentError, Post
-from ticketing.once import BeingDoneError
+from ticketing.events.once import BeingDoneError
+from ticketing.mail.mailer import (
+    Mailer,
+    OutOfTimeError,
+    Tables,
+    Tally,
+)
+from ticketing.mail.sender import NotSentError, Post
+from ticketing.mail.texts import Addresses
+from ticketing.tickets.events import TicketEvent
 
 _LAST_CALL: Final = 20_000
 """Milliseconds that one more mail may take at worst: its claim, its link and three tries of SES."""
@@ -31,7 +36,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN
     What is no event has to come again, too: it ends in the queue of dead letters, where somebody sees it.
     """
     # A connection of before the environment was frozen may be dead, and a mail that is written to one counts as sent.
-    aws.ses().close()
+    clients.ses().close()
     mailer = _mailer(context)
     again = [record["messageId"] for record in event["Records"] if not _mailed(mailer, record)]
     _count(mailer.tally)
@@ -40,9 +45,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN
 
 def _mailer(context: Any) -> Mailer:  # noqa: ANN401
     names = (os.environ[f"{name}_TABLE"] for name in ("TICKETS", "USERS", "NOTIFICATIONS"))
-    post = Post(aws.ses(), os.environ["MAIL_FROM"], os.environ["MAIL_TEMPLATES"], os.environ["MAIL_CONFIGURATION_SET"])
+    post = Post(
+        clients.ses(), os.environ["MAIL_FROM"], os.environ["MAIL_TEMPLATES"], os.environ["MAIL_CONFIGURATION_SET"]
+    )
     return Mailer(
-        Tables(aws.dynamodb(), *names),
+        Tables(clients.dynamodb(), *names),
         post,
         Addresses(os.environ["APP_URL"], os.environ["API_URL"]),
         lambda: context.get_remaining_time_in_millis() > _LAST_CALL,

@@ -6,9 +6,9 @@ from typing import Any
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
-from ticketing import aws
-from ticketing.notifications.mail_feedback import feedback_in
-from ticketing.notifications.readers import Readers
+from ticketing.aws import clients
+from ticketing.mail.feedback import feedback_in
+from ticketing.mail.recipients import Readers
 
 logger = Logger(service="notifications")
 metrics = Metrics(namespace="TicketSystem", service="notifications")
@@ -20,7 +20,7 @@ def handler(event: dict[str, Any], _context: Any) -> None:  # noqa: ANN401 - Lam
     DynamoDB's failures are left to Lambda, which tries twice more and then puts the event into FailedEvents.
     """
     feedback = feedback_in(event["detail"])
-    stopped = feedback is not None and Readers(aws.dynamodb(), os.environ["USERS_TABLE"], feedback.tenant_id).stop(
+    stopped = feedback is not None and Readers(clients.dynamodb(), os.environ["USERS_TABLE"], feedback.tenant_id).stop(
         feedback.user_id, feedback.reason, address=feedback.address
     )
     logger.info("recordMailFeedback", extra={"kind": event["detail"]["eventType"], "stopped": stopped})

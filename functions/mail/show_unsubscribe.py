@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ticketing.frame import Response, public
-from ticketing.notifications.unsubscribe_page import ASK, HEADERS
-from ticketing.permissions import PublicOperation
+from ticketing.access.permissions import PublicOperation
+from ticketing.api.frame import Response, public
+from ticketing.mail.unsubscribe_page import ASK, HEADERS
 
 
 @public(PublicOperation.SHOW_UNSUBSCRIBE)

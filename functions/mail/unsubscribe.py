@@ -4,12 +4,12 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from ticketing import aws
-from ticketing.frame import Response, public
-from ticketing.notifications.mail_links import MailLinks, parse
-from ticketing.notifications.readers import Readers
-from ticketing.notifications.unsubscribe_page import DONE, HEADERS
-from ticketing.permissions import PublicOperation
+from ticketing.access.permissions import PublicOperation
+from ticketing.api.frame import Response, public
+from ticketing.aws import clients
+from ticketing.mail.recipients import Readers
+from ticketing.mail.unsubscribe_links import MailLinks, parse
+from ticketing.mail.unsubscribe_page import DONE, HEADERS
 from ticketing.users.models import MailOff
 
 
@@ -21,6 +21,8 @@ def handler(event: Mapping[str, Any]) -> Response:
     """
     tokens = (event.get("multiValueQueryStringParameters") or {}).get("token") or [""]
     link = parse(tokens[0]) if len(tokens) == 1 else None
-    if link is not None and MailLinks(aws.dynamodb(), os.environ["NOTIFICATIONS_TABLE"], link.tenant_id).knows(link):
-        Readers(aws.dynamodb(), os.environ["USERS_TABLE"], link.tenant_id).stop(link.user_id, MailOff.UNSUBSCRIBED)
+    if link is not None and MailLinks(clients.dynamodb(), os.environ["NOTIFICATIONS_TABLE"], link.tenant_id).knows(
+        link
+    ):
+        Readers(clients.dynamodb(), os.environ["USERS_TABLE"], link.tenant_id).stop(link.user_id, MailOff.UNSUBSCRIBED)
     return Response(200, html=DONE, headers=HEADERS)

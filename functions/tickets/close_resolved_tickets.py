@@ -6,10 +6,12 @@ from typing import Any, Final
 
 from aws_lambda_powertools.logging import Logger
 
-from ticketing import aws, clock
-from ticketing.auto_close import auto_closing, closing
-from ticketing.lifecycle_client import LifecycleClient, Outcome
-from ticketing.repository import TicketRepository
+from ticketing import clock
+from ticketing.aws import clients
+from ticketing.tickets.auto_close import closing
+from ticketing.tickets.repository import TicketRepository
+from ticketing.tickets.state_machine import LifecycleClient, Outcome
+from ticketing.users.tenant_repository import auto_closing
 
 _LAST_START: Final = 30_000
 """Milliseconds that have to be left for another ticket: a move takes 23 s at most."""
@@ -31,10 +33,10 @@ def handler(_event: dict[str, Any], context: Any) -> None:  # noqa: ANN401 - Lam
     NotAllClosedError
         After the tickets of all others: a tenant's failed.
     """
-    client, now = aws.dynamodb(), clock.now()
-    lifecycle = LifecycleClient(aws.stepfunctions(), os.environ["TICKET_LIFECYCLE"])
+    client, now = clients.dynamodb(), clock.now()
+    lifecycle = LifecycleClient(clients.stepfunctions(), os.environ["TICKET_LIFECYCLE"])
     tenants = deque(
-        (setting.tenant_id, closing(setting, _tickets_of(setting.tenant_id), lifecycle, now))
+        (setting.tenant_id, closing(setting.tenant_id, setting.days, _tickets_of(setting.tenant_id), lifecycle, now))
         for setting in auto_closing(client, os.environ["USERS_TABLE"])
     )
     outcomes, failed = Counter[Outcome](), list[str]()
@@ -57,4 +59,4 @@ def handler(_event: dict[str, Any], context: Any) -> None:  # noqa: ANN401 - Lam
 
 
 def _tickets_of(tenant_id: str) -> TicketRepository:
-    return TicketRepository(aws.dynamodb(), os.environ["TICKETS_TABLE"], tenant_id)
+    return TicketRepository(clients.dynamodb(), os.environ["TICKETS_TABLE"], tenant_id)

@@ -1,28 +1,31 @@
 """createTicket: POST /v1/tickets."""
 
 from ticketing import clock, ids
-from ticketing.errors import (
-    ConflictError,
-    ForbiddenError,
-    IdempotencyKeyReusedError,
-    TicketNotFoundError,
+from ticketing.access.identity import Caller
+from ticketing.access.permissions import Operation, grant
+from ticketing.api.frame import Response, endpoint
+from ticketing.api.request import Request
+from ticketing.dynamodb.transactions import NotNamedError, until_written
+from ticketing.errors import ConflictError, ForbiddenError, IdempotencyKeyReusedError
+from ticketing.tickets.errors import TicketNotFoundError
+from ticketing.tickets.events import EventType, TicketEvent, changes_between
+from ticketing.tickets.models import Creators, Ticket, TicketCreate
+from ticketing.tickets.operations import (
+    checks_of,
+    invalid_reference,
+    named_by,
+    people_of,
+    presented,
+    tickets_of,
 )
-from ticketing.events import EventType, TicketEvent, changes_between
-from ticketing.frame import Response, endpoint
-from ticketing.identity import Caller
-from ticketing.models import Creators, Ticket, TicketCreate
-from ticketing.permissions import Operation, check_choices, check_ticket, creators_with, grant
-from ticketing.repository import (
+from ticketing.tickets.repository import (
     NotAmongCreatorsError,
-    NotNamedError,
     TakenNumber,
     TicketExistsError,
     TicketGoneError,
     TicketRepository,
 )
-from ticketing.request import Request
-from ticketing.tables import until_written
-from ticketing.tickets import checks_of, invalid_reference, named_by, people_of, presented, tickets_of
+from ticketing.tickets.rules import check_choices, check_ticket, creators_with
 
 _ONLY = {
     Creators.AGENTS: "In this tenant only agents and admins create tickets.",

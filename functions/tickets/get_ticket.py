@@ -1,10 +1,10 @@
 """getTicket: GET /v1/tickets/{id}."""
 
-from ticketing.frame import Response, endpoint
-from ticketing.models import ExpandQuery
-from ticketing.permissions import Operation
-from ticketing.request import Request
-from ticketing.tickets import find_ticket, presented_page, tickets_of
+from ticketing.access.permissions import Operation
+from ticketing.api.frame import Response, endpoint
+from ticketing.api.request import Request
+from ticketing.tickets.models import ExpandQuery
+from ticketing.tickets.operations import find_ticket, presented_page, tickets_of
 
 
 @endpoint(Operation.GET_TICKET, takes_query=True)

@@ -3,11 +3,12 @@
 from dataclasses import asdict
 from typing import Final
 
-from ticketing.frame import Response, endpoint
-from ticketing.models import HistoryQuery
-from ticketing.permissions import Operation, sees_internal
-from ticketing.request import Request
-from ticketing.tickets import find_ticket, people_of, tickets_of
+from ticketing.access.permissions import Operation
+from ticketing.api.frame import Response, endpoint
+from ticketing.api.request import Request
+from ticketing.tickets.models import HistoryQuery
+from ticketing.tickets.operations import find_ticket, people_of, tickets_of
+from ticketing.tickets.rules import sees_internal
 
 _NOT_SHOWN: Final = {"ticket", "truncated"}
 

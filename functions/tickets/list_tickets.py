@@ -2,14 +2,14 @@
 
 from dataclasses import replace
 
+from ticketing.access.identity import Caller
+from ticketing.access.permissions import Operation
+from ticketing.api.frame import Response, endpoint
+from ticketing.api.request import Request
 from ticketing.errors import BadRequestError
-from ticketing.frame import Response, endpoint
-from ticketing.identity import Caller
-from ticketing.models import TicketQuery
-from ticketing.permissions import Operation
-from ticketing.queries import TicketFilter
-from ticketing.request import Request
-from ticketing.tickets import presented_page, tickets_of
+from ticketing.tickets.models import TicketQuery
+from ticketing.tickets.operations import presented_page, tickets_of
+from ticketing.tickets.queries import TicketFilter
 
 _ME = "me"
 

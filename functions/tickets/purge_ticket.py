@@ -5,8 +5,8 @@ from typing import Any
 
 from aws_lambda_powertools.logging import Logger
 
-from ticketing import aws
-from ticketing.leftovers import purge
+from ticketing.aws import clients
+from ticketing.tickets.remains import purge
 
 logger = Logger(service="tickets")
 
@@ -23,7 +23,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: AN
         if record["eventName"] != "REMOVE" or key["SK"] != {"S": "TICKET"}:
             continue
         try:
-            deleted = purge(aws.dynamodb(), os.environ["TICKETS_TABLE"], key)
+            deleted = purge(clients.dynamodb(), os.environ["TICKETS_TABLE"], key)
         except Exception:
             logger.exception("purgeTicket", extra={"ticket": key["PK"]["S"]})
             failed.append({"itemIdentifier": record["dynamodb"]["SequenceNumber"]})

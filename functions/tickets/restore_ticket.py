@@ -1,13 +1,18 @@
 """restoreTicket: POST /v1/tickets/{id}/restore."""
 
 from ticketing import clock
-from ticketing.events import Change, EventType, TicketEvent
-from ticketing.frame import Response, endpoint
-from ticketing.models import Ticket
-from ticketing.permissions import Operation
-from ticketing.request import Request
-from ticketing.tables import until_written
-from ticketing.tickets import find_ticket, next_version, presented, tickets_of
+from ticketing.access.permissions import Operation
+from ticketing.api.frame import Response, endpoint
+from ticketing.api.request import Request
+from ticketing.dynamodb.transactions import until_written
+from ticketing.tickets.events import Change, EventType, TicketEvent
+from ticketing.tickets.models import Ticket
+from ticketing.tickets.operations import (
+    find_ticket,
+    next_version,
+    presented,
+    tickets_of,
+)
 
 
 @endpoint(Operation.RESTORE_TICKET)

@@ -1,10 +1,10 @@
 """transitionTicket: POST /v1/tickets/{id}/transitions."""
 
-from ticketing.frame import Response, endpoint
-from ticketing.models import TransitionRequest
-from ticketing.permissions import Operation
-from ticketing.request import Request
-from ticketing.tickets import move_ticket, presented
+from ticketing.access.permissions import Operation
+from ticketing.api.frame import Response, endpoint
+from ticketing.api.request import Request
+from ticketing.tickets.models import TransitionRequest
+from ticketing.tickets.operations import move_ticket, presented
 
 
 @endpoint(Operation.TRANSITION_TICKET)

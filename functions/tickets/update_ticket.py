@@ -1,10 +1,10 @@
 """updateTicket: PATCH /v1/tickets/{id}."""
 
-from ticketing.frame import Response, endpoint
-from ticketing.models import TicketUpdate
-from ticketing.permissions import Operation
-from ticketing.request import Request
-from ticketing.tickets import edit_ticket, presented
+from ticketing.access.permissions import Operation
+from ticketing.api.frame import Response, endpoint
+from ticketing.api.request import Request
+from ticketing.tickets.models import TicketUpdate
+from ticketing.tickets.operations import edit_ticket, presented
 
 
 @endpoint(Operation.UPDATE_TICKET)

@@ -1,12 +1,12 @@
 """createApiKey: POST /v1/api-keys."""
 
 from ticketing import ids
-from ticketing.frame import Response, endpoint
-from ticketing.permissions import Operation
-from ticketing.request import Request
-from ticketing.tables import until_written
+from ticketing.access.permissions import Operation
+from ticketing.api.frame import Response, endpoint
+from ticketing.api.request import Request
+from ticketing.dynamodb.transactions import until_written
 from ticketing.users.api_keys import ApiKeyCreate, api_keys_of, new_api_key, presented
-from ticketing.users.service import check_still_admin
+from ticketing.users.operations import check_still_admin
 
 
 @endpoint(Operation.CREATE_API_KEY)

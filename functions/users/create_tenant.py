@@ -1,12 +1,12 @@
 """createTenant: POST /v1/tenant."""
 
+from ticketing.access.permissions import Operation, Relation
+from ticketing.api.frame import Response, endpoint
+from ticketing.api.request import Request
 from ticketing.errors import ForbiddenError
-from ticketing.frame import Response, endpoint
-from ticketing.permissions import Operation, Relation
-from ticketing.request import Request
 from ticketing.users.founding import found
 from ticketing.users.tenant_models import TenantCreate
-from ticketing.users.tenants import presented
+from ticketing.users.tenant_operations import presented
 
 
 @endpoint(Operation.CREATE_TENANT)

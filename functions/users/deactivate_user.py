@@ -1,10 +1,10 @@
 """deactivateUser: DELETE /v1/users/{id}."""
 
-from ticketing.errors import UserNotFoundError
-from ticketing.frame import Response, endpoint
-from ticketing.permissions import Operation
-from ticketing.request import Request
+from ticketing.access.permissions import Operation
+from ticketing.api.frame import Response, endpoint
+from ticketing.api.request import Request
 from ticketing.users.changes import change_user
+from ticketing.users.errors import UserNotFoundError
 
 
 @endpoint(Operation.DEACTIVATE_USER)

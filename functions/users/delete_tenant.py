@@ -1,8 +1,8 @@
 """deleteTenant: DELETE /v1/tenant."""
 
-from ticketing.frame import Response, endpoint
-from ticketing.permissions import Operation
-from ticketing.request import Request
+from ticketing.access.permissions import Operation
+from ticketing.api.frame import Response, endpoint
+from ticketing.api.request import Request
 from ticketing.users.deletion import delete_tenant, presented
 from ticketing.users.tenant_models import DeleteTenantQuery
 

@@ -1,10 +1,10 @@
 """getApiKey: GET /v1/api-keys/{id}."""
 
-from ticketing.errors import ApiKeyNotFoundError
-from ticketing.frame import Response, endpoint
-from ticketing.permissions import Operation
-from ticketing.request import Request
+from ticketing.access.permissions import Operation
+from ticketing.api.frame import Response, endpoint
+from ticketing.api.request import Request
 from ticketing.users.api_keys import api_keys_of, presented
+from ticketing.users.errors import ApiKeyNotFoundError
 
 
 @endpoint(Operation.GET_API_KEY)

@@ -1,9 +1,9 @@
 """getMe: GET /v1/users/me."""
 
-from ticketing.frame import Response, endpoint
-from ticketing.permissions import Operation
-from ticketing.request import Request
-from ticketing.users.service import find_user, presented_to_self, users_of
+from ticketing.access.permissions import Operation
+from ticketing.api.frame import Response, endpoint
+from ticketing.api.request import Request
+from ticketing.users.operations import find_user, presented_to_self, users_of
 
 
 @endpoint(Operation.GET_ME)

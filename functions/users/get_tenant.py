@@ -1,9 +1,9 @@
 """getTenant: GET /v1/tenant."""
 
-from ticketing.frame import Response, endpoint
-from ticketing.permissions import Operation
-from ticketing.request import Request
-from ticketing.users.tenants import find_tenant, presented, tenant_of
+from ticketing.access.permissions import Operation
+from ticketing.api.frame import Response, endpoint
+from ticketing.api.request import Request
+from ticketing.users.tenant_operations import find_tenant, presented, tenant_of
 
 
 @endpoint(Operation.GET_TENANT)

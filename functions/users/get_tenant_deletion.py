@@ -1,8 +1,8 @@
 """getTenantDeletion: GET /v1/tenant-deletions/{id}."""
 
-from ticketing.frame import Response, endpoint
-from ticketing.permissions import Operation
-from ticketing.request import Request
+from ticketing.access.permissions import Operation
+from ticketing.api.frame import Response, endpoint
+from ticketing.api.request import Request
 from ticketing.users.deletion import find_deletion, presented
 
 

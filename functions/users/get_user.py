@@ -1,10 +1,10 @@
 """getUser: GET /v1/users/{id}."""
 
-from ticketing.errors import UserNotFoundError
-from ticketing.frame import Response, endpoint
-from ticketing.permissions import Operation
-from ticketing.request import Request
-from ticketing.users.service import find_user, presented, users_of
+from ticketing.access.permissions import Operation
+from ticketing.api.frame import Response, endpoint
+from ticketing.api.request import Request
+from ticketing.users.errors import UserNotFoundError
+from ticketing.users.operations import find_user, presented, users_of
 
 
 @endpoint(Operation.GET_USER)

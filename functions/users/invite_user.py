@@ -1,11 +1,11 @@
 """inviteUser: POST /v1/users."""
 
-from ticketing.frame import Response, endpoint
-from ticketing.permissions import Operation
-from ticketing.request import Request
+from ticketing.access.permissions import Operation
+from ticketing.api.frame import Response, endpoint
+from ticketing.api.request import Request
 from ticketing.users.invitations import invite
 from ticketing.users.models import InviteUser
-from ticketing.users.service import presented
+from ticketing.users.operations import presented
 
 
 @endpoint(Operation.INVITE_USER)

@@ -1,9 +1,9 @@
 """listApiKeys: GET /v1/api-keys."""
 
-from ticketing.frame import Response, endpoint
-from ticketing.models import PageQuery
-from ticketing.permissions import Operation
-from ticketing.request import Request
+from ticketing.access.permissions import Operation
+from ticketing.api.bodies import PageQuery
+from ticketing.api.frame import Response, endpoint
+from ticketing.api.request import Request
 from ticketing.users.api_keys import api_keys_of, presented
 
 

@@ -1,11 +1,11 @@
 """listUsers: GET /v1/users."""
 
-from ticketing.frame import Response, endpoint
-from ticketing.permissions import Operation
-from ticketing.request import Request
+from ticketing.access.permissions import Operation
+from ticketing.api.frame import Response, endpoint
+from ticketing.api.request import Request
 from ticketing.users.models import UserQuery
+from ticketing.users.operations import presented, users_of
 from ticketing.users.repository import UserFilter
-from ticketing.users.service import presented, users_of
 
 
 @endpoint(Operation.LIST_USERS, takes_query=True)

@@ -1,11 +1,11 @@
 """revokeApiKey: DELETE /v1/api-keys/{id}."""
 
 from ticketing import clock
-from ticketing.errors import ApiKeyNotFoundError
-from ticketing.frame import Response, endpoint
-from ticketing.permissions import Operation
-from ticketing.request import Request
+from ticketing.access.permissions import Operation
+from ticketing.api.frame import Response, endpoint
+from ticketing.api.request import Request
 from ticketing.users.api_keys import api_keys_of
+from ticketing.users.errors import ApiKeyNotFoundError
 
 
 @endpoint(Operation.REVOKE_API_KEY)

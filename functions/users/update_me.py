@@ -1,10 +1,10 @@
 """updateMe: PATCH /v1/users/me."""
 
-from ticketing.frame import Response, endpoint
-from ticketing.permissions import Operation
-from ticketing.request import Request
+from ticketing.access.permissions import Operation
+from ticketing.api.frame import Response, endpoint
+from ticketing.api.request import Request
 from ticketing.users.models import MeUpdate
-from ticketing.users.service import edit_me, presented_to_self
+from ticketing.users.operations import edit_me, presented_to_self
 
 
 @endpoint(Operation.UPDATE_ME)

@@ -1,10 +1,10 @@
 """updateTenant: PATCH /v1/tenant."""
 
-from ticketing.frame import Response, endpoint
-from ticketing.permissions import Operation
-from ticketing.request import Request
+from ticketing.access.permissions import Operation
+from ticketing.api.frame import Response, endpoint
+from ticketing.api.request import Request
 from ticketing.users.tenant_models import TenantUpdate
-from ticketing.users.tenants import edit_tenant, presented
+from ticketing.users.tenant_operations import edit_tenant, presented
 
 
 @endpoint(Operation.UPDATE_TENANT)

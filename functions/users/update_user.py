@@ -1,12 +1,12 @@
 """updateUser: PATCH /v1/users/{id}."""
 
-from ticketing.errors import UserNotFoundError
-from ticketing.frame import Response, endpoint
-from ticketing.permissions import Operation
-from ticketing.request import Request
+from ticketing.access.permissions import Operation
+from ticketing.api.frame import Response, endpoint
+from ticketing.api.request import Request
 from ticketing.users.changes import change_user
+from ticketing.users.errors import UserNotFoundError
 from ticketing.users.models import UserUpdate
-from ticketing.users.service import presented
+from ticketing.users.operations import presented
 
 
 @endpoint(Operation.UPDATE_USER)

@@ -1,11 +1,11 @@
 """createWebhook: POST /v1/webhooks."""
 
-from ticketing.frame import Response, endpoint
-from ticketing.notifications.webhook_models import WebhookCreate
-from ticketing.notifications.webhooks import create_webhook, presented
-from ticketing.permissions import Operation
-from ticketing.request import Request
-from ticketing.users.service import check_still_admin
+from ticketing.access.permissions import Operation
+from ticketing.api.frame import Response, endpoint
+from ticketing.api.request import Request
+from ticketing.users.operations import check_still_admin
+from ticketing.webhooks.models import WebhookCreate
+from ticketing.webhooks.operations import create_webhook, presented
 
 
 @endpoint(Operation.CREATE_WEBHOOK)

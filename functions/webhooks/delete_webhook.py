@@ -1,12 +1,12 @@
 """deleteWebhook: DELETE /v1/webhooks/{id}."""
 
 from ticketing import clock
-from ticketing.errors import WebhookNotFoundError
-from ticketing.frame import Response, endpoint
-from ticketing.notifications.webhooks import find_webhook, webhooks_of
-from ticketing.permissions import Operation
-from ticketing.request import Request
-from ticketing.tables import until_written
+from ticketing.access.permissions import Operation
+from ticketing.api.frame import Response, endpoint
+from ticketing.api.request import Request
+from ticketing.dynamodb.transactions import until_written
+from ticketing.webhooks.errors import WebhookNotFoundError
+from ticketing.webhooks.operations import find_webhook, webhooks_of
 
 
 @endpoint(Operation.DELETE_WEBHOOK)

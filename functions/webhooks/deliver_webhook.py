@@ -7,10 +7,10 @@ from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ticketing import aws
-from ticketing.notifications.deliveries import Message
-from ticketing.notifications.delivering import Outcome, deliver
-from ticketing.notifications.webhook_models import DeliveryState
+from ticketing.aws import clients
+from ticketing.webhooks.attempts import Outcome, deliver
+from ticketing.webhooks.delivery_operations import Message
+from ticketing.webhooks.models import DeliveryState
 
 logger = Logger(service="webhooks")
 metrics = Metrics(namespace="TicketSystem", service="webhooks")
@@ -32,7 +32,7 @@ def _hide(receipt_handle: str, seconds: int) -> None:
     """Keep the message back. Where that fails, it comes too early, and is kept back then."""
     queue = os.environ["WEBHOOK_DELIVERIES"]
     try:
-        aws.sqs().change_message_visibility(QueueUrl=queue, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds)
+        clients.sqs().change_message_visibility(QueueUrl=queue, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds)
     except (BotoCoreError, ClientError):
         logger.exception("deliverWebhook: the message could not be kept back")
 

@@ -6,9 +6,9 @@ from typing import Any
 from aws_lambda_powertools.logging import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ticketing.events import TicketEvent
-from ticketing.notifications.dispatching import dispatch
-from ticketing.once import BeingDoneError
+from ticketing.events.once import BeingDoneError
+from ticketing.tickets.events import TicketEvent
+from ticketing.webhooks.dispatching import dispatch
 
 logger = Logger(service="webhooks")
 

@@ -1,11 +1,11 @@
 """getDelivery: GET /v1/webhooks/{id}/deliveries/{deliveryId}."""
 
-from ticketing.errors import DeliveryNotFoundError, WebhookNotFoundError
-from ticketing.frame import Response, endpoint
-from ticketing.notifications.deliveries import deliveries_of, find_delivery, presented_with_payload
-from ticketing.notifications.webhooks import find_webhook, webhooks_of
-from ticketing.permissions import Operation
-from ticketing.request import Request
+from ticketing.access.permissions import Operation
+from ticketing.api.frame import Response, endpoint
+from ticketing.api.request import Request
+from ticketing.webhooks.delivery_operations import deliveries_of, find_delivery, presented_with_payload
+from ticketing.webhooks.errors import DeliveryNotFoundError, WebhookNotFoundError
+from ticketing.webhooks.operations import find_webhook, webhooks_of
 
 
 @endpoint(Operation.GET_DELIVERY)

@@ -1,10 +1,10 @@
 """getWebhook: GET /v1/webhooks/{id}."""
 
-from ticketing.errors import WebhookNotFoundError
-from ticketing.frame import Response, endpoint
-from ticketing.notifications.webhooks import find_webhook, presented, webhooks_of
-from ticketing.permissions import Operation
-from ticketing.request import Request
+from ticketing.access.permissions import Operation
+from ticketing.api.frame import Response, endpoint
+from ticketing.api.request import Request
+from ticketing.webhooks.errors import WebhookNotFoundError
+from ticketing.webhooks.operations import find_webhook, presented, webhooks_of
 
 
 @endpoint(Operation.GET_WEBHOOK)

@@ -1,12 +1,12 @@
 """listDeliveries: GET /v1/webhooks/{id}/deliveries."""
 
-from ticketing.errors import WebhookNotFoundError
-from ticketing.frame import Response, endpoint
-from ticketing.notifications.deliveries import deliveries_of, presented
-from ticketing.notifications.webhook_models import DeliveryQuery
-from ticketing.notifications.webhooks import find_webhook, webhooks_of
-from ticketing.permissions import Operation
-from ticketing.request import Request
+from ticketing.access.permissions import Operation
+from ticketing.api.frame import Response, endpoint
+from ticketing.api.request import Request
+from ticketing.webhooks.delivery_operations import deliveries_of, presented
+from ticketing.webhooks.errors import WebhookNotFoundError
+from ticketing.webhooks.models import DeliveryQuery
+from ticketing.webhooks.operations import find_webhook, webhooks_of
 
 
 @endpoint(Operation.LIST_DELIVERIES, takes_query=True)

@@ -1,9 +1,9 @@
 """listWebhooks: GET /v1/webhooks."""
 
-from ticketing.frame import Response, endpoint
-from ticketing.notifications.webhooks import presented, webhooks_of
-from ticketing.permissions import Operation
-from ticketing.request import Request
+from ticketing.access.permissions import Operation
+from ticketing.api.frame import Response, endpoint
+from ticketing.api.request import Request
+from ticketing.webhooks.operations import presented, webhooks_of
 
 
 @endpoint(Operation.LIST_WEBHOOKS)

@@ -1,10 +1,10 @@
 """redeliver: POST /v1/webhooks/{id}/deliveries/{deliveryId}/redeliver."""
 
-from ticketing.errors import DeliveryNotFoundError, WebhookNotFoundError
-from ticketing.frame import Response, endpoint
-from ticketing.notifications import deliveries
-from ticketing.permissions import Operation
-from ticketing.request import Request
+from ticketing.access.permissions import Operation
+from ticketing.api.frame import Response, endpoint
+from ticketing.api.request import Request
+from ticketing.webhooks import delivery_operations
+from ticketing.webhooks.errors import DeliveryNotFoundError, WebhookNotFoundError
 
 
 @endpoint(Operation.REDELIVER)
@@ -12,4 +12,6 @@ def handler(request: Request) -> Response:
     """Begin the delivery anew; what comes of it is read at its address."""
     webhook_id = request.id_or(WebhookNotFoundError)
     delivery_id = request.id_or(DeliveryNotFoundError, "deliveryId")
-    return Response(202, deliveries.presented(deliveries.redeliver(request.caller, webhook_id, delivery_id)))
+    return Response(
+        202, delivery_operations.presented(delivery_operations.redeliver(request.caller, webhook_id, delivery_id))
+    )

@@ -1,12 +1,12 @@
 """rotateSecret: POST /v1/webhooks/{id}/secret."""
 
-from ticketing.errors import WebhookNotFoundError
-from ticketing.frame import Response, endpoint
-from ticketing.notifications import webhooks
-from ticketing.notifications.webhook_models import SecretRotation
-from ticketing.permissions import Operation
-from ticketing.request import Request
-from ticketing.users.service import check_still_admin
+from ticketing.access.permissions import Operation
+from ticketing.api.frame import Response, endpoint
+from ticketing.api.request import Request
+from ticketing.users.operations import check_still_admin
+from ticketing.webhooks import operations
+from ticketing.webhooks.errors import WebhookNotFoundError
+from ticketing.webhooks.models import SecretRotation
 
 
 @endpoint(Operation.ROTATE_SECRET)
@@ -15,5 +15,5 @@ def handler(request: Request) -> Response:
     webhook_id, expected = request.id_or(WebhookNotFoundError), request.expected_version()
     given = request.body(SecretRotation).secret
     check_still_admin(request.caller)
-    webhook, secret = webhooks.rotate_secret(request.caller, webhook_id, given, expected)
-    return Response(200, webhooks.presented(webhook) | {"secret": secret}, etag=webhook.version)
+    webhook, secret = operations.rotate_secret(request.caller, webhook_id, given, expected)
+    return Response(200, operations.presented(webhook) | {"secret": secret}, etag=webhook.version)

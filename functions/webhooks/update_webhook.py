@@ -1,12 +1,12 @@
 """updateWebhook: PATCH /v1/webhooks/{id}."""
 
-from ticketing.errors import WebhookNotFoundError
-from ticketing.frame import Response, endpoint
-from ticketing.notifications.webhook_models import WebhookUpdate
-from ticketing.notifications.webhooks import edit_webhook, presented
-from ticketing.permissions import Operation
-from ticketing.request import Request
-from ticketing.users.service import check_still_admin
+from ticketing.access.permissions import Operation
+from ticketing.api.frame import Response, endpoint
+from ticketing.api.request import Request
+from ticketing.users.operations import check_still_admin
+from ticketing.webhooks.errors import WebhookNotFoundError
+from ticketing.webhooks.models import WebhookUpdate
+from ticketing.webhooks.operations import edit_webhook, presented
 
 
 @endpoint(Operation.UPDATE_WEBHOOK)

@@ -22,8 +22,12 @@ from tests.contract.document import (
     table_of_codes,
     walk,
 )
-from ticketing import commenting, errors
-from ticketing.comments import (
+from ticketing import errors
+from ticketing.access.roles import Role
+from ticketing.api.bodies import PageQuery
+from ticketing.api.request import BODY_LIMIT
+from ticketing.comments import operations as comment_operations
+from ticketing.comments.models import (
     MOST_MENTIONS,
     Comment,
     CommentCreate,
@@ -31,12 +35,17 @@ from ticketing.comments import (
     CommentUpdate,
     ExpandCommentQuery,
 )
-from ticketing.events import Actor, EventType, TicketEvent, Visibility
-from ticketing.lifecycle import Role, Status
-from ticketing.models import (
+from ticketing.people.repository import Person
+from ticketing.tickets.events import (
+    Actor,
+    EventType,
+    TicketEvent,
+    Visibility,
+)
+from ticketing.tickets.lifecycle import Status
+from ticketing.tickets.models import (
     ExpandQuery,
     HistoryQuery,
-    PageQuery,
     Priority,
     Ticket,
     TicketCreate,
@@ -46,21 +55,14 @@ from ticketing.models import (
     TicketUpdate,
     TransitionRequest,
 )
-from ticketing.notifications import deliveries
-from ticketing.notifications.webhook_models import (
-    Attempt,
-    Delivery,
-    DeliveryQuery,
-    DeliveryState,
-    SecretRotation,
-    Webhook,
-    WebhookCreate,
-    WebhookUpdate,
+from ticketing.tickets.operations import _NOT_SHOWN
+from ticketing.users import (
+    api_keys,
+    deletion,
+    key_tokens,
+    operations,
+    tenant_operations,
 )
-from ticketing.people import Person
-from ticketing.request import BODY_LIMIT
-from ticketing.tickets import _NOT_SHOWN
-from ticketing.users import api_keys, deletion, keys, service, tenants
 from ticketing.users.models import InviteUser, Kind, MeUpdate, Notifications, NotificationsUpdate, UserQuery, UserUpdate
 from ticketing.users.tenant_models import (
     DeleteTenantQuery,
@@ -71,6 +73,17 @@ from ticketing.users.tenant_models import (
     TenantSettings,
     TenantUpdate,
     WhoMayCreate,
+)
+from ticketing.webhooks import delivery_operations
+from ticketing.webhooks.models import (
+    Attempt,
+    Delivery,
+    DeliveryQuery,
+    DeliveryState,
+    SecretRotation,
+    Webhook,
+    WebhookCreate,
+    WebhookUpdate,
 )
 
 REQUEST_MODELS: dict[str, type[BaseModel]] = {
@@ -343,7 +356,9 @@ def test_event_shows_what_the_model_has() -> None:
 
 def test_comment_shows_what_the_model_has() -> None:
     schema = SCHEMAS["Comment"]
-    always = {str(field.alias) for name, field in Comment.model_fields.items() if name not in commenting._NOT_SHOWN}
+    always = {
+        str(field.alias) for name, field in Comment.model_fields.items() if name not in comment_operations._NOT_SHOWN
+    }
     assert set(schema["required"]) == always | {"edited"}
     assert schema["properties"].keys() == {*schema["required"], *_expandable("listComments")}
     assert schema["properties"]["author"] == SCHEMAS["PersonReference"]
@@ -352,7 +367,7 @@ def test_comment_shows_what_the_model_has() -> None:
 
 
 def test_tenant_shows_what_the_model_has() -> None:
-    for name, shown in (("Tenant", tenants._SHOWN), ("TenantSettings", TenantSettings.model_fields)):
+    for name, shown in (("Tenant", tenant_operations._SHOWN), ("TenantSettings", TenantSettings.model_fields)):
         assert (
             SCHEMAS[name]["properties"].keys() == set(SCHEMAS[name]["required"]) == {to_camel(each) for each in shown}
         )
@@ -363,7 +378,7 @@ def test_tenant_shows_what_the_model_has() -> None:
 
 
 def test_user_shows_what_the_model_has() -> None:
-    assert SCHEMAS["User"]["properties"].keys() == {to_camel(name) for name in service._SHOWN}
+    assert SCHEMAS["User"]["properties"].keys() == {to_camel(name) for name in operations._SHOWN}
 
 
 def test_webhook_shows_what_the_model_has() -> None:
@@ -374,7 +389,7 @@ def test_webhook_shows_what_the_model_has() -> None:
 
 
 def test_delivery_shows_what_the_model_has() -> None:
-    shown = _properties(Delivery)[0] - {to_camel(name) for name in deliveries._NOT_SHOWN}
+    shown = _properties(Delivery)[0] - {to_camel(name) for name in delivery_operations._NOT_SHOWN}
     for name, more in (("Delivery", set[str]()), ("DeliveryWithPayload", {"payload"})):
         assert SCHEMAS[name]["properties"].keys() == set(SCHEMAS[name]["required"]) == shown | more
     assert SCHEMAS["Attempt"]["properties"].keys() == set(SCHEMAS["Attempt"]["required"]) == _properties(Attempt)[0]
@@ -410,5 +425,5 @@ def test_new_api_key_is_an_api_key_with_the_key() -> None:
     assert new["properties"].keys() == set(new["required"])
     assert new["properties"].keys() - key["properties"].keys() == {"key"}
     assert key["properties"].items() <= new["properties"].items()
-    token = keys.make(keys.KeyName("acme", UUID.lower()))
+    token = key_tokens.make(key_tokens.KeyName("acme", UUID.lower()))
     assert re.fullmatch(new["properties"]["key"]["pattern"], token)

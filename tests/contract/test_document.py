@@ -25,9 +25,10 @@ from tests.contract.document import (
     table_of_codes,
     walk,
 )
-from ticketing import cors
-from ticketing.lifecycle import LIFECYCLE, Role
-from ticketing.permissions import Operation, PublicOperation
+from ticketing.access.permissions import Operation, PublicOperation
+from ticketing.access.roles import Role
+from ticketing.api import cors
+from ticketing.tickets.lifecycle import LIFECYCLE
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = {

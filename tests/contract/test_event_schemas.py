@@ -18,12 +18,20 @@ from tests.callers import TICKET, Tenant
 from tests.contract.checker import closed
 from tests.probes import BusProbe
 from tests.stack import Stack
-from ticketing.attributes import to_item
-from ticketing.events import SCHEMA_VERSION, Actor, EventType, TicketEvent, TicketSummary, Visibility
+from ticketing.access.roles import Role
+from ticketing.dynamodb.attributes import to_item
 from ticketing.ids import new_id
-from ticketing.lifecycle import Role, Status
-from ticketing.models import Priority, TicketType
-from ticketing.outbox import item_of
+from ticketing.tickets.events import (
+    SCHEMA_VERSION,
+    Actor,
+    EventType,
+    TicketEvent,
+    TicketSummary,
+    Visibility,
+)
+from ticketing.tickets.lifecycle import Status
+from ticketing.tickets.models import Priority, TicketType
+from ticketing.tickets.outbox import item_of
 
 type Json = dict[str, Any]
 

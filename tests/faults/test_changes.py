@@ -21,7 +21,7 @@ from tests.faults.probes import Applied
 from tests.faults.rules import Faults, Rule
 from tests.receiver import Receiver
 from tests.stack import Stack
-from ticketing.attributes import from_item
+from ticketing.dynamodb.attributes import from_item
 
 CALLERS = 8
 CHANGES = 1_000

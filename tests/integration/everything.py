@@ -19,7 +19,7 @@ from tests.callers import DOMAIN, TICKET, Accounts, OwnTenant
 from tests.receiver import SECONDS, Receiver, answering, in_turn
 from tests.sockets import opened, opened_by_a_browser
 from tests.stack import Stack
-from ticketing.attributes import to_item
+from ticketing.dynamodb.attributes import to_item
 
 LONG_AGO = "2026-01-01T00:00:00.000Z"
 FUTURE = "2999-01-01T00:00:00Z"

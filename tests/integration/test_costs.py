@@ -14,7 +14,7 @@ import pytest
 
 from tests.callers import TICKET, Accounts, OwnTenant, Tenant
 from tests.stack import Stack
-from ticketing.permissions import Operation
+from ticketing.access.permissions import Operation
 
 GET, QUERY, UPDATE, BATCH = "GetItem", "Query", "UpdateItem", "BatchGetItem"
 TRANSACTION, EXECUTION = "TransactWriteItems", "StartSyncExecution"

@@ -15,9 +15,9 @@ from websockets.sync.client import connect as connect_socket
 from tests.callers import TICKET, Accounts, OwnTenant, Tenant
 from tests.sockets import PATIENCE, Socket, opened, opened_by_a_browser
 from tests.stack import Stack
-from ticketing.attributes import to_item
-from ticketing.lifecycle import Role
-from ticketing.permissions import PERMISSIONS, Operation, Relation
+from ticketing.access.permissions import PERMISSIONS, Operation, Relation
+from ticketing.access.roles import Role
+from ticketing.dynamodb.attributes import to_item
 
 type Open = Callable[[httpx.Client], Socket]
 

@@ -16,16 +16,16 @@ from tests.contract.document import PUBLIC
 from tests.deliveries import write_delivery
 from tests.receiver import Receiver
 from tests.stack import Stack
-from ticketing.lifecycle import Role
-from ticketing.permissions import (
-    INTERNAL_COMMENTS,
-    MODERATORS,
+from ticketing.access.permissions import (
     PEOPLE_ONLY,
     PERMISSIONS,
     Operation,
     PublicOperation,
     Relation,
 )
+from ticketing.access.roles import Role
+from ticketing.comments.rules import MODERATORS
+from ticketing.tickets.rules import INTERNAL_COMMENTS
 
 type Call = Callable[[httpx.Client, str], httpx.Response]
 

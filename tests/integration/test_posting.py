@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.receiver import Behaviour, Receiver, answering, receiving
 from tests.stack import free_port
-from ticketing.notifications import posting
-from ticketing.notifications.posting import post
-from ticketing.notifications.targets import Target
-from ticketing.notifications.webhook_models import Attempt
+from ticketing.webhooks import sender
+from ticketing.webhooks.models import Attempt
+from ticketing.webhooks.sender import post
+from ticketing.webhooks.targets import Target
 
 BODY = b'{"type":"TicketCreated"}'
 SECONDS = 1.0
@@ -158,7 +158,7 @@ def test_where_nothing_may_be_sent_nothing_is(someone: Receiver, monkeypatch: py
     monkeypatch.delenv("WEBHOOK_PRIVATE_ORIGINS")
     assert post(f"{someone.origin}/in", BODY, {}).error == "must begin with https://"
     assert post(f"https://127.0.0.1:{someone.port}/in", BODY, {}).error is not None
-    monkeypatch.setattr("ticketing.notifications.targets._resolve", lambda _host, _port: ["127.0.0.1"])
+    monkeypatch.setattr("ticketing.webhooks.targets._resolve", lambda _host, _port: ["127.0.0.1"])
     attempt = post(f"https://hooks.example.com:{someone.port}/in", BODY, {})
     assert attempt.error == "must lead to public addresses of the internet, and to no others"
     assert someone.requests == []
@@ -213,12 +213,12 @@ def secure(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
     """Send by HTTPS to a name, whose checked address is this machine's."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
-    monkeypatch.setattr(posting, "addresses_of", lambda _target, _seconds: ["127.0.0.1"])
+    monkeypatch.setattr(sender, "addresses_of", lambda _target, _seconds: ["127.0.0.1"])
     with receiving(context) as receiver:
 
         def send_to(name: str = "hooks.example.com", *, trusted: bool = True) -> Attempt:
             trust = ssl.create_default_context(cafile=str(certificate) if trusted else None)
-            monkeypatch.setattr(posting, "_tls", lambda: trust)
+            monkeypatch.setattr(sender, "_tls", lambda: trust)
             receiver.requests.clear()
             attempt = post(f"https://{name}:{receiver.port}/in", BODY, {}, 3)
             assert len(receiver.requests) == int(attempt.succeeded)
@@ -246,7 +246,7 @@ def test_a_certificate_of_nobody_known_is_not_accepted(secure: Callable[..., Att
 
 
 def test_what_speaks_no_tls(someone: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(posting, "addresses_of", lambda _target, _seconds: ["127.0.0.1"])
+    monkeypatch.setattr(sender, "addresses_of", lambda _target, _seconds: ["127.0.0.1"])
     attempt = post(f"https://hooks.example.com:{someone.port}/in", BODY, {}, 3)
     assert (attempt.status, attempt.error) == (None, "TLS failed")
 
@@ -254,7 +254,7 @@ def test_what_speaks_no_tls(someone: Receiver, monkeypatch: pytest.MonkeyPatch) 
 def test_the_next_address_is_tried_where_there_is_no_way_to_one(
     someone: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(posting, "addresses_of", lambda _target, _seconds: ["::1", "127.0.0.1"])
+    monkeypatch.setattr(sender, "addresses_of", lambda _target, _seconds: ["::1", "127.0.0.1"])
     assert send(someone, answering(200)).status == 200
 
 
@@ -262,5 +262,5 @@ def test_a_name_that_does_not_resolve_in_time(someone: Receiver, monkeypatch: py
     def late(_target: Target, _seconds: float) -> list[str]:
         raise TimeoutError
 
-    monkeypatch.setattr(posting, "addresses_of", late)
+    monkeypatch.setattr(sender, "addresses_of", late)
     assert send(someone, answering(200)).error == "no answer within 1 s"

@@ -11,7 +11,7 @@ import pytest
 
 from tests.callers import TICKET, Accounts, OwnTenant, Tenant
 from tests.stack import Stack
-from ticketing.users.allowances import usage_key
+from ticketing.users.usage_plan import usage_key
 
 type Found = Callable[[], OwnTenant]
 

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from local.seed import TENANTS
 from local.settings import REGION
 from tests.stack import Stack
-from ticketing.isolation import session_policy
+from ticketing.aws.isolation import session_policy
 
 ACME, GLOBEX = TENANTS["acme"], TENANTS["globex"]
 

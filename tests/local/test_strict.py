@@ -16,7 +16,7 @@ from local.settings import ACCOUNT_ID, REGION, STACK_NAME
 from tests.deliveries import write_delivery
 from tests.sockets import opened
 from tests.stack import RECEIVER_PORT, Stack, launch
-from ticketing.isolation import session_policy
+from ticketing.aws.isolation import session_policy
 
 # They serve nobody's tenant yet, the one in the path, or all; or make no call of DynamoDB.
 NOT_OF_A_TENANT = {

@@ -15,10 +15,10 @@ from functions.comments import (
 from functions.tickets import list_ticket_history
 from tests.unit.conftest import Items
 from tests.unit.support import AGENT, TABLE, TICKET_ID, Answer, api_event, send, stored
-from ticketing.attributes import from_item
-from ticketing.identity import Caller
-from ticketing.models import Ticket
-from ticketing.watchers import Watchers
+from ticketing.access.identity import Caller
+from ticketing.comments.watchers import Watchers
+from ticketing.dynamodb.attributes import from_item
+from ticketing.tickets.models import Ticket
 
 TICKET_PATH = f"/v1/tickets/{TICKET_ID}"
 COMMENTS_PATH = f"{TICKET_PATH}/comments"

@@ -32,8 +32,10 @@ from tests.unit.support import (
     put_user,
     template,
 )
-from ticketing import aws, clock, frame
-from ticketing.repository import TicketRepository
+from ticketing import clock
+from ticketing.api import frame
+from ticketing.aws import clients
+from ticketing.tickets.repository import TicketRepository
 
 type Items = Callable[[], list[dict[str, Any]]]
 
@@ -69,8 +71,8 @@ def botocore_session() -> Session:
 @pytest.fixture(autouse=True)
 def fresh_clients(monkeypatch: pytest.MonkeyPatch, botocore_session: Session) -> Iterator[None]:
     """Let no client outlive its test."""
-    monkeypatch.setattr(aws, "get_session", lambda: botocore_session)
-    caches = [each for each in vars(aws).values() if hasattr(each, "cache_clear")]
+    monkeypatch.setattr(clients, "get_session", lambda: botocore_session)
+    caches = [each for each in vars(clients).values() if hasattr(each, "cache_clear")]
     for cached in caches:
         cached.cache_clear()
     yield
@@ -101,7 +103,7 @@ def dynamodb(moto_backend: DynamoDBBackend) -> DynamoDBClient:
     """Return the functions' own DynamoDB client, against empty tables on moto."""
     for table in moto_backend.tables.values():
         table.items.clear()
-    return aws.dynamodb()
+    return clients.dynamodb()
 
 
 @pytest.fixture
@@ -143,7 +145,7 @@ def _all_of(backend: DynamoDBBackend, table: str) -> list[dict[str, Any]]:
 @pytest.fixture
 def lifecycle() -> Iterator[StubbedLifecycle]:
     """Return the state machine's stand-in; every verdict that was prepared has to be asked for."""
-    client = aws.stepfunctions()
+    client = clients.stepfunctions()
     with Stubber(client) as stubber:
         yield StubbedLifecycle(client, stubber)
         stubber.assert_no_pending_responses()

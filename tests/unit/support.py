@@ -14,11 +14,12 @@ from botocore.stub import ANY, Stubber
 from mypy_boto3_dynamodb import DynamoDBClient
 from mypy_boto3_stepfunctions import SFNClient
 
-from ticketing.events import Change, EventType, TicketEvent
-from ticketing.identity import Caller
-from ticketing.lifecycle import Role, Status
-from ticketing.models import Priority, Ticket, TicketType
-from ticketing.repository import TicketRepository
+from ticketing.access.identity import Caller
+from ticketing.access.roles import Role
+from ticketing.tickets.events import Change, EventType, TicketEvent
+from ticketing.tickets.lifecycle import Status
+from ticketing.tickets.models import Priority, Ticket, TicketType
+from ticketing.tickets.repository import TicketRepository
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 

@@ -25,13 +25,14 @@ from tests.unit.support import (
     cancelled,
     send,
 )
-from ticketing import clock, cursors
-from ticketing.attributes import to_item
-from ticketing.identity import Caller
-from ticketing.lifecycle import Role
-from ticketing.users import keys
+from ticketing import clock
+from ticketing.access.identity import Caller
+from ticketing.access.roles import Role
+from ticketing.dynamodb import cursors
+from ticketing.dynamodb.attributes import to_item
+from ticketing.people.keys import user_key
+from ticketing.users import key_tokens
 from ticketing.users.api_keys import ApiKeyRepository
-from ticketing.users.rows import user_key
 
 BODY = {"name": "Import", "role": "agent"}
 UNKNOWN = "019c1f0e-7a3b-7c41-9d2e-5f60718293a4"
@@ -118,7 +119,7 @@ def test_the_token_is_shown_this_once_and_kept_nowhere(
 ) -> None:
     made = create().json
     secret = made["key"][-43:]
-    assert stored_key(user_items)["keyHash"] == {"S": keys.hashed(made["key"])}
+    assert stored_key(user_items)["keyHash"] == {"S": key_tokens.hashed(made["key"])}
     for place in (user_items(), log(), read(made["id"]).json, listed().json, create().json):
         assert secret not in json.dumps(place)
     for answer in (made, read(made["id"]).json, *listed().json):

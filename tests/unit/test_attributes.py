@@ -6,8 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ticketing.attributes import from_attribute, from_item, to_attribute, to_item
-from ticketing.lifecycle import Status
+from ticketing.dynamodb.attributes import (
+    from_attribute,
+    from_item,
+    to_attribute,
+    to_item,
+)
+from ticketing.tickets.lifecycle import Status
 
 SCALARS = st.text() | st.booleans() | st.integers()
 VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=15)

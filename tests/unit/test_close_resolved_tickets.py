@@ -15,9 +15,9 @@ from tests.unit.conftest import Clock
 from tests.unit.support import MOMENT, TABLE, USERS_TABLE, StubbedLifecycle, a_ticket, an_event, stored
 from ticketing.clock import timestamp
 from ticketing.ids import derived_id
-from ticketing.lifecycle import Status
-from ticketing.models import Ticket
-from ticketing.repository import TicketRepository
+from ticketing.tickets.lifecycle import Status
+from ticketing.tickets.models import Ticket
+from ticketing.tickets.repository import TicketRepository
 
 pytestmark = pytest.mark.usefixtures("dynamodb", "time")
 

@@ -41,11 +41,11 @@ from tests.unit.support import (
     cancelled,
     put_user,
 )
-from ticketing.attributes import from_item
-from ticketing.identity import Caller
-from ticketing.lifecycle import Status
-from ticketing.models import Ticket
-from ticketing.repository import TicketRepository
+from ticketing.access.identity import Caller
+from ticketing.dynamodb.attributes import from_item
+from ticketing.tickets.lifecycle import Status
+from ticketing.tickets.models import Ticket
+from ticketing.tickets.repository import TicketRepository
 
 pytestmark = pytest.mark.usefixtures("people")
 
@@ -426,7 +426,7 @@ def test_somebody_who_is_deactivated_meanwhile_is_not_mentioned(
 def test_others_who_are_always_first_are_a_conflict(dynamodb: DynamoDBClient, monkeypatch: pytest.MonkeyPatch) -> None:
     comment = write().json
     waits: list[float] = []
-    monkeypatch.setattr("ticketing.tables.time.sleep", waits.append)
+    monkeypatch.setattr("ticketing.dynamodb.transactions.time.sleep", waits.append)
 
     def lose(**_kwargs: Any) -> None:
         raise cancelled(dynamodb, "TransactionConflict", "None", "None")

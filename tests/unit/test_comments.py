@@ -33,12 +33,12 @@ from tests.unit.support import (
     a_ticket,
     put_user,
 )
-from ticketing.comments import mentions_in
-from ticketing.identity import Caller
-from ticketing.lifecycle import Status
-from ticketing.models import Ticket
-from ticketing.queries import TicketFilter
-from ticketing.repository import TicketRepository
+from ticketing.access.identity import Caller
+from ticketing.comments.models import mentions_in
+from ticketing.tickets.lifecycle import Status
+from ticketing.tickets.models import Ticket
+from ticketing.tickets.queries import TicketFilter
+from ticketing.tickets.repository import TicketRepository
 
 LATER = "2026-02-02T08:16:04.120Z"
 
@@ -249,7 +249,7 @@ def test_a_reporters_pages_are_as_long_as_without_internal_comments(
     monkeypatch: pytest.MonkeyPatch, limit: int
 ) -> None:
     """However few items one query reads: neither a page's length nor its cursor tells of what was left out."""
-    monkeypatch.setattr("ticketing.queries.FILTERED_PAGE", 2)
+    monkeypatch.setattr("ticketing.tickets.queries.FILTERED_PAGE", 2)
     for number in range(4):
         write(f"public {number}", REPORTER)
         for _ in range(3):
@@ -282,7 +282,7 @@ def test_comments_are_listed_oldest_first_page_by_page(time: Clock) -> None:
 @pytest.mark.parametrize("caller", [REPORTER, AGENT])
 def test_long_texts_end_a_page_early_and_none_is_lost(monkeypatch: pytest.MonkeyPatch, caller: Caller) -> None:
     """An answer has to stay below what a function may answer; so it ends after the text that goes beyond."""
-    monkeypatch.setattr("ticketing.tables._PAGE_SIZE", 10_000)
+    monkeypatch.setattr("ticketing.dynamodb.tables._PAGE_SIZE", 10_000)
     made = [write("x" * 4_000, REPORTER).json["id"] for _ in range(7)]
     pages, link = [], "?limit=100"
     while link:

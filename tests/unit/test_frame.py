@@ -32,13 +32,15 @@ from tests.unit.support import (
     send,
     stored,
 )
-from ticketing import aws
-from ticketing.errors import ApiError, BadRequestError, PreconditionFailedError, TicketNotFoundError
-from ticketing.frame import Response, endpoint
-from ticketing.identity import Caller
-from ticketing.lifecycle import Role
-from ticketing.permissions import Operation, Relation, check_ticket
-from ticketing.request import Request
+from ticketing.access.identity import Caller
+from ticketing.access.permissions import Operation, Relation
+from ticketing.access.roles import Role
+from ticketing.api.frame import Response, endpoint
+from ticketing.api.request import Request
+from ticketing.aws import clients
+from ticketing.errors import ApiError, BadRequestError, PreconditionFailedError
+from ticketing.tickets.errors import TicketNotFoundError
+from ticketing.tickets.rules import check_ticket
 
 type Log = Callable[[], list[dict[str, Any]]]
 
@@ -145,7 +147,7 @@ def test_a_transaction_that_was_throttled_is_503(dynamodb: DynamoDBClient, reaso
 
 
 def test_a_read_that_was_throttled_is_503() -> None:
-    with Stubber(aws.dynamodb()) as stubber:
+    with Stubber(clients.dynamodb()) as stubber:
         stubber.add_client_error("query", "ThrottlingException")
         answer = send(list_tickets.handler, api_event("GET", "/v1/tickets"))
     assert answer.error == (503, "service_unavailable")
@@ -155,12 +157,12 @@ def test_a_read_that_timed_out_is_503() -> None:
     def time_out(**_kwargs: Any) -> None:
         raise ReadTimeoutError(endpoint_url="https://dynamodb")
 
-    aws.dynamodb().meta.events.register("before-call.dynamodb.GetItem", time_out)
+    clients.dynamodb().meta.events.register("before-call.dynamodb.GetItem", time_out)
     assert send(get_ticket.handler, api_event("GET", f"/v1/tickets/{TICKET_ID}")).error == (503, "service_unavailable")
 
 
 def test_a_stored_ticket_that_makes_no_sense_is_500_not_400() -> None:
-    with Stubber(aws.dynamodb()) as stubber:
+    with Stubber(clients.dynamodb()) as stubber:
         stubber.add_response("get_item", {"Item": as_item(a_ticket()) | {"status": {"S": "LOST"}}})
         answer = send(get_ticket.handler, api_event("GET", f"/v1/tickets/{TICKET_ID}"))
     assert (answer.status, answer.json) == (500, INTERNAL)
@@ -406,7 +408,7 @@ def test_no_token_and_no_text_is_logged(log: Log, capsys: pytest.CaptureFixture[
 
 
 def test_a_failure_of_aws_does_not_log_the_text_either(log: Log) -> None:
-    with Stubber(aws.dynamodb()) as stubber:
+    with Stubber(clients.dynamodb()) as stubber:
         stubber.add_response("update_item", {"Attributes": {"lastNumber": {"N": "1"}}})
         stubber.add_client_error("transact_write_items", "ThrottlingException")
         body = {"title": "my-secret", "description": "my-secret"}

@@ -23,13 +23,13 @@ from tests.unit.support import (
     an_event,
     stored,
 )
-from ticketing import aws, isolation
-from ticketing.attributes import to_item
+from ticketing.aws import clients, isolation
+from ticketing.aws.isolation import session_policy
+from ticketing.dynamodb.attributes import to_item
 from ticketing.errors import ServiceUnavailableError
-from ticketing.isolation import session_policy
-from ticketing.people import People
-from ticketing.queries import TicketFilter
-from ticketing.repository import TicketRepository
+from ticketing.people.repository import People
+from ticketing.tickets.queries import TicketFilter
+from ticketing.tickets.repository import TicketRepository
 from ticketing.users.api_keys import ApiKeyCreate, ApiKeyRepository, new_api_key
 
 ROLE = "arn:aws:iam::123456789012:role/tickets-GetTicketRole-1A2B3C"
@@ -190,7 +190,7 @@ def strict(monkeypatch: pytest.MonkeyPatch, moto_backend: DynamoDBBackend) -> li
     asked: list[dict[str, Any]] = []
     monkeypatch.setenv("TENANT_ROLE", ROLE)
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "tickets-GetTicketFunction-1A2B3C")
-    aws.sts().meta.events.register("provide-client-params.sts.AssumeRole", lambda params, **_: asked.append(params))
+    clients.sts().meta.events.register("provide-client-params.sts.AssumeRole", lambda params, **_: asked.append(params))
     return asked
 
 
@@ -204,12 +204,12 @@ def token_of(client: Any) -> str:
 
 
 def test_without_a_tenant_role_all_tenants_share_one_client(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aws, "sts", lambda: pytest.fail("nobody asked for strict isolation"))
-    assert aws.dynamodb_for("acme") is aws.dynamodb_for("globex") is dynamodb
+    monkeypatch.setattr(clients, "sts", lambda: pytest.fail("nobody asked for strict isolation"))
+    assert clients.dynamodb_for("acme") is clients.dynamodb_for("globex") is dynamodb
 
 
 def test_a_tenants_client_has_credentials_of_its_own(strict: list[dict[str, Any]], dynamodb: Any) -> None:
-    acme, globex = aws.dynamodb_for("acme"), aws.dynamodb_for("globex")
+    acme, globex = clients.dynamodb_for("acme"), clients.dynamodb_for("globex")
     assert len({id(client) for client in (acme, globex, dynamodb)}) == 3
     assert token_of(acme) != token_of(globex)
     assert [json.loads(request.pop("Policy")) for request in strict] == [
@@ -222,11 +222,11 @@ def test_a_tenants_client_has_credentials_of_its_own(strict: list[dict[str, Any]
 
 def test_credentials_are_kept_until_five_minutes_before_their_end(strict: list[dict[str, Any]], time: Clock) -> None:
     time.set(datetime.now(UTC))
-    first = aws.dynamodb_for("acme")
+    first = clients.dynamodb_for("acme")
     time.forward(minutes=9, seconds=55)
-    assert aws.dynamodb_for("acme") is first
+    assert clients.dynamodb_for("acme") is first
     time.forward(seconds=10)
-    second = aws.dynamodb_for("acme")
+    second = clients.dynamodb_for("acme")
     assert second is not first
     assert token_of(second) != token_of(first)
     assert len(strict) == 2
@@ -236,12 +236,12 @@ def test_the_tenant_not_used_for_longest_is_let_go(
     strict: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(isolation, "MOST", 2)
-    clients = {tenant_id: aws.dynamodb_for(tenant_id) for tenant_id in ("a", "b")}
-    assert aws.dynamodb_for("a") is clients["a"]
-    aws.dynamodb_for("c")
-    assert aws.dynamodb_for("a") is clients["a"]
+    made = {tenant_id: clients.dynamodb_for(tenant_id) for tenant_id in ("a", "b")}
+    assert clients.dynamodb_for("a") is made["a"]
+    clients.dynamodb_for("c")
+    assert clients.dynamodb_for("a") is made["a"]
     assert len(strict) == 3
-    assert aws.dynamodb_for("b") is not clients["b"]
+    assert clients.dynamodb_for("b") is not made["b"]
     assert len(strict) == 4
 
 
@@ -263,10 +263,10 @@ def test_without_credentials_nothing_falls_back_to_the_shared_client(
         if failures:
             raise failures.pop()
 
-    aws.sts().meta.events.register("before-call.sts.AssumeRole", fail)
+    clients.sts().meta.events.register("before-call.sts.AssumeRole", fail)
     with pytest.raises(ServiceUnavailableError):
-        aws.dynamodb_for("acme")
-    assert aws.dynamodb_for("acme") is not aws.dynamodb()  # and the next one has a new try
+        clients.dynamodb_for("acme")
+    assert clients.dynamodb_for("acme") is not clients.dynamodb()  # and the next one has a new try
     assert len(strict) == 2
 
 
@@ -274,20 +274,20 @@ def test_credentials_that_ran_out_are_not_used_when_there_are_no_new_ones(
     strict: list[dict[str, Any]], time: Clock
 ) -> None:
     time.set(datetime.now(UTC))
-    aws.dynamodb_for("acme")
+    clients.dynamodb_for("acme")
 
     def fail(**_kwargs: Any) -> None:
         raise ConnectTimeoutError(endpoint_url="https://sts")
 
-    aws.sts().meta.events.register("before-call.sts.AssumeRole", fail)
+    clients.sts().meta.events.register("before-call.sts.AssumeRole", fail)
     time.now += timedelta(minutes=16)
     with pytest.raises(ServiceUnavailableError):
-        aws.dynamodb_for("acme")
+        clients.dynamodb_for("acme")
     assert len(strict) == 2
 
 
 def test_nobody_gets_credentials_for_what_is_no_tenant(strict: list[dict[str, Any]]) -> None:
     for tenant_id in ("", "*", "a#b"):
         with pytest.raises(ValueError, match="tenant"):
-            aws.dynamodb_for(tenant_id)
+            clients.dynamodb_for(tenant_id)
     assert strict == []

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ticketing.lifecycle import LIFECYCLE, Role, Status, allowed_transitions
+from ticketing.access.roles import Role
+from ticketing.tickets.lifecycle import LIFECYCLE, Status, allowed_transitions
 
 NOW = datetime(2026, 3, 15, 12, 0, tzinfo=UTC)
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)

@@ -20,6 +20,8 @@ from tests.unit.support import (
     an_event,
     stored,
 )
+from ticketing.access.identity import Caller
+from ticketing.access.permissions import Operation, grant
 from ticketing.errors import (
     ApiError,
     ConflictError,
@@ -27,17 +29,13 @@ from ticketing.errors import (
     PayloadTooLargeError,
     PreconditionFailedError,
     ServiceUnavailableError,
-    TicketNotFoundError,
-    TransitionNotAllowedError,
-    TransitionRequirementMissingError,
 )
-from ticketing.identity import Caller
-from ticketing.lifecycle import Status
-from ticketing.lifecycle_client import LifecycleClient, Outcome, Verdict
-from ticketing.models import Priority
-from ticketing.permissions import Operation, grant
-from ticketing.repository import TicketRepository
-from ticketing.tickets import edit_ticket, move_ticket
+from ticketing.tickets.errors import TicketNotFoundError, TransitionNotAllowedError, TransitionRequirementMissingError
+from ticketing.tickets.lifecycle import Status
+from ticketing.tickets.models import Priority
+from ticketing.tickets.operations import edit_ticket, move_ticket
+from ticketing.tickets.repository import TicketRepository
+from ticketing.tickets.state_machine import LifecycleClient, Outcome, Verdict
 
 
 def asked(lifecycle: StubbedLifecycle, **values: Any) -> Verdict:

@@ -10,20 +10,20 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from tests.unit.support import AGENT, a_ticket, api_event
+from ticketing.access.permissions import Operation, grant
+from ticketing.api.bodies import PageQuery
+from ticketing.api.problems import problems
+from ticketing.api.request import Request
 from ticketing.errors import BadRequestError
-from ticketing.models import (
+from ticketing.tickets.models import (
     ExpandQuery,
     HistoryQuery,
-    PageQuery,
     TicketCreate,
     TicketQuery,
     TicketReplace,
     TicketUpdate,
     TransitionRequest,
 )
-from ticketing.permissions import Operation, grant
-from ticketing.problems import problems
-from ticketing.request import Request
 
 A_USER = "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d"
 CREATE = {"title": "VPN drops", "description": "Every ten minutes."}

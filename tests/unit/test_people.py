@@ -19,12 +19,12 @@ from tests.unit.support import (
     USERS_TABLE,
     put_user,
 )
-from ticketing import people as module
+from ticketing.access.identity import Caller
+from ticketing.access.roles import Role
 from ticketing.errors import ServiceUnavailableError
-from ticketing.identity import Caller
 from ticketing.ids import derived_id
-from ticketing.lifecycle import Role
-from ticketing.people import People, Person
+from ticketing.people import repository as module
+from ticketing.people.repository import People, Person
 
 NAMED = pytest.mark.parametrize(
     ("caller", "active", "as_reporter", "as_assignee"),

@@ -18,26 +18,29 @@ from tests.unit.support import (
     REPORTER_ID,
     a_ticket,
 )
-from ticketing.errors import ForbiddenError, TicketNotFoundError
-from ticketing.identity import Caller
-from ticketing.lifecycle import Role, Status
-from ticketing.models import Creators, Ticket
-from ticketing.permissions import (
-    CREATORS,
-    INTERNAL_COMMENTS,
+from ticketing.access.identity import Caller
+from ticketing.access.permissions import (
     PEOPLE_ONLY,
     PERMISSIONS,
     Grant,
     Operation,
     Relation,
+    grant,
+)
+from ticketing.access.roles import Role
+from ticketing.comments.rules import check_comment, is_answer
+from ticketing.errors import ForbiddenError
+from ticketing.tickets.errors import TicketNotFoundError
+from ticketing.tickets.lifecycle import Status
+from ticketing.tickets.models import Creators, Ticket
+from ticketing.tickets.rules import (
+    CREATORS,
+    INTERNAL_COMMENTS,
     check_changes,
     check_choices,
-    check_comment,
     check_internal,
     check_ticket,
     creators_with,
-    grant,
-    is_answer,
     sees_internal,
 )
 

@@ -4,20 +4,17 @@ import re
 from datetime import timedelta
 from pathlib import Path
 
-from ticketing.lifecycle import Role, Status
-from ticketing.permissions import (
-    COMMENT_EDIT_WINDOW,
-    INTERNAL_COMMENTS,
-    MODERATORS,
+from ticketing.access.permissions import (
     PEOPLE_ONLY,
     PERMISSIONS,
-    REPORTER_MAY_CHANGE,
-    REPORTER_MAY_NOT_CREATE_WITH,
-    RESPONDERS,
     Operation,
     PublicOperation,
     Relation,
 )
+from ticketing.access.roles import Role
+from ticketing.comments.rules import COMMENT_EDIT_WINDOW, MODERATORS, RESPONDERS
+from ticketing.tickets.lifecycle import Status
+from ticketing.tickets.rules import INTERNAL_COMMENTS, REPORTER_MAY_CHANGE, REPORTER_MAY_NOT_CREATE_WITH
 
 TEXT = (Path(__file__).parents[2] / "docs" / "permissions.md").read_text()
 WORDS = {frozenset(): "no", frozenset({Relation.OWN}): "own", frozenset(Relation): "all"}

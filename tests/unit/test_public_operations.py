@@ -8,9 +8,9 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from tests.unit.support import REPORTER, REQUEST_ID, Answer, api_event, send
+from ticketing.access.permissions import PublicOperation
+from ticketing.api.frame import Response, public
 from ticketing.errors import PreconditionFailedError
-from ticketing.frame import Response, public
-from ticketing.permissions import PublicOperation
 
 type Log = Callable[[], list[dict[str, Any]]]
 

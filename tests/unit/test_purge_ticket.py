@@ -11,9 +11,9 @@ from functions.tickets import purge_ticket
 from tests.unit.conftest import Items
 from tests.unit.support import TABLE, TICKET_ID, Context, a_ticket, an_event, as_item, cancelled, stored
 from ticketing.ids import derived_id
-from ticketing.leftovers import purge
-from ticketing.models import Creators, Ticket
-from ticketing.repository import TicketGoneError, TicketRepository
+from ticketing.tickets.models import Creators, Ticket
+from ticketing.tickets.remains import purge
+from ticketing.tickets.repository import TicketGoneError, TicketRepository
 
 type Key = dict[str, dict[str, str]]
 
@@ -161,6 +161,6 @@ def test_what_fails_comes_again_and_the_rest_is_done(dynamodb: DynamoDBClient, i
 
 def test_a_transaction_stays_below_4_mb() -> None:
     """The largest event holds four long texts of 10,000 characters of four bytes."""
-    from ticketing import leftovers  # noqa: PLC0415 - for its private bound alone
+    from ticketing.tickets import remains  # noqa: PLC0415 - for its private bound alone
 
-    assert leftovers._AT_ONCE * 4 * 10_000 * 4 < 4_000_000
+    assert remains._AT_ONCE * 4 * 10_000 * 4 < 4_000_000

@@ -24,20 +24,26 @@ from tests.unit.support import (
     stored,
 )
 from ticketing.clock import timestamp
+from ticketing.dynamodb.tables import Page
+from ticketing.dynamodb.transactions import VersionConflictError
 from ticketing.errors import BadRequestError
-from ticketing.events import Change, EventType, TicketEvent
 from ticketing.ids import derived_id
-from ticketing.lifecycle import Status
-from ticketing.models import Creators, Priority, Ticket, TicketType
-from ticketing.queries import TicketFilter
-from ticketing.repository import (
+from ticketing.tickets.events import Change, EventType, TicketEvent
+from ticketing.tickets.lifecycle import Status
+from ticketing.tickets.models import (
+    Creators,
+    Priority,
+    Ticket,
+    TicketType,
+)
+from ticketing.tickets.queries import TicketFilter
+from ticketing.tickets.repository import (
     NotAmongCreatorsError,
     TakenNumber,
     TicketExistsError,
     TicketGoneError,
     TicketRepository,
 )
-from ticketing.tables import Page, VersionConflictError
 
 type Items = Callable[[], list[dict[str, Any]]]
 
@@ -491,7 +497,7 @@ def test_filtered_pages_find_everything_too(acme: TicketRepository, dynamodb: Dy
 def test_a_filtered_page_stops_reading_and_goes_on(
     acme: TicketRepository, dynamodb: DynamoDBClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ticketing.repository.FILTERED_PAGE", 5)
+    monkeypatch.setattr("ticketing.tickets.repository.FILTERED_PAGE", 5)
     crowd(dynamodb, 12)
     rare = a_ticket(id=derived_id("rare"), number=99, priority=Priority.CRITICAL, updated_at="2020-01-01T00:00:00.000Z")
     stored(dynamodb, rare)

@@ -7,7 +7,7 @@ from typing import Any
 
 from functions.live import push_event
 from tests.unit.support import ROOT, template
-from ticketing.notifications.mail_rules import OLDEST
+from ticketing.mail.rules import OLDEST
 
 ROLE_NAME = 64
 """Characters of a role's name; CloudFormation cuts what it generates to that."""

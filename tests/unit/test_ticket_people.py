@@ -40,12 +40,13 @@ from tests.unit.support import (
     send,
     stored,
 )
-from ticketing.events import SYSTEM_ID, EventType, TicketEvent
-from ticketing.identity import Caller
+from ticketing.access.identity import Caller
+from ticketing.access.roles import Role
 from ticketing.ids import derived_id
-from ticketing.lifecycle import Role, Status
-from ticketing.models import Ticket
-from ticketing.repository import TicketRepository
+from ticketing.tickets.events import SYSTEM_ID, EventType, TicketEvent
+from ticketing.tickets.lifecycle import Status
+from ticketing.tickets.models import Ticket
+from ticketing.tickets.repository import TicketRepository
 
 pytestmark = pytest.mark.usefixtures("dynamodb", "people", "time")
 

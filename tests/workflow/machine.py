@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from ticketing.attributes import from_item, to_item
+from ticketing.access.roles import Role
 from ticketing.clock import timestamp
-from ticketing.lifecycle import Role, Status
+from ticketing.dynamodb.attributes import from_item, to_item
+from ticketing.tickets.lifecycle import Status
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -4,7 +4,7 @@ import pytest
 
 from tests.workflow.interpreter import WRITE, Script, after, answer_lost, cancelled
 from tests.workflow.machine import OWN_REPORTER, SOMEBODY, Machine, Values, new_ticket
-from ticketing.lifecycle import Status
+from ticketing.tickets.lifecycle import Status
 
 COMMENT = {"SK": "COMMENT#1", "body": "It is back: {% $key %}, \n\"quoted\", '\U0001f3ab'", "mentions": [SOMEBODY]}
 KEY = {"SK": "COMMENT_KEY#1", "commentId": "1"}

@@ -12,7 +12,8 @@ from cfnlint.api import ManualArgs, lint  # type: ignore[import-untyped]
 
 from tests.workflow.machine import DEFINITION as FILE
 from tests.workflow.machine import Values, definition
-from ticketing.lifecycle import LIFECYCLE, Requirement, Role, Status
+from ticketing.access.roles import Role
+from ticketing.tickets.lifecycle import LIFECYCLE, Requirement, Status
 
 DEFINITION = definition()
 STATES: dict[str, Values] = DEFINITION["States"]

@@ -8,7 +8,7 @@ import pytest
 
 from tests.workflow.interpreter import READ, WRITE, Script, after, answer_lost, cancelled, failing
 from tests.workflow.machine import SOMEBODY, Machine, Values, new_ticket
-from ticketing.lifecycle import Status
+from ticketing.tickets.lifecycle import Status
 
 THROTTLED = [
     "DynamoDb.ProvisionedThroughputExceededException",

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.workflow.machine import definition
-from ticketing.lifecycle import LIFECYCLE, Requirement, Role, Status
-from ticketing.lifecycle_client import Outcome
+from ticketing.access.roles import Role
+from ticketing.tickets.lifecycle import LIFECYCLE, Requirement, Status
+from ticketing.tickets.state_machine import Outcome
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "lifecycle.md").read_text()

@@ -20,8 +20,15 @@ from tests.workflow.machine import (
     Values,
     new_ticket,
 )
+from ticketing.access.roles import Role
 from ticketing.clock import timestamp
-from ticketing.lifecycle import LIFECYCLE, REOPEN_WINDOW, Requirement, Role, Status, allowed_transitions
+from ticketing.tickets.lifecycle import (
+    LIFECYCLE,
+    REOPEN_WINDOW,
+    Requirement,
+    Status,
+    allowed_transitions,
+)
 
 ACTORS = {
     "reporter": OWN_REPORTER,

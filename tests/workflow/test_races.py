@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 from tests.workflow.machine import Execution, Machine, Values, new_ticket
-from ticketing.lifecycle import Status
+from ticketing.tickets.lifecycle import Status
 
 CALLERS = 16
 

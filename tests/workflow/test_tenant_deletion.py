@@ -10,7 +10,7 @@ from cfnlint.api import ManualArgs, lint  # type: ignore[import-untyped]
 
 from tests.workflow import interpreter
 from tests.workflow.interpreter import Call, Fault, Script, failing
-from ticketing.users.eraser import STEPS
+from ticketing.erasure.eraser import STEPS
 
 FILE = Path(__file__).parents[2] / "statemachines" / "tenant_deletion.asl.yaml"
 DEFINITION: dict[str, Any] = yaml.safe_load(FILE.read_text())

@@ -17,8 +17,8 @@ from tests.workflow.machine import (
     index_keys,
     new_ticket,
 )
-from ticketing.lifecycle import LIFECYCLE, Status
-from ticketing.repository import TicketRepository
+from ticketing.tickets.lifecycle import LIFECYCLE, Status
+from ticketing.tickets.repository import TicketRepository
 
 
 def moved(machine: Machine, ticket: Values, to: Status, **request: Any) -> tuple[Values, Values]:

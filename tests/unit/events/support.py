@@ -9,10 +9,10 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from mypy_boto3_events import EventBridgeClient
 
 from tests.unit.support import a_ticket, an_event
-from ticketing.attributes import to_item
-from ticketing.events import Change, EventType, TicketEvent
+from ticketing.dynamodb.attributes import to_item
 from ticketing.ids import derived_id
-from ticketing.outbox import item_of
+from ticketing.tickets.events import Change, EventType, TicketEvent
+from ticketing.tickets.outbox import item_of
 
 type Record = dict[str, Any]
 type Script = Callable[[Sequence[Record]], Any]

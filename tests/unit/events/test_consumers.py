@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.unit.support import template
-from ticketing.publishing import SOURCE
+from ticketing.events.publishing import SOURCE
 
 type Properties = dict[str, Any]
 

@@ -14,7 +14,7 @@ from mypy_boto3_dynamodb import DynamoDBClient
 
 from tests.unit.support import MOMENT, NOTIFICATIONS_TABLE
 from ticketing import clock
-from ticketing.once import KEPT, BeingDoneError, Once
+from ticketing.events.once import KEPT, BeingDoneError, Once
 
 LEASE = timedelta(seconds=30)
 EVENTS = [f"event-{number}" for number in range(30)]

@@ -11,7 +11,7 @@ from botocore.stub import ANY, Stubber
 from functions.events import publish_events
 from tests.unit.events.support import Bus, Record, event, poison, record
 from tests.unit.support import Context
-from ticketing import aws
+from ticketing.aws import clients
 
 QUEUE = "https://sqs/unpublished"
 
@@ -21,13 +21,13 @@ def bus(monkeypatch: pytest.MonkeyPatch) -> Bus:
     bus = Bus()
     monkeypatch.setenv("EVENT_BUS", "the-bus")
     monkeypatch.setenv("UNPUBLISHED_EVENTS", QUEUE)
-    monkeypatch.setattr(aws, "events", lambda: bus.client)
+    monkeypatch.setattr(clients, "events", lambda: bus.client)
     return bus
 
 
 @pytest.fixture
 def queue() -> Iterator[Stubber]:
-    with Stubber(aws.sqs()) as stubber:
+    with Stubber(clients.sqs()) as stubber:
         yield stubber
 
 
@@ -40,7 +40,7 @@ def lost(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
         tries.append(message)
         raise ReadTimeoutError(endpoint_url=QUEUE)
 
-    monkeypatch.setattr(aws.sqs(), "send_message", send)
+    monkeypatch.setattr(clients.sqs(), "send_message", send)
     return lambda: len(tries)
 
 

@@ -10,9 +10,15 @@ from hypothesis import strategies as st
 
 from tests.unit.events.support import LOST, Bus, Record, event, poison, record, refused
 from tests.unit.support import MOMENT
-from ticketing.events import Change, TicketEvent
+from ticketing.events.publishing import (
+    SOURCE,
+    Published,
+    Publisher,
+    entry_of,
+    size_of,
+)
 from ticketing.ids import derived_id
-from ticketing.publishing import SOURCE, Published, Publisher, entry_of, size_of
+from ticketing.tickets.events import Change, TicketEvent
 
 LONGEST = "\u0001" * 10_000
 """The longest text in JSON that a field takes: six bytes for each of its characters."""

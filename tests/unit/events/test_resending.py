@@ -12,10 +12,10 @@ from mypy_boto3_dynamodb import DynamoDBClient
 from functions.events import resend_events
 from tests.unit.events.support import Bus, Record, event, poison, record
 from tests.unit.support import TABLE
-from ticketing import aws
-from ticketing.attributes import to_item
-from ticketing.events import TicketEvent
-from ticketing.outbox import item_of
+from ticketing.aws import clients
+from ticketing.dynamodb.attributes import to_item
+from ticketing.tickets.events import TicketEvent
+from ticketing.tickets.outbox import item_of
 
 STREAM, SHARD = "arn:aws:dynamodb:us-east-1:123456789012:table/tickets/stream/1", "shardId-1"
 
@@ -86,9 +86,9 @@ def world(monkeypatch: pytest.MonkeyPatch, dynamodb: DynamoDBClient) -> World:
     world = World(Queue([]), Bus(), Stream())
     monkeypatch.setenv("EVENT_BUS", "the-bus")
     monkeypatch.setenv("UNPUBLISHED_EVENTS", "https://sqs/unpublished")
-    monkeypatch.setattr(aws, "events", lambda: world.bus.client)
-    monkeypatch.setattr(aws, "sqs", lambda: world.queue)
-    monkeypatch.setattr(aws, "dynamodbstreams", lambda: world.stream)
+    monkeypatch.setattr(clients, "events", lambda: world.bus.client)
+    monkeypatch.setattr(clients, "sqs", lambda: world.queue)
+    monkeypatch.setattr(clients, "dynamodbstreams", lambda: world.stream)
     return world
 
 

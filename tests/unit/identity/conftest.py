@@ -6,15 +6,15 @@ from urllib.request import OpenerDirector
 import pytest
 
 from tests.unit.identity.support import CLIENT, POOL, Accounts, Pool
-from ticketing import aws
-from ticketing.users import senders
+from ticketing.aws import clients
+from ticketing.users import tokens
 
 
 @pytest.fixture(autouse=True)
 def accounts(monkeypatch: pytest.MonkeyPatch) -> Accounts:
     answering = Accounts()
     answer: Any = answering.answer  # the types know of no handler that answers
-    aws.cognito().meta.events.register("before-send.cognito-identity-provider.AdminGetUser", answer)
+    clients.cognito().meta.events.register("before-send.cognito-identity-provider.AdminGetUser", answer)
     monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _seconds: None)
     return answering
 
@@ -26,5 +26,5 @@ def pool(monkeypatch: pytest.MonkeyPatch) -> Pool:
     monkeypatch.setenv("CLIENT_ID", CLIENT)
     monkeypatch.setenv("NEWCOMERS_KEY", "requests-of-newcomers-of-test")
     monkeypatch.setattr(OpenerDirector, "open", lambda _self, request, **kwargs: served.open(request, **kwargs))
-    senders._keys.cache_clear()
+    tokens._keys.cache_clear()
     return served

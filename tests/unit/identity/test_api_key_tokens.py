@@ -13,10 +13,11 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from functions.identity import authorize
 from tests.unit.conftest import Clock, Items
 from tests.unit.support import ADMIN, MOMENT, MOMENT_TEXT, USERS_TABLE
-from ticketing import aws, clock
-from ticketing.attributes import to_item
-from ticketing.lifecycle import Role
-from ticketing.users import keys
+from ticketing import clock
+from ticketing.access.roles import Role
+from ticketing.aws import clients
+from ticketing.dynamodb.attributes import to_item
+from ticketing.users import key_tokens
 from ticketing.users.api_keys import ApiKey, ApiKeyCreate, new_api_key
 from ticketing.users.rows import user_item
 
@@ -81,8 +82,8 @@ def test_a_key_opens_the_whole_api_in_its_role(table: Any, role: Role) -> None:
 
 def test_tenants_ids_may_hold_underscores_and_dashes() -> None:
     for tenant_id in ("a_b", "a-b", "_", "tsk_x", "a_" + KEY_ID):
-        name = keys.KeyName(tenant_id, KEY_ID)
-        assert keys.parse(keys.make(name)) == name
+        name = key_tokens.KeyName(tenant_id, KEY_ID)
+        assert key_tokens.parse(key_tokens.make(name)) == name
 
 
 # --- what is no key --------------------------------------------------------------------------------------------------
@@ -91,7 +92,7 @@ WRONG: dict[str, Callable[[str], str]] = {
     "one character short": lambda token: token[:-1],
     "one character more": lambda token: token + "0",
     "nothing but the prefix": lambda _: "tsk_",
-    "another secret": lambda _: keys.make(keys.KeyName("acme", KEY_ID)),
+    "another secret": lambda _: key_tokens.make(key_tokens.KeyName("acme", KEY_ID)),
     "the last character another": lambda token: token[:-1] + ("a" if token[-1] != "a" else "b"),
     "another tenant": lambda token: token.replace("_acme_", "_globex_"),
     "a tenant that begins alike": lambda token: token.replace("_acme_", "_acm_"),
@@ -103,8 +104,8 @@ WRONG: dict[str, Callable[[str], str]] = {
     "text beyond ASCII": lambda token: token[:-1] + "ä",
     "a space within": lambda token: token.replace("_acme", "_ acme"),
     "a line end within": lambda token: token + "\nx",
-    "the stored hash": lambda token: keys.PREFIX + keys.hashed(token),
-    "the hash for a secret": lambda token: token[:-43] + keys.hashed(token)[:43],
+    "the stored hash": lambda token: key_tokens.PREFIX + key_tokens.hashed(token),
+    "the hash for a secret": lambda token: token[:-43] + key_tokens.hashed(token)[:43],
 }
 
 
@@ -144,7 +145,7 @@ def test_a_person_is_no_key(table: Any) -> None:
 
 @pytest.mark.usefixtures("table")
 def test_a_key_that_is_gone_stays_gone(user_items: Items) -> None:
-    assert refused(keys.make(keys.KeyName("acme", KEY_ID)))
+    assert refused(key_tokens.make(key_tokens.KeyName("acme", KEY_ID)))
     assert user_items() == []
 
 
@@ -225,7 +226,7 @@ def test_dynamodbs_trouble_is_not_the_callers_fault_and_lets_nobody_in(table: An
 def test_a_key_costs_one_read_and_cognito_nothing(table: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
     table.meta.events.register("before-call", lambda model, **_: calls.append(model.name))
-    monkeypatch.setattr(aws, "cognito", lambda: pytest.fail("Cognito knows no API keys"))
+    monkeypatch.setattr(clients, "cognito", lambda: pytest.fail("Cognito knows no API keys"))
     token = stored(table)
     calls.clear()
     authorized(token)
@@ -242,5 +243,5 @@ def test_the_log_holds_nothing_of_a_token(table: Any, log: Callable[[], str]) ->
     assert len(text.splitlines()) == len(WRONG)
     assert "tsk_" not in text
     assert token[-43:] not in text
-    assert keys.hashed(token) not in text
+    assert key_tokens.hashed(token) not in text
     assert {json.loads(line)["message"] for line in text.splitlines()} == {"token refused"}

@@ -11,7 +11,7 @@ import pytest
 from functions.identity import authorize_connection
 from tests.unit.identity.support import API, USER, Accounts, Pool, token
 from tests.unit.support import ADMIN, USERS_TABLE
-from ticketing.attributes import to_item
+from ticketing.dynamodb.attributes import to_item
 from ticketing.users.api_keys import ApiKeyCreate, new_api_key
 from ticketing.users.rows import user_item
 

@@ -7,19 +7,19 @@ from mypy_boto3_dynamodb import DynamoDBClient
 
 from tests.unit.live.support import Gateway
 from tests.unit.support import NOTIFICATIONS_TABLE
-from ticketing import aws
-from ticketing.notifications import members
-from ticketing.notifications.connections import Connections
-from ticketing.notifications.feed import Feed
+from ticketing.aws import clients
+from ticketing.live.connections import Connections
+from ticketing.live.feed import Feed
+from ticketing.people import members
 
 
 @pytest.fixture(autouse=True)
 def gateway(monkeypatch: pytest.MonkeyPatch) -> Gateway:
     monkeypatch.setenv("LIVE_ENDPOINT", "https://live.execute-api.us-east-1.amazonaws.com/live")
-    monkeypatch.setattr("ticketing.notifications.poster.time.sleep", lambda _seconds: None)
+    monkeypatch.setattr("ticketing.live.sender.time.sleep", lambda _seconds: None)
     answering = Gateway()
     answer: Any = answering.answer  # the types know of no handler that answers
-    aws.live_connections().meta.events.register("before-send.apigatewaymanagementapi", answer)
+    clients.live_connections().meta.events.register("before-send.apigatewaymanagementapi", answer)
     return answering
 
 

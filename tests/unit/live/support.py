@@ -9,10 +9,17 @@ from urllib.parse import unquote
 from botocore.awsrequest import AWSResponse, HTTPHeaders
 
 from tests.unit.support import AGENT, REQUEST_ID, a_ticket, an_event
-from ticketing.events import Actor, Change, EventType, TicketEvent, TicketSummary, Visibility
-from ticketing.identity import Caller
+from ticketing.access.identity import Caller
 from ticketing.ids import new_id
-from ticketing.notifications.connections import Connection
+from ticketing.live.connections import Connection
+from ticketing.tickets.events import (
+    Actor,
+    Change,
+    EventType,
+    TicketEvent,
+    TicketSummary,
+    Visibility,
+)
 
 CONNECTION: str = "L0SM9cOFvHcCIhw="
 """An id as API Gateway makes them."""

@@ -9,7 +9,7 @@ from tests.unit.conftest import Clock
 from tests.unit.live.support import CONNECTION, connection
 from tests.unit.support import AGENT, MOMENT, NOTIFICATIONS_TABLE, REPORTER
 from ticketing.errors import BadRequestError, UnauthorizedError
-from ticketing.notifications.connections import MOST_TOPICS, Connections
+from ticketing.live.connections import MOST_TOPICS, Connections
 
 
 def test_a_connection_is_found_with_its_topics(connections: Connections) -> None:

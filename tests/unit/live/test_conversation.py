@@ -23,15 +23,15 @@ from tests.unit.support import (
     put_user,
     stored,
 )
-from ticketing.events import Visibility
-from ticketing.identity import Caller
-from ticketing.lifecycle import Role
-from ticketing.notifications import conversation
-from ticketing.notifications import feed as feed_module
-from ticketing.notifications.connections import MOST_TOPICS, Connections
-from ticketing.notifications.feed import Feed
-from ticketing.notifications.messages import LARGEST, LONGEST
-from ticketing.notifications.topics import of_ticket
+from ticketing.access.identity import Caller
+from ticketing.access.roles import Role
+from ticketing.live import conversation
+from ticketing.live import feed as feed_module
+from ticketing.live.connections import MOST_TOPICS, Connections
+from ticketing.live.feed import Feed
+from ticketing.live.messages import LARGEST, LONGEST
+from ticketing.live.topics import of_ticket
+from ticketing.tickets.events import Visibility
 
 OFFERED = {"Sec-WebSocket-Protocol": "ticketing.v1, bearer.secret.token.text"}
 

@@ -20,13 +20,13 @@ from tests.unit.support import (
     TICKET_ID,
     put_user,
 )
-from ticketing.events import Change, TicketEvent, Visibility
-from ticketing.identity import Caller
-from ticketing.lifecycle import Role
-from ticketing.notifications.connections import Connections
-from ticketing.notifications.messages import LARGEST
-from ticketing.notifications.topics import of_ticket
-from ticketing.publishing import entry_of
+from ticketing.access.identity import Caller
+from ticketing.access.roles import Role
+from ticketing.events.publishing import entry_of
+from ticketing.live.connections import Connections
+from ticketing.live.messages import LARGEST
+from ticketing.live.topics import of_ticket
+from ticketing.tickets.events import Change, TicketEvent, Visibility
 
 TICKET = of_ticket(TICKET_ID)
 

@@ -6,9 +6,10 @@ from mypy_boto3_dynamodb import DynamoDBClient
 from tests.unit.conftest import Clock
 from tests.unit.live.support import commented, updated
 from tests.unit.support import NOTIFICATIONS_TABLE
-from ticketing.events import TicketEvent, Visibility
-from ticketing.notifications import feed as module
-from ticketing.notifications.feed import EventNotFoundError, Feed
+from ticketing.live import feed as module
+from ticketing.live.errors import EventNotFoundError
+from ticketing.live.feed import Feed
+from ticketing.tickets.events import TicketEvent, Visibility
 
 
 def added(feed: Feed, time: Clock, *, minutes: float = 10) -> TicketEvent:

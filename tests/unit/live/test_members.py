@@ -7,9 +7,9 @@ from mypy_boto3_dynamodb import DynamoDBClient
 
 from tests.unit.conftest import Clock
 from tests.unit.support import ADMIN, AGENT, AGENT_ID, OTHER_ID, REPORTER, STRANGER, put_user
-from ticketing.identity import Caller
-from ticketing.lifecycle import Role
-from ticketing.notifications.members import members_of
+from ticketing.access.identity import Caller
+from ticketing.access.roles import Role
+from ticketing.people.members import members_of
 
 IDS = {AGENT_ID, REPORTER.user_id}
 

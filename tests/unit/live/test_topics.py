@@ -4,10 +4,11 @@ import pytest
 
 from tests.unit.live.support import commented, updated
 from tests.unit.support import ADMIN, AGENT, AGENT_ID, OTHER_ID, OTHER_REPORTER, REPORTER, REPORTER_ID, TICKET_ID
-from ticketing.events import Change, Visibility
-from ticketing.identity import Caller
-from ticketing.lifecycle import Role
-from ticketing.notifications.topics import may_see, of_ticket, topics_of
+from ticketing.access.identity import Caller
+from ticketing.access.roles import Role
+from ticketing.live.topics import of_ticket, topics_of
+from ticketing.tickets.events import Change, Visibility
+from ticketing.tickets.rules import may_see
 
 TICKET = of_ticket(TICKET_ID)
 

@@ -14,7 +14,8 @@ from functions.mail import record_mail_feedback
 from tests.unit.conftest import Clock
 from tests.unit.mails.support import Ses, put_reader
 from tests.unit.support import ADMIN, AGENT, OTHER_REPORTER, REPORTER
-from ticketing import aws, frame
+from ticketing.api import frame
+from ticketing.aws import clients
 
 ENVIRONMENT = {
     "API_URL": "https://api.example.com",
@@ -36,7 +37,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def ses(dynamodb: DynamoDBClient) -> Ses:
     """Return SES, which takes every mail unless told otherwise, in the place of moto's, which knows no templates."""
     assert dynamodb
-    stand_in, events = Ses(), cast("Any", aws.ses().meta.events)
+    stand_in, events = Ses(), cast("Any", clients.ses().meta.events)
     events.unregister("before-send", botocore_stubber)
     events.register("before-send.sesv2.SendEmail", stand_in)
     return stand_in

@@ -13,12 +13,17 @@ from mypy_boto3_dynamodb import DynamoDBClient
 from functions.mail import mail_events
 from local.mail_templates import render
 from tests.unit.support import TABLE, TICKET_ID, USERS_TABLE, a_ticket, an_event, template
-from ticketing.attributes import to_item
-from ticketing.comments import Comment
-from ticketing.events import Change, EventType, TicketEvent, Visibility
-from ticketing.identity import Caller
+from ticketing.access.identity import Caller
+from ticketing.comments.models import Comment
+from ticketing.dynamodb.attributes import to_item
 from ticketing.ids import derived_id
-from ticketing.tables import ticket_partition
+from ticketing.tickets.events import (
+    Change,
+    EventType,
+    TicketEvent,
+    Visibility,
+)
+from ticketing.tickets.keys import ticket_partition
 from ticketing.users.models import Kind
 
 COMMENT_ID = derived_id("comment")

@@ -13,9 +13,9 @@ from functions.mail import record_mail_feedback
 from tests.unit.conftest import Items
 from tests.unit.mails.support import put_reader
 from tests.unit.support import NOTIFICATIONS_TABLE, OTHER_ID, REPORTER, REPORTER_ID, USERS_TABLE
-from ticketing import aws
-from ticketing.notifications.mail_links import MailLinks
-from ticketing.notifications.readers import Readers
+from ticketing.aws import clients
+from ticketing.mail.recipients import Readers
+from ticketing.mail.unsubscribe_links import MailLinks
 from ticketing.users.models import MailOff
 
 pytestmark = pytest.mark.usefixtures("readers")
@@ -180,7 +180,7 @@ def test_a_bounce_is_counted_and_nothing_of_the_mail_is_logged(
 @pytest.mark.parametrize("code", ["ThrottlingException", "InternalServerError", "AccessDeniedException"])
 def test_what_could_not_be_recorded_is_left_to_lambda(user_items: Items, code: str) -> None:
     before = user_items()
-    with Stubber(aws.dynamodb()) as stubber:
+    with Stubber(clients.dynamodb()) as stubber:
         stubber.add_client_error("update_item", code)
         with pytest.raises(ClientError, match=code):
             record(bounce())

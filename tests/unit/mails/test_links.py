@@ -8,9 +8,14 @@ from mypy_boto3_dynamodb import DynamoDBClient
 
 from tests.unit.conftest import Clock
 from tests.unit.support import MOMENT, NOTIFICATIONS_TABLE, OTHER_ID, REPORTER_ID
-from ticketing.attributes import to_item
-from ticketing.notifications.mail_links import GOOD_FOR, MailLink, MailLinks, parse
-from ticketing.notifications.rows import mail_key
+from ticketing.dynamodb.attributes import to_item
+from ticketing.mail.unsubscribe_links import (
+    GOOD_FOR,
+    MailLink,
+    MailLinks,
+    mail_key,
+    parse,
+)
 
 SECRET = "S" * 43
 LINK = MailLink("acme", REPORTER_ID, SECRET)

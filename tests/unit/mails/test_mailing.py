@@ -30,8 +30,8 @@ from tests.unit.mails.support import (
     queued,
 )
 from tests.unit.support import ADMIN, ADMIN_ID, AGENT, NOTIFICATIONS_TABLE, OTHER_ID, OTHER_REPORTER, REPORTER
-from ticketing import aws
-from ticketing.events import EventType, Visibility
+from ticketing.aws import clients
+from ticketing.tickets.events import EventType, Visibility
 
 pytestmark = pytest.mark.usefixtures("readers")
 
@@ -250,7 +250,7 @@ def test_what_is_no_event_comes_again_alone(ses: Ses, body: str) -> None:
 
 def test_connections_of_before_a_freeze_are_not_used(ses: Ses, monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[str] = []
-    monkeypatch.setattr(aws.ses(), "close", lambda: done.append("closed"))
+    monkeypatch.setattr(clients.ses(), "close", lambda: done.append("closed"))
     mail_events.handler(queued(RESOLVED), Deadline())
     assert (done, len(ses.taken)) == (["closed"], 1)
 

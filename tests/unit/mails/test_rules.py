@@ -7,10 +7,23 @@ import pytest
 from tests.unit.conftest import Clock
 from tests.unit.mails.support import commented, happened, moved
 from tests.unit.support import ADMIN_ID, AGENT_ID, OTHER_ID, REPORTER_ID
-from ticketing.events import Actor, EventType, TicketEvent, Visibility
-from ticketing.lifecycle import LIFECYCLE, Role, Status, Transition
-from ticketing.notifications.mail_rules import Reason, Skipped, is_too_old, reason_for, reasons_of, told_to_watchers
-from ticketing.notifications.readers import Reader
+from ticketing.access.roles import Role
+from ticketing.mail.recipients import Reader
+from ticketing.mail.rules import (
+    Reason,
+    Skipped,
+    is_too_old,
+    reason_for,
+    reasons_of,
+    told_to_watchers,
+)
+from ticketing.tickets.events import (
+    Actor,
+    EventType,
+    TicketEvent,
+    Visibility,
+)
+from ticketing.tickets.lifecycle import LIFECYCLE, Status, Transition
 from ticketing.users.models import Kind, Notifications
 
 TOLD = {

@@ -24,11 +24,11 @@ from tests.unit.support import (
     api_event,
     send,
 )
-from ticketing import aws
-from ticketing.identity import Caller
-from ticketing.notifications.mail_links import MailLink, MailLinks
-from ticketing.notifications.readers import Readers
-from ticketing.notifications.unsubscribe_page import ASK, DONE
+from ticketing.access.identity import Caller
+from ticketing.aws import clients
+from ticketing.mail.recipients import Readers
+from ticketing.mail.unsubscribe_links import MailLink, MailLinks
+from ticketing.mail.unsubscribe_page import ASK, DONE
 
 pytestmark = pytest.mark.usefixtures("readers")
 
@@ -167,7 +167,7 @@ def test_the_link_of_somebody_who_is_gone_is_answered_like_any_other(dynamodb: D
 
 def test_looking_at_the_page_changes_nothing(user_items: Items, good: MailLink) -> None:
     before = user_items()
-    with Stubber(aws.dynamodb()):  # which refuses every request
+    with Stubber(clients.dynamodb()):  # which refuses every request
         assert show(f"?token={good.token}").text == ASK
     assert user_items() == before
 
@@ -218,7 +218,7 @@ def test_nothing_of_a_link_is_logged(good: MailLink, foreign: MailLink, written:
 def test_a_failing_table_is_said_and_tells_nothing(
     good: MailLink, written: Callable[[], str], action: str, code: str, expected: tuple[int, str]
 ) -> None:
-    with Stubber(aws.dynamodb()) as stubber:
+    with Stubber(clients.dynamodb()) as stubber:
         if action == "update_item":
             stubber.add_response("get_item", {"Item": {"secret": {"S": good.secret}}})
         stubber.add_client_error(action, code)

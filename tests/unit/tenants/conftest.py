@@ -12,15 +12,15 @@ from botocore.session import get_session
 from moto.dynamodb.models import DynamoDBBackend
 
 from tests.unit.support import MOMENT_TEXT, NOTIFICATIONS_TABLE, TABLE, USERS_TABLE
-from ticketing import aws
-from ticketing.attributes import from_item, to_item
-from ticketing.lifecycle import Role
-from ticketing.users.allowances import Allowances
+from ticketing.access.roles import Role
+from ticketing.aws import clients
+from ticketing.dynamodb.attributes import from_item, to_item
 from ticketing.users.claims import founder_claim, name_claim
 from ticketing.users.models import Kind, User
 from ticketing.users.rows import user_item
 from ticketing.users.tenant_models import Tenant, TenantSettings, TenantState
 from ticketing.users.tenant_repository import TenantRepository
+from ticketing.users.usage_plan import Allowances
 
 USERS, TICKETS, NOTIFICATIONS, PLAN = USERS_TABLE, TABLE, NOTIFICATIONS_TABLE, "stack-of-tests"
 
@@ -63,8 +63,8 @@ class World:
 
     def __init__(self, backend: DynamoDBBackend, pool_id: str, state_machine: str) -> None:
         self._tables = backend.tables
-        self.dynamodb, self.cognito, self.apigateway = aws.dynamodb(), aws.cognito(), aws.apigateway()
-        self.stepfunctions = aws.stepfunctions()
+        self.dynamodb, self.cognito, self.apigateway = clients.dynamodb(), clients.cognito(), clients.apigateway()
+        self.stepfunctions = clients.stepfunctions()
         self.pool_id = pool_id
         self.state_machine = state_machine
         self.faults = Faults()
@@ -249,7 +249,7 @@ def place(moto_backend: DynamoDBBackend) -> Place:
 @pytest.fixture
 def world(place: Place, monkeypatch: pytest.MonkeyPatch) -> World:
     """Return a place without tenants, as the functions find it."""
-    machine = aws.stepfunctions().create_state_machine(
+    machine = clients.stepfunctions().create_state_machine(
         name=f"deletion-{uuid4()}",
         definition=json.dumps({"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}),
         roleArn="arn:aws:iam::123456789012:role/deletion",

@@ -17,11 +17,11 @@ from functions.users import (
 from tests.unit.conftest import Clock
 from tests.unit.support import ADMIN, AGENT, MOMENT, MOMENT_TEXT, NEWCOMER, STRANGER, Answer, api_event, send
 from tests.unit.tenants.conftest import TICKETS, USERS, World
-from ticketing.errors import TenantNotFoundError
-from ticketing.identity import Caller
-from ticketing.lifecycle import Role
-from ticketing.tables import VersionConflictError
+from ticketing.access.identity import Caller
+from ticketing.access.roles import Role
+from ticketing.dynamodb.transactions import VersionConflictError
 from ticketing.users.deletion import PATIENCE, resume_deletion
+from ticketing.users.errors import TenantNotFoundError
 from ticketing.users.models import Kind, User
 from ticketing.users.repository import UserRepository
 from ticketing.users.tenant_repository import TenantRepository

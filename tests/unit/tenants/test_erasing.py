@@ -8,9 +8,10 @@ from botocore.exceptions import EndpointConnectionError
 
 from tests.unit.support import MOMENT_TEXT
 from tests.unit.tenants.conftest import NOTIFICATIONS, TICKETS, USERS, World
-from ticketing.lifecycle import Role
-from ticketing.tables import ThrottledError, VersionConflictError
-from ticketing.users.eraser import STEPS, erase
+from ticketing.access.roles import Role
+from ticketing.dynamodb.tables import ThrottledError
+from ticketing.dynamodb.transactions import VersionConflictError
+from ticketing.erasure.eraser import STEPS, erase
 from ticketing.users.remains import Remains
 from ticketing.users.tenant_models import DeletionState, TenantDeletion
 from ticketing.users.tenant_repository import TenantRepository
@@ -314,7 +315,7 @@ def test_what_dynamodb_did_not_get_to_is_sent_again(world: World, monkeypatch: p
         return {"UnprocessedItems": {TICKETS: requests[len(done) :]}}
 
     monkeypatch.setattr(world.dynamodb, "batch_write_item", a_third)
-    monkeypatch.setattr("ticketing.tables.time.sleep", waits.append)
+    monkeypatch.setattr("ticketing.dynamodb.tables.time.sleep", waits.append)
     if rounds == 2:
         assert remains.erase_ticket(partition) == 30
         assert waits == [0.05, 0.1]

@@ -9,11 +9,11 @@ from functions.users import create_tenant, get_tenant
 from tests.unit.conftest import Clock
 from tests.unit.support import ADMIN, MOMENT_TEXT, NEWCOMER, REPORTER, Answer, api_event, send
 from tests.unit.tenants.conftest import PLAN, USERS, World
-from ticketing.identity import Caller
-from ticketing.users.allowances import Allowances, NoUsagePlanError, usage_key
+from ticketing.access.identity import Caller
 from ticketing.users.claims import Claims
 from ticketing.users.founding import finish_founding
 from ticketing.users.tenant_models import TenantState
+from ticketing.users.usage_plan import Allowances, NoUsagePlanError, usage_key
 
 BODY = {"name": "Acme Inc.", "adminName": "Ada"}
 

@@ -13,14 +13,15 @@ from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from tests.unit.support import ADMIN, AGENT, MOMENT_TEXT, REPORTER, USERS_TABLE
-from ticketing import aws
-from ticketing.attributes import from_item, to_item
-from ticketing.lifecycle import Role
-from ticketing.users.directory import TENANT, TOKENS_VALID_FROM, Directory
+from ticketing.access.roles import Role
+from ticketing.aws import clients
+from ticketing.dynamodb.attributes import from_item, to_item
+from ticketing.people.keys import user_key
 from ticketing.users.models import Kind, User
 from ticketing.users.repository import UserRepository
-from ticketing.users.rows import user_item, user_key
+from ticketing.users.rows import user_item
 from ticketing.users.tenant_models import Tenant, TenantSettings, TenantState
+from ticketing.users.user_pool import TENANT, TOKENS_VALID_FROM, Directory
 
 PLAN = "plan-of-the-tests"
 ROLES = (Role.ADMIN, Role.AGENT, Role.REPORTER)
@@ -198,7 +199,7 @@ def world(dynamodb: DynamoDBClient, pool: CognitoIdpUserPool, monkeypatch: pytes
         group.users.clear()
     monkeypatch.setenv("USER_POOL_ID", pool.id)
     monkeypatch.setenv("USAGE_PLAN_NAME", PLAN)
-    world = World(dynamodb, aws.cognito(), pool.id)
+    world = World(dynamodb, clients.cognito(), pool.id)
     world.tenant()
     world.asked.clear()
     return world

@@ -4,8 +4,8 @@ import pytest
 
 from tests.unit.conftest import Clock
 from tests.unit.users.conftest import World
-from ticketing.lifecycle import Role
-from ticketing.users.directory import (
+from ticketing.access.roles import Role
+from ticketing.users.user_pool import (
     NEVER_SIGNED_IN,
     TENANT,
     AccountGoneError,

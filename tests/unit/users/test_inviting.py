@@ -7,9 +7,9 @@ import pytest
 from functions.users import invite_user
 from tests.unit.support import ADMIN, AGENT, MOMENT_TEXT, REPORTER, Answer, api_event, send
 from tests.unit.users.conftest import World
-from ticketing.lifecycle import Role
-from ticketing.users.directory import NEVER_SIGNED_IN, TENANT
+from ticketing.access.roles import Role
 from ticketing.users.tenant_models import TenantState
+from ticketing.users.user_pool import NEVER_SIGNED_IN, TENANT
 
 BEN: dict[str, Any] = {"email": "Ben@Acme.example", "role": "agent", "name": "Ben Okafor"}
 ADDRESS = "ben@acme.example"

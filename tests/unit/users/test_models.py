@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from ticketing.models import EMAIL
-from ticketing.problems import problems
+from ticketing.api.bodies import EMAIL
+from ticketing.api.problems import problems
 from ticketing.users.models import InviteUser, MeUpdate, UserQuery, UserUpdate
 
 

@@ -11,15 +11,15 @@ from functions.users import deactivate_user, invite_user, reconcile_users, updat
 from tests.unit.conftest import Clock
 from tests.unit.support import ADMIN, MOMENT, MOMENT_TEXT, Context, api_event, send
 from tests.unit.users.conftest import PLAN, World
-from ticketing import aws
-from ticketing.lifecycle import Role
-from ticketing.tables import VersionConflictError
+from ticketing.access.roles import Role
+from ticketing.aws import clients
+from ticketing.dynamodb.transactions import VersionConflictError
 from ticketing.users import reconciliation
-from ticketing.users.allowances import usage_key
-from ticketing.users.directory import TENANT
 from ticketing.users.models import Kind
 from ticketing.users.reconciliation import UnreconciledError
 from ticketing.users.tenant_models import TenantState
+from ticketing.users.usage_plan import usage_key
+from ticketing.users.user_pool import TENANT
 
 VOID = int(MOMENT.timestamp()) + 1
 
@@ -27,9 +27,9 @@ VOID = int(MOMENT.timestamp()) + 1
 @pytest.fixture(autouse=True)
 def usage_plan(world: World) -> Iterator[None]:  # noqa: ARG001 - it is moto that has to run
     """Keep the usage plan that tenants' allowances are in."""
-    plan = aws.apigateway().create_usage_plan(name=PLAN)
+    plan = clients.apigateway().create_usage_plan(name=PLAN)
     yield
-    aws.apigateway().delete_usage_plan(usagePlanId=plan["id"])
+    clients.apigateway().delete_usage_plan(usagePlanId=plan["id"])
     get_backend("apigateway")[DEFAULT_ACCOUNT_ID]["us-east-1"].keys.clear()
 
 
@@ -168,7 +168,7 @@ def test_a_tenant_has_its_allowance(world: World) -> None:
     world.person("Ada", Role.ADMIN)
     for _ in range(2):
         reconcile(everything=True)
-        keys = aws.apigateway().get_api_keys(includeValues=True)["items"]
+        keys = clients.apigateway().get_api_keys(includeValues=True)["items"]
         assert [key["value"] for key in keys] == [usage_key("acme")]
 
 
@@ -176,7 +176,7 @@ def test_an_allowance_that_is_there_costs_no_calls_for_each_tenant(world: World)
     """API Gateway makes five keys a second for an account, and takes ten calls: an hour's walk must not need them."""
     world.person("Ada", Role.ADMIN)
     asked: list[str] = []
-    aws.apigateway().meta.events.register("before-call", lambda model, **_: asked.append(model.name))
+    clients.apigateway().meta.events.register("before-call", lambda model, **_: asked.append(model.name))
     assert reconcile(everything=True) == {"tenant": 1}
     assert "CreateApiKey" in asked
     asked.clear()

@@ -31,9 +31,9 @@ from tests.unit.support import (
     send,
 )
 from tests.unit.users.conftest import World
-from ticketing.identity import Caller
-from ticketing.lifecycle import Role
-from ticketing.notifications.readers import Readers
+from ticketing.access.identity import Caller
+from ticketing.access.roles import Role
+from ticketing.mail.recipients import Readers
 from ticketing.users.models import Kind, MailOff
 from ticketing.users.tenant_models import TenantState
 

@@ -7,15 +7,17 @@ import pytest
 
 from tests.unit.support import ADMIN, ADMIN_ID, AGENT_ID, OTHER_ID, REPORTER_ID, USERS_TABLE
 from tests.unit.users.conftest import World
-from ticketing import cursors, ids
-from ticketing.attributes import to_item
-from ticketing.errors import BadRequestError, LastAdminError, TenantNotFoundError
-from ticketing.lifecycle import Role
-from ticketing.tables import VersionConflictError
+from ticketing import ids
+from ticketing.access.roles import Role
+from ticketing.dynamodb import cursors
+from ticketing.dynamodb.attributes import to_item
+from ticketing.dynamodb.transactions import VersionConflictError
+from ticketing.errors import BadRequestError
+from ticketing.users.errors import LastAdminError, TenantNotFoundError
 from ticketing.users.models import Invitation, Kind, User
+from ticketing.users.operations import next_version
 from ticketing.users.repository import RowExistsError, UserFilter, UserRepository, pending
 from ticketing.users.rows import name_key, user_item
-from ticketing.users.service import next_version
 from ticketing.users.tenant_models import TenantState
 
 

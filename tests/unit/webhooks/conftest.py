@@ -19,12 +19,12 @@ from tests.unit.support import (
     api_event,
     send,
 )
-from ticketing import aws
-from ticketing.attributes import from_item, to_item
-from ticketing.identity import Caller
-from ticketing.notifications import targets
-from ticketing.notifications.webhook_models import Webhook
-from ticketing.tables import tenant_prefix
+from ticketing.access.identity import Caller
+from ticketing.aws import clients
+from ticketing.dynamodb.attributes import from_item, to_item
+from ticketing.dynamodb.tables import tenant_prefix
+from ticketing.webhooks import targets
+from ticketing.webhooks.models import Webhook
 
 PUBLIC = "93.184.215.14"
 URL = "https://hooks.example.com/in"
@@ -99,16 +99,16 @@ class World:
     def messages(self) -> list[dict[str, Any]]:
         """Take all messages out of the queue."""
         found: list[dict[str, Any]] = []
-        while messages := aws.sqs().receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10).get("Messages"):
+        while messages := clients.sqs().receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10).get("Messages"):
             for message in messages:
-                aws.sqs().delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
+                clients.sqs().delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
                 found.append(json.loads(message["Body"]))
         return found
 
 
 @pytest.fixture
 def world(dynamodb: Any, monkeypatch: pytest.MonkeyPatch) -> World:
-    queue = aws.sqs().create_queue(QueueName=f"deliveries-{uuid4()}")["QueueUrl"]
+    queue = clients.sqs().create_queue(QueueName=f"deliveries-{uuid4()}")["QueueUrl"]
     monkeypatch.setenv("WEBHOOK_DELIVERIES", queue)
     monkeypatch.setenv("WEBHOOK_RETRY_SECONDS", "5,60")
     world = World(dynamodb, queue)

@@ -20,12 +20,18 @@ from tests.unit.support import (
     an_event,
 )
 from tests.unit.webhooks.conftest import World, a_webhook, call
-from ticketing import aws, clock
-from ticketing.identity import Caller
-from ticketing.notifications.delivery_repository import DeliveryRepository
-from ticketing.notifications.dispatching import new_delivery
-from ticketing.notifications.webhook_models import Attempt, Delivery, DeliveryState, Secret
-from ticketing.notifications.webhook_repository import WebhookRepository
+from ticketing import clock
+from ticketing.access.identity import Caller
+from ticketing.aws import clients
+from ticketing.webhooks.delivery_repository import DeliveryRepository
+from ticketing.webhooks.dispatching import new_delivery
+from ticketing.webhooks.models import (
+    Attempt,
+    Delivery,
+    DeliveryState,
+    Secret,
+)
+from ticketing.webhooks.repository import WebhookRepository
 
 ID = "00000000-0000-7000-8000-000000000001"
 OTHER = "00000000-0000-7000-8000-000000000002"
@@ -50,7 +56,7 @@ def delivered(minutes: int = 0, **values: Any) -> Delivery:
     made = new_delivery(WEBHOOK, an_event(a_ticket(updated_at=moment)))
     done = {"state": DeliveryState.DELIVERED, "attempts": [ATTEMPT], "tries": 1, "next_attempt_at": None}
     made = made.model_copy(update=done | values)
-    DeliveryRepository(aws.dynamodb(), NOTIFICATIONS_TABLE, "acme", ID).create(made)
+    DeliveryRepository(clients.dynamodb(), NOTIFICATIONS_TABLE, "acme", ID).create(made)
     return made
 
 
@@ -194,13 +200,13 @@ def test_one_that_did_not_get_into_the_queue_is_asked_for_once_more(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = delivered()
-    send = aws.sqs().send_message
+    send = clients.sqs().send_message
 
     def refuse(**_: Any) -> None:
         raise EndpointConnectionError(endpoint_url="https://aws.example")
 
-    monkeypatch.setattr(aws.sqs(), "send_message", refuse)
+    monkeypatch.setattr(clients.sqs(), "send_message", refuse)
     assert again(made.id).error == (503, "service_unavailable")
-    monkeypatch.setattr(aws.sqs(), "send_message", send)
+    monkeypatch.setattr(clients.sqs(), "send_message", send)
     assert again(made.id).status == 202
     assert [message["round"] for message in world.messages()] == [3]

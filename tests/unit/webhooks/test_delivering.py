@@ -14,14 +14,21 @@ from functions.webhooks import deliver_webhook
 from tests.unit.conftest import Clock
 from tests.unit.support import MOMENT, MOMENT_TEXT, NOTIFICATIONS_TABLE, Context, a_ticket, an_event
 from tests.unit.webhooks.conftest import URL, World, a_webhook
-from ticketing import aws, clock
-from ticketing.notifications import delivering
-from ticketing.notifications.delivering import PATIENCE, retry_seconds
-from ticketing.notifications.delivery_repository import DeliveryRepository
-from ticketing.notifications.dispatching import new_delivery
-from ticketing.notifications.signatures import new_secret
-from ticketing.notifications.webhook_models import Attempt, Delivery, DeliveryState, Secret, Webhook
-from ticketing.notifications.webhook_repository import WebhookRepository
+from ticketing import clock
+from ticketing.aws import clients
+from ticketing.webhooks import attempts
+from ticketing.webhooks.attempts import PATIENCE, retry_seconds
+from ticketing.webhooks.delivery_repository import DeliveryRepository
+from ticketing.webhooks.dispatching import new_delivery
+from ticketing.webhooks.models import (
+    Attempt,
+    Delivery,
+    DeliveryState,
+    Secret,
+    Webhook,
+)
+from ticketing.webhooks.repository import WebhookRepository
+from ticketing.webhooks.signatures import new_secret
 
 ID = "00000000-0000-7000-8000-000000000001"
 FAILURE = EndpointConnectionError(endpoint_url="https://aws.example")
@@ -87,7 +94,7 @@ class Scene:
 @pytest.fixture(autouse=True)
 def receiver(monkeypatch: pytest.MonkeyPatch) -> Receiver:
     receiver = Receiver()
-    monkeypatch.setattr(delivering, "post", receiver.post)
+    monkeypatch.setattr(attempts, "post", receiver.post)
     return receiver
 
 
@@ -102,7 +109,7 @@ def hidden(monkeypatch: pytest.MonkeyPatch, world: World) -> list[int]:
     assert world
     seconds: list[int] = []
     monkeypatch.setattr(
-        aws.sqs(), "change_message_visibility", lambda **asked: seconds.append(asked["VisibilityTimeout"])
+        clients.sqs(), "change_message_visibility", lambda **asked: seconds.append(asked["VisibilityTimeout"])
     )
     return seconds
 
@@ -210,7 +217,7 @@ def test_one_that_can_not_be_kept_back_comes_again_all_the_same(
     def refuse(**_: Any) -> None:
         raise FAILURE
 
-    monkeypatch.setattr(aws.sqs(), "change_message_visibility", refuse)
+    monkeypatch.setattr(clients.sqs(), "change_message_visibility", refuse)
     receiver.statuses = [500]
     assert scene.come()
     assert scene.delivery.tries == 1

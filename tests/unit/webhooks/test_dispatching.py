@@ -10,17 +10,17 @@ from functions.webhooks import dispatch_webhooks
 from tests.unit.conftest import Clock
 from tests.unit.support import ADMIN_ID, MOMENT, NOTIFICATIONS_TABLE, Context, a_ticket, an_event
 from tests.unit.webhooks.conftest import World, a_webhook
-from ticketing import aws
-from ticketing.events import EventType, TicketEvent, Visibility
-from ticketing.notifications.webhook_models import Secret
-from ticketing.notifications.webhook_repository import WebhookRepository
+from ticketing.aws import clients
+from ticketing.tickets.events import EventType, TicketEvent, Visibility
+from ticketing.webhooks.models import Secret
+from ticketing.webhooks.repository import WebhookRepository
 
 FAILURE = EndpointConnectionError(endpoint_url="https://aws.example")
 
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch, time: Clock) -> None:
-    monkeypatch.setattr("ticketing.once.time.sleep", lambda _: None)
+    monkeypatch.setattr("ticketing.events.once.time.sleep", lambda _: None)
     time.set(MOMENT)
 
 
@@ -28,7 +28,7 @@ def webhook(number: int, tenant_id: str = "acme", **values: Any) -> str:
     """Write a webhook that wants everything, and return its id."""
     webhook_id = f"00000000-0000-7000-8000-00000000000{number}"
     made = a_webhook(webhook_id, tenant_id=tenant_id, **values)
-    WebhookRepository(aws.dynamodb(), NOTIFICATIONS_TABLE, tenant_id).create(made, Secret(key="whsec_"), "users")
+    WebhookRepository(clients.dynamodb(), NOTIFICATIONS_TABLE, tenant_id).create(made, Secret(key="whsec_"), "users")
     return webhook_id
 
 
@@ -150,7 +150,7 @@ def test_whatever_call_fails_the_event_comes_again_and_heals(world: World, faili
             fail = False
             raise FAILURE
 
-    for client, service in ((world.client, "dynamodb"), (aws.sqs(), "sqs")):
+    for client, service in ((world.client, "dynamodb"), (clients.sqs(), "sqs")):
         client.meta.events.register(f"before-call.{service}", count)
     event = an_event(a_ticket())
     again = dispatch(event)
@@ -166,16 +166,16 @@ def test_a_message_that_was_not_sent_is_sent_when_the_event_comes_again(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     webhook(1)
-    send = aws.sqs().send_message
+    send = clients.sqs().send_message
 
     def refuse(**_: Any) -> None:
         raise FAILURE
 
-    monkeypatch.setattr(aws.sqs(), "send_message", refuse)
+    monkeypatch.setattr(clients.sqs(), "send_message", refuse)
     event = an_event(a_ticket())
     assert dispatch(event) == [event.id]
     assert len(deliveries(world)) == 1
-    monkeypatch.setattr(aws.sqs(), "send_message", send)
+    monkeypatch.setattr(clients.sqs(), "send_message", send)
     assert dispatch(event) == []
     assert len(world.messages()) == 1
 

@@ -7,7 +7,7 @@ import time
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from ticketing.notifications.signatures import headers, new_secret, secret_bytes
+from ticketing.webhooks.signatures import headers, new_secret, secret_bytes
 
 BODY = json.dumps({"type": "TicketCreated", "data": {"title": "Zu\u0308rich \u2713"}}, ensure_ascii=False).encode()
 ID = "019c1f1e-7a3b-8c41-9d2e-5f60718293a4"

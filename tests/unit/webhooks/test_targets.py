@@ -7,8 +7,13 @@ from threading import Event
 import pytest
 
 from tests.unit.webhooks.conftest import PUBLIC, Names
-from ticketing.errors import WebhookTargetNotAllowedError
-from ticketing.notifications.targets import Target, addresses_of, is_public, target_of
+from ticketing.webhooks.errors import WebhookTargetNotAllowedError
+from ticketing.webhooks.targets import (
+    Target,
+    addresses_of,
+    is_public,
+    target_of,
+)
 
 PRIVATE = [
     "0.0.0.0",

@@ -29,11 +29,12 @@ from tests.unit.support import (
     cancelled,
 )
 from tests.unit.webhooks.conftest import URL, Names, World, call
-from ticketing import aws, clock
-from ticketing.identity import Caller
-from ticketing.lifecycle import Role
-from ticketing.notifications.webhook_models import MOST_SECRETS, Secret
-from ticketing.notifications.webhook_repository import WebhookRepository
+from ticketing import clock
+from ticketing.access.identity import Caller
+from ticketing.access.roles import Role
+from ticketing.aws import clients
+from ticketing.webhooks.models import MOST_SECRETS, Secret
+from ticketing.webhooks.repository import WebhookRepository
 
 BODY = {"url": URL, "eventTypes": ["TicketCreated"]}
 UNKNOWN = "019c1f0e-7a3b-7c41-9d2e-5f60718293a4"
@@ -75,7 +76,7 @@ def rotate(webhook_id: str, body: Any = None, caller: Caller = ADMIN, **sent: An
 
 
 def secrets(webhook_id: str) -> list[Secret]:
-    found = WebhookRepository(aws.dynamodb(), NOTIFICATIONS_TABLE, "acme").get_with_secrets(webhook_id)
+    found = WebhookRepository(clients.dynamodb(), NOTIFICATIONS_TABLE, "acme").get_with_secrets(webhook_id)
     assert found is not None
     return found[1]
 
@@ -181,7 +182,7 @@ def test_a_name_that_does_not_resolve_in_time(monkeypatch: pytest.MonkeyPatch) -
     def late(*_: Any) -> None:
         raise TimeoutError
 
-    monkeypatch.setattr("ticketing.notifications.webhooks.addresses_of", late)
+    monkeypatch.setattr("ticketing.webhooks.operations.addresses_of", late)
     assert create().error == (422, "webhook_target_not_allowed")
 
 
@@ -219,7 +220,7 @@ def test_a_race_is_run_again(world: World, monkeypatch: pytest.MonkeyPatch, time
         return write(**asked)
 
     monkeypatch.setattr(world.client, "transact_write_items", after_others)
-    monkeypatch.setattr("ticketing.tables.time.sleep", lambda _: None)
+    monkeypatch.setattr("ticketing.dynamodb.transactions.time.sleep", lambda _: None)
     if times == 1:
         assert create().status == 201
     else:
@@ -341,7 +342,7 @@ def test_a_version_that_is_not_the_current_one(change: Any) -> None:
 
 def _failing(webhook_id: str, **values: Any) -> None:
     """Let a webhook fail, as its deliveries do."""
-    webhooks = WebhookRepository(aws.dynamodb(), NOTIFICATIONS_TABLE, "acme")
+    webhooks = WebhookRepository(clients.dynamodb(), NOTIFICATIONS_TABLE, "acme")
     before = webhooks.get(webhook_id)
     assert before is not None
     webhooks.edit(before, before.model_copy(update={"version": before.version + 1, **values}))

@@ -1,1 +1,1 @@
-"""The User Service: tenants, their people and their API keys."""
+"""Users: tenants, their people, and their API keys."""

@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator
 
-from ticketing import aws, clock, cursors
-from ticketing.attributes import from_item, to_item
-from ticketing.identity import TENANT_ID, Caller
-from ticketing.models import Body
-from ticketing.tables import Page, page_of
-from ticketing.users import keys, rows
+from ticketing import clock
+from ticketing.access.identity import TENANT_ID, Caller
+from ticketing.api.bodies import Body
+from ticketing.aws import clients
+from ticketing.dynamodb import cursors
+from ticketing.dynamodb.attributes import from_item, to_item
+from ticketing.dynamodb.tables import Page, page_of
+from ticketing.people.keys import user_key
+from ticketing.users import key_tokens, rows
 from ticketing.users.models import Kind, Name, TenantRole, User
 from ticketing.users.repository import UserRepository
 
@@ -126,17 +129,17 @@ class ApiKeyRepository:
             return
 
     def _key(self, key_id: str) -> dict[str, Any]:
-        return to_item(rows.user_key(self._tenant_id, key_id))
+        return to_item(user_key(self._tenant_id, key_id))
 
 
 def api_keys_of(caller: Caller) -> ApiKeyRepository:
     """Return the API keys of the caller's tenant."""
-    return ApiKeyRepository(aws.dynamodb_for(caller.tenant_id), os.environ["USERS_TABLE"], caller.tenant_id)
+    return ApiKeyRepository(clients.dynamodb_for(caller.tenant_id), os.environ["USERS_TABLE"], caller.tenant_id)
 
 
 def new_api_key(body: ApiKeyCreate, caller: Caller, key_id: str) -> tuple[ApiKey, str]:
     """Return a new API key, and its token, which nothing else will ever tell."""
-    token = keys.make(keys.KeyName(caller.tenant_id, key_id))
+    token = key_tokens.make(key_tokens.KeyName(caller.tenant_id, key_id))
     now = clock.timestamp(clock.now())
     values = {
         "id": key_id,
@@ -147,7 +150,7 @@ def new_api_key(body: ApiKeyCreate, caller: Caller, key_id: str) -> tuple[ApiKey
         "version": 1,
         "createdAt": now,
         "updatedAt": now,
-        "keyHash": keys.hashed(token),
+        "keyHash": key_tokens.hashed(token),
         "expiresAt": body.expires_at,
         "createdById": caller.user_id,
     }

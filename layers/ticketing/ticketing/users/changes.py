@@ -12,18 +12,23 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ticketing.dynamodb.transactions import ATTEMPTS, VersionConflictError, until_written
 from ticketing.errors import ServiceUnavailableError
-from ticketing.permissions import check_admins
-from ticketing.tables import ATTEMPTS, VersionConflictError, until_written
-from ticketing.users.directory import AccountGoneError, directory, next_second
 from ticketing.users.models import PENDING
-from ticketing.users.service import check_still_admin, find_person, next_version, users_of
+from ticketing.users.operations import (
+    check_still_admin,
+    find_person,
+    next_version,
+    users_of,
+)
+from ticketing.users.rules import check_admins
+from ticketing.users.user_pool import AccountGoneError, directory, next_second
 
 if TYPE_CHECKING:
-    from ticketing.permissions import Grant
-    from ticketing.users.directory import Directory
+    from ticketing.access.permissions import Grant
     from ticketing.users.models import User
     from ticketing.users.repository import UserRepository
+    from ticketing.users.user_pool import Directory
 
 _BUGS: Final = frozenset({"AccessDeniedException", "InvalidParameterException", "ValidationException"})
 """What AWS answers when it is asked wrongly: asking again does not help."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from ticketing.attributes import to_item
-from ticketing.tables import VersionConflictError, refusals
+from ticketing.dynamodb.attributes import to_item
+from ticketing.dynamodb.transactions import VersionConflictError, refusals
 from ticketing.users.text import folded
 
 if TYPE_CHECKING:

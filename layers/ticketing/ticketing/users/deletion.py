@@ -14,19 +14,21 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ticketing import aws, clock
-from ticketing.errors import BadRequestError, DeletionNotFoundError, ServiceUnavailableError, TenantNotFoundError
-from ticketing.identity import TENANT_ID
-from ticketing.permissions import Relation
-from ticketing.tables import VersionConflictError, until_written
+from ticketing import clock
+from ticketing.access.identity import TENANT_ID
+from ticketing.access.permissions import Relation
+from ticketing.aws import clients
+from ticketing.dynamodb.transactions import VersionConflictError, until_written
+from ticketing.errors import BadRequestError, ServiceUnavailableError
+from ticketing.users.errors import DeletionNotFoundError, TenantNotFoundError
 from ticketing.users.models import PENDING
 from ticketing.users.tenant_models import DeletionState, TenantDeletion, TenantState
-from ticketing.users.tenants import tenant_of, tenant_with_id
+from ticketing.users.tenant_operations import tenant_of, tenant_with_id
 from ticketing.users.text import folded
 
 if TYPE_CHECKING:
-    from ticketing.identity import Caller
-    from ticketing.permissions import Grant
+    from ticketing.access.identity import Caller
+    from ticketing.access.permissions import Grant
     from ticketing.users.tenant_repository import TenantRepository
 
 PATIENCE: Final = timedelta(minutes=15)
@@ -139,7 +141,7 @@ def _started(tenant_id: str, since: str) -> bool:
 
     On AWS, one that is still running is no other: starting it again does nothing and counts as started.
     """
-    client = aws.stepfunctions()
+    client = clients.stepfunctions()
     name = f"{tenant_id}-{int(datetime.fromisoformat(since).timestamp())}"  # 80 characters at most
     body = json.dumps({"tenantId": tenant_id})
     try:

@@ -11,26 +11,27 @@ import os
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ticketing import aws, clock, ids
+from ticketing import clock, ids
+from ticketing.access.roles import Role
+from ticketing.aws import clients
+from ticketing.dynamodb.transactions import VersionConflictError, until_written
 from ticketing.errors import (
     ConflictError,
     ForbiddenError,
     ServiceUnavailableError,
-    TenantNameTakenError,
     UnauthorizedError,
 )
-from ticketing.lifecycle import Role
-from ticketing.tables import VersionConflictError, until_written
-from ticketing.users.allowances import NoUsagePlanError, allowances
 from ticketing.users.changes import settle
 from ticketing.users.claims import Claims, NameTakenError
-from ticketing.users.directory import Account, directory
+from ticketing.users.errors import TenantNameTakenError
 from ticketing.users.models import PENDING, User
+from ticketing.users.operations import new_person, users_in
 from ticketing.users.rows import user_item
-from ticketing.users.service import new_person, users_in
 from ticketing.users.tenant_models import Tenant, TenantCreate, TenantSettings, TenantState
-from ticketing.users.tenants import tenant_with_id
+from ticketing.users.tenant_operations import tenant_with_id
 from ticketing.users.text import folded
+from ticketing.users.usage_plan import NoUsagePlanError, allowances
+from ticketing.users.user_pool import Account, directory
 
 
 def found(user_id: str, body: TenantCreate) -> Tenant:
@@ -49,7 +50,7 @@ def found(user_id: str, body: TenantCreate) -> Tenant:
     if account is None:
         message = "The account is gone."
         raise UnauthorizedError(message)
-    claims = Claims(aws.dynamodb(), os.environ["USERS_TABLE"])
+    claims = Claims(clients.dynamodb(), os.environ["USERS_TABLE"])
 
     def attempt() -> Tenant:
         founded = claims.founded_by(user_id)

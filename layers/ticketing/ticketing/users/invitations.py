@@ -9,15 +9,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ticketing import clock
-from ticketing.errors import (
-    BadRequestError,
-    EmailDomainNotAllowedError,
-    UserExistsError,
-)
-from ticketing.permissions import check_admins
-from ticketing.tables import VersionConflictError, until_written
+from ticketing.dynamodb.transactions import VersionConflictError, until_written
+from ticketing.errors import BadRequestError
 from ticketing.users.changes import recorded, settle
-from ticketing.users.directory import (
+from ticketing.users.errors import EmailDomainNotAllowedError, UserExistsError
+from ticketing.users.models import Invitation, User
+from ticketing.users.operations import check_still_admin, new_person, users_of
+from ticketing.users.repository import RowExistsError
+from ticketing.users.rules import check_admins
+from ticketing.users.tenant_operations import find_tenant, tenant_of
+from ticketing.users.user_pool import (
     NEVER_SIGNED_IN,
     UNCONFIRMED,
     AccountGoneError,
@@ -25,16 +26,12 @@ from ticketing.users.directory import (
     AddressTakenError,
     directory,
 )
-from ticketing.users.models import Invitation, User
-from ticketing.users.repository import RowExistsError
-from ticketing.users.service import check_still_admin, new_person, users_of
-from ticketing.users.tenants import find_tenant, tenant_of
 
 if TYPE_CHECKING:
-    from ticketing.identity import Caller
-    from ticketing.users.directory import Account, Directory
+    from ticketing.access.identity import Caller
     from ticketing.users.models import InviteUser
     from ticketing.users.repository import UserRepository
+    from ticketing.users.user_pool import Account, Directory
 
 
 def invite(caller: Caller, body: InviteUser) -> tuple[User, bool]:

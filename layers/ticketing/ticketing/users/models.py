@@ -11,8 +11,17 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Strict, StringConstraints
 
-from ticketing.lifecycle import Role
-from ticketing.models import EMAIL, LOCALE, NO_NUL, Body, Model, PageQuery, Update, absent
+from ticketing.access.roles import Role
+from ticketing.api.bodies import (
+    EMAIL,
+    LOCALE,
+    NO_NUL,
+    Body,
+    Model,
+    PageQuery,
+    Update,
+    absent,
+)
 
 PENDING: Final = "PENDING"
 """The `task_key` of what the table says and Cognito was not told yet."""

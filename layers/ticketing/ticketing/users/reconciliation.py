@@ -17,27 +17,29 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aws_lambda_powertools.logging import Logger
 
-from ticketing import aws, clock
-from ticketing.errors import BadRequestError, UserExistsError
-from ticketing.identity import TENANT_ID
-from ticketing.tables import until_written
-from ticketing.users.allowances import allowances, usage_key
+from ticketing import clock
+from ticketing.access.identity import TENANT_ID
+from ticketing.aws import clients
+from ticketing.dynamodb.transactions import until_written
+from ticketing.errors import BadRequestError
 from ticketing.users.changes import marked, settle, taken_out
 from ticketing.users.deletion import resume_deletion
-from ticketing.users.directory import directory
+from ticketing.users.errors import UserExistsError
 from ticketing.users.founding import finish_founding
 from ticketing.users.invitations import complete
 from ticketing.users.models import PENDING
+from ticketing.users.operations import new_person, next_version, users_in
 from ticketing.users.repository import RowExistsError, pending
-from ticketing.users.service import new_person, next_version, users_in
 from ticketing.users.tenant_models import TenantState
-from ticketing.users.tenants import tenant_with_id
+from ticketing.users.tenant_operations import tenant_with_id
+from ticketing.users.usage_plan import allowances, usage_key
+from ticketing.users.user_pool import directory
 
 if TYPE_CHECKING:
-    from ticketing.users.directory import Account
     from ticketing.users.models import TenantRole, User
     from ticketing.users.repository import UserRepository
     from ticketing.users.tenant_models import Tenant
+    from ticketing.users.user_pool import Account
 
 PATIENCE: Final = timedelta(minutes=1)
 """How long what is pending is left to the request that wrote it: longer than any request lasts."""
@@ -85,7 +87,7 @@ class Reconciliation:
     def finish_pending(self) -> None:
         """Finish what was cut off: changed users, invitations, tenants being founded or deleted."""
         until = clock.timestamp(clock.now() - PATIENCE)
-        for item in pending(aws.dynamodb(), os.environ["USERS_TABLE"], until=until):
+        for item in pending(clients.dynamodb(), os.environ["USERS_TABLE"], until=until):
             self._attempt("pending", item["PK"], partial(self._finish, item))
 
     def walk_the_pool(self) -> None:

@@ -9,11 +9,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from ticketing.attributes import to_item
-from ticketing.tables import Key, VersionConflictError, erase_all, items_of, pages_of, tenant_prefix
+from ticketing.dynamodb.attributes import to_item
+from ticketing.dynamodb.tables import (
+    Key,
+    erase_all,
+    items_of,
+    pages_of,
+    tenant_prefix,
+)
+from ticketing.dynamodb.transactions import VersionConflictError
+from ticketing.people.keys import user_key
 from ticketing.users.claims import founder_claim, name_claim
 from ticketing.users.models import PENDING, Kind
-from ticketing.users.rows import deletion_key, invitation_key, list_key, tenant_key, user_key
+from ticketing.users.rows import (
+    deletion_key,
+    invitation_key,
+    list_key,
+    tenant_key,
+)
 from ticketing.users.tenant_models import DeletionState, Tenant
 
 if TYPE_CHECKING:

@@ -12,10 +12,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from ticketing import cursors
-from ticketing.attributes import from_item, to_item
-from ticketing.errors import LastAdminError, TenantNotFoundError
-from ticketing.tables import Page, VersionConflictError, items_of, page_of, reasons, refusals, update_of
+from ticketing.dynamodb import cursors
+from ticketing.dynamodb.attributes import from_item, to_item
+from ticketing.dynamodb.tables import (
+    Page,
+    items_of,
+    page_of,
+    update_of,
+)
+from ticketing.dynamodb.transactions import VersionConflictError, reasons, refusals
+from ticketing.people.keys import user_key
+from ticketing.users.errors import LastAdminError, TenantNotFoundError
 from ticketing.users.models import PENDING, Invitation, Kind, User
 from ticketing.users.rows import (
     invitation_key,
@@ -24,7 +31,6 @@ from ticketing.users.rows import (
     tenant_key,
     user_from,
     user_item,
-    user_key,
 )
 from ticketing.users.tenant_models import TenantState
 from ticketing.users.text import folded

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from ticketing.attributes import from_item
-from ticketing.tables import tenant_prefix
+from ticketing.dynamodb.attributes import from_item
+from ticketing.dynamodb.tables import tenant_prefix
+from ticketing.people.keys import user_key
 from ticketing.users.models import Kind, User
 from ticketing.users.text import folded
 
@@ -32,11 +33,6 @@ def auto_close_key(tenant_id: str) -> dict[str, str]:
 def invitation_key(tenant_id: str, email: str) -> dict[str, str]:
     """Return the key of an invitation under way to an address; without one, what all of the tenant's start with."""
     return {"PK": f"{tenant_prefix(tenant_id)}#INVITATION#{folded(email)}", "SK": "INVITATION"}
-
-
-def user_key(tenant_id: str, user_id: str) -> dict[str, str]:
-    """Return the key of a user's row."""
-    return {"PK": f"{tenant_prefix(tenant_id)}#USER#{user_id}", "SK": "USER"}
 
 
 def list_key(tenant_id: str, kind: Kind) -> str:

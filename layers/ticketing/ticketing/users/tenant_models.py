@@ -1,12 +1,19 @@
 """Tenants, their settings and the receipts of their deletion, and the bodies that callers send, as pydantic models."""
 
 import re
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field
 
-from ticketing.models import Body, Model, Priority, Update, absent
+from ticketing.api.bodies import (
+    Body,
+    Model,
+    Update,
+    absent,
+)
+from ticketing.tickets.models import Priority
 from ticketing.users.models import Name
 
 MOST_DOMAINS: Final = 50
@@ -134,3 +141,11 @@ class DeleteTenantQuery(Body):
     """The query of deleteTenant: the tenant's name, so that nobody deletes one by mistake."""
 
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class AutoClose:
+    """A tenant's setting: tickets that have been RESOLVED without a change for so many days are closed."""
+
+    tenant_id: str
+    days: int

@@ -7,16 +7,18 @@ days until a resolved ticket is closed stand on an item of their own, where the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ticketing.attributes import from_item, to_item
-from ticketing.models import Creators, Priority
-from ticketing.tables import VersionConflictError, refusals, tenant_prefix, update_of
+from ticketing.dynamodb.attributes import from_item, to_item
+from ticketing.dynamodb.tables import items_of, tenant_prefix, update_of
+from ticketing.dynamodb.transactions import VersionConflictError, refusals
+from ticketing.tickets.models import Creators, Priority
 from ticketing.users.claims import NameTakenError, claim, name_claim, put_new, unclaim
 from ticketing.users.models import PENDING
 from ticketing.users.rows import auto_close_key, deletion_key, tenant_key
 from ticketing.users.tenant_models import (
+    AutoClose,
     DeletionState,
     Tenant,
     TenantDeletion,
@@ -27,7 +29,7 @@ from ticketing.users.tenant_models import (
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef, TransactWriteItemTypeDef
 
 
 class TenantRepository:
@@ -190,3 +192,15 @@ def _copies(settings: TenantSettings) -> dict[str, str | None]:
         "defaultPriority": None if priority is Priority.MEDIUM else priority.value,
         "creators": None if who is WhoMayCreate.EVERYBODY else who.value,
     }
+
+
+def auto_closing(client: DynamoDBClient, users_table: str) -> Iterator[AutoClose]:
+    """Yield the setting of every tenant that has it."""
+    query: QueryInputTypeDef = {
+        "TableName": users_table,
+        "IndexName": "byTask",
+        "KeyConditionExpression": "taskKey = :task",
+        "ExpressionAttributeValues": {":task": {"S": "AUTO_CLOSE"}},
+    }
+    for item in map(from_item, items_of(client, query)):
+        yield AutoClose(item["tenantId"], item["days"])

@@ -1,0 +1,46 @@
+"""Who is calling: what the authorizer verified and passed on, and nothing else."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ticketing.access.roles import Role
+from ticketing.errors import UnauthorizedError
+
+TENANT_ID: Final = re.compile(r"[0-9A-Za-z_-]{1,64}")
+"""What a tenant's id looks like; above all, it holds no `#`, which separates the parts of a key."""
+
+
+NOBODYS: Final = ""
+"""The tenant of a newcomer. No repository can be made for it."""
+
+_TENANT_ROLES: Final = frozenset({Role.REPORTER, Role.AGENT, Role.ADMIN})
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A person or an API key of one tenant. The tenant comes from the token alone, never from a path or a body."""
+
+    user_id: str
+    tenant_id: str
+    role: Role
+    is_api_key: bool = False
+
+
+def caller_of(event: Mapping[str, Any]) -> Caller:
+    """Return the caller of an API Gateway event.
+
+    Raises
+    ------
+    UnauthorizedError
+        The authorizer's context is missing or incomplete: an operation deployed without its authorizer answers
+        401 to everybody instead of trusting anybody.
+    """
+    context = (event.get("requestContext") or {}).get("authorizer") or {}
+    user_id, tenant_id, role = (str(context.get(name) or "") for name in ("userId", "tenantId", "role"))
+    belongs = TENANT_ID.fullmatch(tenant_id) and role in _TENANT_ROLES
+    if not user_id or not (belongs or (role == Role.NEWCOMER and tenant_id == NOBODYS)):
+        message = "The request carries no verified caller."
+        raise UnauthorizedError(message)
+    return Caller(user_id, tenant_id, Role(role), is_api_key=context.get("kind") == "API_KEY")

@@ -1,0 +1,201 @@
+"""Who may do what: operation x role x relation, and which fields a role may change. Data, read in one glance.
+
+The frame asks for the caller's `Grant` before a handler sees the request, and lets no answer out of a handler that was
+granted a part of the tenant and did not look whether the thing at hand belongs to that part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum
+
+from ticketing.access.identity import Caller
+from ticketing.access.roles import Role
+from ticketing.errors import ForbiddenError
+
+
+class Operation(StrEnum):
+    """Every operation of the contract, by its operationId."""
+
+    CREATE_TICKET = "createTicket"
+    LIST_TICKETS = "listTickets"
+    GET_TICKET = "getTicket"
+    REPLACE_TICKET = "replaceTicket"
+    UPDATE_TICKET = "updateTicket"
+    DELETE_TICKET = "deleteTicket"
+    RESTORE_TICKET = "restoreTicket"
+    TRANSITION_TICKET = "transitionTicket"
+    LIST_TICKET_HISTORY = "listTicketHistory"
+    LIST_COMMENTS = "listComments"
+    CREATE_COMMENT = "createComment"
+    GET_COMMENT = "getComment"
+    UPDATE_COMMENT = "updateComment"
+    DELETE_COMMENT = "deleteComment"
+    WATCH_TICKET = "watchTicket"
+    UNWATCH_TICKET = "unwatchTicket"
+    GET_WATCHING = "getWatching"
+    GET_ME = "getMe"
+    UPDATE_ME = "updateMe"
+    LIST_USERS = "listUsers"
+    GET_USER = "getUser"
+    INVITE_USER = "inviteUser"
+    UPDATE_USER = "updateUser"
+    DEACTIVATE_USER = "deactivateUser"
+    CREATE_TENANT = "createTenant"
+    GET_TENANT = "getTenant"
+    UPDATE_TENANT = "updateTenant"
+    DELETE_TENANT = "deleteTenant"
+    GET_TENANT_DELETION = "getTenantDeletion"
+    LIST_API_KEYS = "listApiKeys"
+    CREATE_API_KEY = "createApiKey"
+    GET_API_KEY = "getApiKey"
+    REVOKE_API_KEY = "revokeApiKey"
+    LIST_WEBHOOKS = "listWebhooks"
+    CREATE_WEBHOOK = "createWebhook"
+    GET_WEBHOOK = "getWebhook"
+    UPDATE_WEBHOOK = "updateWebhook"
+    DELETE_WEBHOOK = "deleteWebhook"
+    ROTATE_SECRET = "rotateSecret"
+    LIST_DELIVERIES = "listDeliveries"
+    GET_DELIVERY = "getDelivery"
+    REDELIVER = "redeliver"
+
+
+class PublicOperation(StrEnum):
+    """The operations that anybody may call, without a token: whoever has the link that they are called by."""
+
+    SHOW_UNSUBSCRIBE = "showUnsubscribe"
+    UNSUBSCRIBE = "unsubscribe"
+
+
+class Relation(Enum):
+    """How a thing (a ticket, a user, ...) stands to the caller."""
+
+    OWN = "own"
+    """A ticket that the caller reported; the caller as a user; a deletion that the caller asked for."""
+    ASSIGNED = "assigned"
+    """A ticket that is assigned to the caller."""
+    ANY = "any"
+    """Anything of the caller's tenant."""
+
+
+_NOTHING = frozenset[Relation]()
+_OWN = frozenset({Relation.OWN})
+_ALL = frozenset(Relation)
+
+_EVERYBODY_ON_THEIRS = {Role.REPORTER: _OWN, Role.AGENT: _ALL, Role.ADMIN: _ALL}
+_EVERYBODY_ON_THEMSELVES = dict.fromkeys((Role.REPORTER, Role.AGENT, Role.ADMIN), _OWN)
+_EVERYBODY = dict.fromkeys((Role.REPORTER, Role.AGENT, Role.ADMIN), _ALL)
+_AGENTS_ONLY = {Role.AGENT: _ALL, Role.ADMIN: _ALL}
+_ADMINS_ONLY = {Role.ADMIN: _ALL}
+
+PERMISSIONS = {
+    Operation.CREATE_TICKET: _EVERYBODY_ON_THEIRS,
+    Operation.LIST_TICKETS: _EVERYBODY_ON_THEIRS,
+    Operation.GET_TICKET: _EVERYBODY_ON_THEIRS,
+    Operation.REPLACE_TICKET: _EVERYBODY_ON_THEIRS,
+    Operation.UPDATE_TICKET: _EVERYBODY_ON_THEIRS,
+    Operation.DELETE_TICKET: _ADMINS_ONLY,
+    Operation.RESTORE_TICKET: _ADMINS_ONLY,
+    Operation.TRANSITION_TICKET: _EVERYBODY_ON_THEIRS,
+    Operation.LIST_TICKET_HISTORY: _EVERYBODY_ON_THEIRS,
+    Operation.LIST_COMMENTS: _EVERYBODY_ON_THEIRS,
+    Operation.CREATE_COMMENT: _EVERYBODY_ON_THEIRS,
+    Operation.GET_COMMENT: _EVERYBODY_ON_THEIRS,
+    Operation.UPDATE_COMMENT: _EVERYBODY_ON_THEIRS,
+    Operation.DELETE_COMMENT: _EVERYBODY_ON_THEIRS,
+    Operation.WATCH_TICKET: _EVERYBODY_ON_THEIRS,
+    Operation.UNWATCH_TICKET: _EVERYBODY_ON_THEIRS,
+    Operation.GET_WATCHING: _EVERYBODY_ON_THEIRS,
+    Operation.GET_ME: _EVERYBODY_ON_THEMSELVES,
+    Operation.UPDATE_ME: _EVERYBODY_ON_THEMSELVES,
+    Operation.LIST_USERS: _AGENTS_ONLY,
+    Operation.GET_USER: _EVERYBODY_ON_THEIRS,
+    Operation.INVITE_USER: _ADMINS_ONLY,
+    Operation.UPDATE_USER: _ADMINS_ONLY,
+    Operation.DEACTIVATE_USER: _ADMINS_ONLY,
+    Operation.CREATE_TENANT: {Role.NEWCOMER: _OWN},
+    Operation.GET_TENANT: _EVERYBODY,
+    Operation.UPDATE_TENANT: _ADMINS_ONLY,
+    Operation.DELETE_TENANT: _ADMINS_ONLY,
+    Operation.GET_TENANT_DELETION: _EVERYBODY_ON_THEMSELVES | {Role.NEWCOMER: _OWN},
+    Operation.LIST_API_KEYS: _ADMINS_ONLY,
+    Operation.CREATE_API_KEY: _ADMINS_ONLY,
+    Operation.GET_API_KEY: _ADMINS_ONLY,
+    Operation.REVOKE_API_KEY: _ADMINS_ONLY,
+    Operation.LIST_WEBHOOKS: _ADMINS_ONLY,
+    Operation.CREATE_WEBHOOK: _ADMINS_ONLY,
+    Operation.GET_WEBHOOK: _ADMINS_ONLY,
+    Operation.UPDATE_WEBHOOK: _ADMINS_ONLY,
+    Operation.DELETE_WEBHOOK: _ADMINS_ONLY,
+    Operation.ROTATE_SECRET: _ADMINS_ONLY,
+    Operation.LIST_DELIVERIES: _ADMINS_ONLY,
+    Operation.GET_DELIVERY: _ADMINS_ONLY,
+    Operation.REDELIVER: _ADMINS_ONLY,
+}
+"""For each operation and role, the relations in which the role has the operation; a role not named has none."""
+
+PEOPLE_ONLY = frozenset(
+    {
+        Operation.CREATE_API_KEY,
+        Operation.DELETE_TENANT,
+        Operation.UPDATE_ME,
+        Operation.CREATE_WEBHOOK,
+        Operation.UPDATE_WEBHOOK,
+        Operation.ROTATE_SECRET,
+    }
+)
+"""The operations that no API key has, whatever its role.
+
+It may not leave anything behind that goes on when it is revoked (other keys, webhooks that lead elsewhere), may not end
+the tenant, and has no profile.
+"""
+
+
+@dataclass(slots=True)
+class Grant:
+    """What one caller may do with one operation; `looked` tells whether the handler has asked."""
+
+    operation: Operation
+    caller: Caller
+    relations: frozenset[Relation]
+    looked: bool = field(default=False, init=False)
+
+    @property
+    def everything(self) -> bool:
+        """Whether the grant is for everything of the tenant, so that there is nothing to look at."""
+        return Relation.ANY in self.relations
+
+    @property
+    def only_own(self) -> bool:
+        """Whether a list has to be narrowed to what is the caller's own."""
+        self.looked = True
+        return not self.everything
+
+    def covers(self, relations: Iterable[Relation]) -> bool:
+        """Return whether the grant is for a thing that stands in these relations to the caller."""
+        self.looked = True
+        return self.everything or not self.relations.isdisjoint(relations)
+
+    def leave_to_the_state_machine(self) -> None:
+        """Say that the state machine, given the caller's id and role, looks at the relation in its own table."""
+        self.looked = True
+
+
+def grant(operation: Operation, caller: Caller) -> Grant:
+    """Return what the caller may do the operation to.
+
+    Raises
+    ------
+    ForbiddenError
+        Nothing at all: the role does not have this operation, or only people have it.
+    """
+    if caller.is_api_key and operation in PEOPLE_ONLY:
+        message = "An API key may not do this; it takes a person."
+        raise ForbiddenError(message)
+    relations = PERMISSIONS[operation].get(caller.role, _NOTHING)
+    if not relations:
+        message = f"The role {caller.role} may not do this."
+        raise ForbiddenError(message)
+    return Grant(operation, caller, relations)

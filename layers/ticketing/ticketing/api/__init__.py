@@ -1,0 +1,1 @@
+"""The HTTP side: the frames around operations, requests and bodies, errors as answers, CORS."""

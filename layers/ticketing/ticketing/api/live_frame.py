@@ -1,0 +1,60 @@
+"""The frame around the functions of the WebSocket API: errors as answers, one log line per event, one metric.
+
+What clients send is in no log, nor are the headers, one of which may hold a token.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from aws_lambda_powertools.logging import Logger
+from aws_lambda_powertools.metrics import Metrics, MetricUnit
+
+from ticketing.access.identity import caller_of
+from ticketing.api.frame import LambdaHandler, known_error
+from ticketing.errors import ApiError, InternalServerError
+
+logger = Logger(service="notifications")
+metrics = Metrics(namespace="TicketSystem", service="notifications")
+
+type Handle = Callable[[Mapping[str, Any]], dict[str, Any]]
+type Refuse = Callable[[Mapping[str, Any], ApiError], dict[str, Any]]
+
+
+def live_endpoint(operation: str, refuse: Refuse) -> Callable[[Handle], LambdaHandler]:
+    """Make a Lambda handler for API Gateway of a function from event to answer; `refuse` answers what it raises."""
+
+    def decorate(handle: Handle) -> LambdaHandler:
+        def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's own type
+            started = time.perf_counter()
+            gateway = event["requestContext"]
+            log = {
+                "requestId": gateway["requestId"],
+                "functionRequestId": context.aws_request_id,
+                "connectionId": gateway["connectionId"],
+            }
+            code = None
+            try:
+                caller = caller_of(event)
+                log |= {"tenantId": caller.tenant_id, "userId": caller.user_id, "role": caller.role.value}
+                answer = handle(event)
+            except Exception as error:
+                known = known_error(error)
+                code = known.code
+                answer = refuse(event, known)
+                if known.status >= InternalServerError.status:
+                    logger.exception(operation, extra=log)
+            milliseconds = round((time.perf_counter() - started) * 1000, 2)
+            logger.info(operation, extra=log | {"code": code, "ms": milliseconds})
+            return answer
+
+        return handler
+
+    return decorate
+
+
+def count(**numbers: int) -> None:
+    """Count things as metrics in the log (EMF), by their names."""
+    for name, number in numbers.items():
+        metrics.add_metric(name, MetricUnit.Count, number)
+    metrics.flush_metrics()

@@ -1,0 +1,176 @@
+"""A request as an operation sees it: API Gateway's event, read on demand and checked against the contract."""
+
+import base64
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
+
+from ticketing.access.identity import Caller
+from ticketing.access.permissions import Grant
+from ticketing.api.bodies import UUID
+from ticketing.api.problems import problems
+from ticketing.comments.errors import CommentNotFoundError
+from ticketing.errors import (
+    ApiError,
+    BadRequestError,
+    PayloadTooLargeError,
+    UnsupportedMediaTypeError,
+)
+from ticketing.tickets.errors import TicketNotFoundError
+
+BODY_LIMIT: Final = 256 * 1024
+"""The largest body in bytes; API Gateway would pass 10 MiB on."""
+
+NO_VERSION: Final = 0
+"""The version meant by an ETag that no ticket ever had."""
+
+_STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_VERSION_ETAG = re.compile(r'"([1-9][0-9]{0,15})"')
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An event of API Gateway (REST, proxy integration), read on demand so that an operation pays for what it uses."""
+
+    event: Mapping[str, Any]
+    grant: Grant
+
+    @property
+    def caller(self) -> Caller:
+        """Who sends it."""
+        return self.grant.caller
+
+    @property
+    def path(self) -> str:
+        """The path that leads back here: on API Gateway's own domain it starts with the stage.
+
+        Empty steps are left out: an address that starts with `//` would name another host.
+        """
+        context = self.event["requestContext"]
+        on_own_domain = str(context.get("domainName", "")).endswith(".amazonaws.com")
+        steps = [step for step in str(self.event["path"]).split("/") if step]
+        return "/" + "/".join([str(context["stage"]), *steps] if on_own_domain else steps)
+
+    @property
+    def ticket_id(self) -> str:
+        """The ticket's id in the path, in lower case; what is no UUID names no ticket."""
+        return self.id_or(TicketNotFoundError)
+
+    @property
+    def comment_id(self) -> str:
+        """The comment's id in the path, in lower case; what is no UUID names no comment."""
+        return self.id_or(CommentNotFoundError, "commentId")
+
+    @property
+    def path_id(self) -> str:
+        """The id in the path, as it was sent."""
+        return self._path_parameter("id")
+
+    def id_or(self, missing: Callable[[], ApiError], name: str = "id") -> str:
+        """Return an id in the path, in lower case, or raise the error that stands for `not there` if it is no UUID."""
+        value = self._path_parameter(name)
+        if not re.fullmatch(UUID, value):
+            raise missing()
+        return value.lower()
+
+    def _path_parameter(self, name: str) -> str:
+        return str((self.event.get("pathParameters") or {}).get(name, ""))
+
+    def header(self, name: str) -> str | None:
+        """Return a header's value, whatever the case of its name."""
+        headers: Mapping[str, str] = self.event.get("headers") or {}
+        return next((value for key, value in headers.items() if key.lower() == name), None)
+
+    def query[M: BaseModel](self, model: type[M]) -> M:
+        """Return the query's parameters as the model.
+
+        Raises
+        ------
+        BadRequestError
+            A parameter is unknown, not what the contract says, or given twice.
+        """
+        given: Mapping[str, list[str]] = self.event.get("multiValueQueryStringParameters") or {}
+        message = "The query is not what this operation takes."
+        repeated = [name for name, values in given.items() if len(values) > 1]
+        if repeated:
+            raise BadRequestError(message, [f"{name}: given more than once" for name in repeated])
+        try:
+            return model.model_validate({name: values[0] for name, values in given.items()})
+        except ValidationError as error:
+            raise BadRequestError(message, problems(error)) from error
+
+    def next_link(self, cursor: str | None) -> dict[str, str]:
+        """Return the `Link` header to the page that the cursor starts; nothing at the end of the list."""
+        if cursor is None:
+            return {}
+        given: Mapping[str, str] = self.event.get("queryStringParameters") or {}
+        return {"Link": f'<{self.path}?{urlencode({**given, "cursor": cursor})}>; rel="next"'}
+
+    def body[M: BaseModel](self, model: type[M]) -> M:
+        """Return the body as the model.
+
+        Raises
+        ------
+        UnsupportedMediaTypeError, PayloadTooLargeError, BadRequestError
+            The body is not JSON by its type, is over 256 KiB, or is not what the contract says.
+        """
+        media_type = (self.header("content-type") or "").partition(";")[0].strip().lower()
+        if media_type != "application/json":
+            message = "Send the body as Content-Type: application/json."
+            raise UnsupportedMediaTypeError(message)
+        text = self.event.get("body") or ""
+        raw = base64.b64decode(text) if self.event.get("isBase64Encoded") else text.encode(errors="surrogatepass")
+        if len(raw) > BODY_LIMIT:
+            message = f"The body has {len(raw)} bytes; the limit is {BODY_LIMIT}."
+            raise PayloadTooLargeError(message)
+        message = "The body is not what this operation takes."
+        try:
+            # Not model_validate_json: it lets an unknown field pass that has the inside name of a known one.
+            return model.model_validate(from_json(raw))
+        except ValidationError as error:
+            raise BadRequestError(message, problems(error)) from error
+        except ValueError as error:
+            raise BadRequestError(message, [f"body: Invalid JSON: {error}"]) from error
+
+    def idempotency_key(self) -> str | None:
+        """Return the header `Idempotency-Key`, or None if there is none.
+
+        Raises
+        ------
+        BadRequestError
+            It is empty, too long, or holds what no header should.
+        """
+        key = self.header("idempotency-key")
+        if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
+            message = "The Idempotency-Key is not one."
+            raise BadRequestError(message, ["Idempotency-Key: takes 1 to 255 visible ASCII characters, no spaces"])
+        return key
+
+    def expected_version(self) -> int | None:
+        """Return the version that `If-Match` names, `NO_VERSION` for one that never was, None for any.
+
+        Raises
+        ------
+        BadRequestError
+            The header is neither `*` nor one strong ETag.
+        """
+        tag = self.header("if-match")
+        if tag is None or tag.strip() == "*":
+            return None
+        tag = tag.strip()
+        if not _STRONG_ETAG.fullmatch(tag):
+            message = "If-Match takes one ETag as it was served, or *."
+            raise BadRequestError(message, ['If-Match: for example "7", with the quotes'])
+        version = _VERSION_ETAG.fullmatch(tag)
+        return int(version[1]) if version else NO_VERSION
+
+    def has_current(self, version: int) -> bool:
+        """Return whether `If-None-Match` says that the caller has this version already."""
+        tags = [tag.strip().removeprefix("W/") for tag in (self.header("if-none-match") or "").split(",")]
+        return "*" in tags or f'"{version}"' in tags

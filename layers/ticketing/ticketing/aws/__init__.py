@@ -1,0 +1,1 @@
+"""AWS: clients, and credentials that reach one tenant's data alone."""

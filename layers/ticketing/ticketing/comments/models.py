@@ -1,0 +1,79 @@
+"""Comments, and the bodies and queries that callers send about them, as pydantic models."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator, BeforeValidator
+
+from ticketing.api.bodies import UUID, Body, LongText, Model, PageQuery, listed
+from ticketing.tickets.events import Visibility
+
+_MENTION: Final = re.compile(rf"@\[({UUID.strip('^$')})\]")
+
+
+MOST_MENTIONS: Final = 20
+"""How many people a comment may mention: each is two more members of its transaction, which takes 100."""
+
+
+def mentions_in(text: str) -> list[str]:
+    """Return the ids of the users whom a text mentions as `@[<id>]`, each once, in the order of the text."""
+    return list(dict.fromkeys(found.lower() for found in _MENTION.findall(text)))
+
+
+def _mentions_few(text: str) -> str:
+    if len(mentions_in(text)) > MOST_MENTIONS:
+        message = f"mentions more than {MOST_MENTIONS} people"
+        raise ValueError(message)
+    return text
+
+
+CommentText = Annotated[LongText, AfterValidator(_mentions_few)]
+
+
+class CommentCreate(Body):
+    """The body of createComment."""
+
+    body: CommentText
+    visibility: Visibility = Visibility.PUBLIC
+
+
+class CommentUpdate(Body):
+    """The body of updateComment. Who may see a comment does not change: it has been told, or not."""
+
+    body: CommentText
+
+
+class ExpandCommentQuery(Body):
+    """The query of getComment."""
+
+    expand: Annotated[frozenset[Literal["author"]], BeforeValidator(listed)] = frozenset()
+
+
+class CommentQuery(PageQuery, ExpandCommentQuery):
+    """The query of listComments."""
+
+
+class Comment(Model):
+    """A comment as it is stored, without its keys. Times are RFC 3339 texts in UTC with milliseconds.
+
+    `body` is Markdown as it came, trimmed at both ends; `mentions` are the ids of the users whom it mentions.
+    """
+
+    id: str
+    tenant_id: str
+    ticket_id: str
+    author_id: str
+    body: str
+    visibility: Visibility
+    mentions: list[str]
+    created_at: str
+    updated_at: str
+    request_hash: str | None = None
+    """Of the body that an Idempotency-Key made it from; None without one."""
+
+    @property
+    def is_internal(self) -> bool:
+        """Whether only agents and admins may learn of it."""
+        return self.visibility is Visibility.INTERNAL

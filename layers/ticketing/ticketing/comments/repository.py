@@ -1,0 +1,182 @@
+"""Comments on tickets: what they are, and where they live.
+
+A comment is an item under its ticket's partition key, `COMMENT#<id>`. The ids are ordered by time, so that a query
+finds the comments of a ticket oldest first. An Idempotency-Key is remembered beside them, `COMMENT_KEY#<...>`: an id
+that followed from the key would not be ordered.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from ticketing.comments.models import Comment
+from ticketing.dynamodb import cursors
+from ticketing.dynamodb.attributes import from_item, to_item
+from ticketing.dynamodb.tables import (
+    Page,
+    full_page_of,
+    put_new,
+    tenant_prefix,
+    update_of,
+)
+from ticketing.dynamodb.transactions import Checks, raise_refusal, refusals
+from ticketing.tickets.events import TicketEvent
+from ticketing.tickets.keys import ticket_partition
+from ticketing.tickets.outbox import item_of
+from ticketing.tickets.queries import without_internal
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef, TransactWriteItemTypeDef
+
+type Items = list[dict[str, Any]]
+"""Items of the table, in plain values."""
+
+PREFIX: Final = "COMMENT#"
+"""What the range key of every comment starts with."""
+
+
+_KEY_PREFIX: Final = "COMMENT_KEY#"
+
+_KEY_SHAPE: Final = re.compile(r"COMMENT#[0-9a-f-]{36}")
+
+
+class AlreadyMadeError(Exception):
+    """The key of a new comment has made one on this ticket already; nothing was written."""
+
+
+class CommentRepository:
+    """The comments on one tenant's tickets. It cannot be made without one, and every key it builds starts with it."""
+
+    def __init__(self, client: DynamoDBClient, table: str, tenant_id: str) -> None:
+        tenant_prefix(tenant_id)
+        self._client = client
+        self._table = table
+        self._tenant_id = tenant_id
+
+    def get(self, ticket_id: str, comment_id: str) -> Comment | None:
+        """Return a comment as last written (a consistent read), or None if there is none (any more)."""
+        item = self._read(ticket_id, f"{PREFIX}{comment_id}")
+        return Comment.model_validate(item) if item else None
+
+    def made_by(self, ticket_id: str, key: str) -> str | None:
+        """Return the id of the comment that a key made on a ticket, removed or not, or None: one consistent read."""
+        item = self._read(ticket_id, f"{_KEY_PREFIX}{key}")
+        return str(item["commentId"]) if item else None
+
+    def list(self, ticket_id: str, *, internal: bool, limit: int, cursor: str | None) -> Page[Comment]:
+        """Return one page of a ticket's comments, oldest first, with or without the internal ones.
+
+        One consistent query, unless what is left out is much.
+
+        Raises
+        ------
+        BadRequestError
+            The cursor was altered, or belongs to another ticket.
+        """
+        partition = ticket_partition(self._tenant_id, ticket_id)
+        scope = f"{partition} comments"
+        query: QueryInputTypeDef = {
+            "TableName": self._table,
+            "KeyConditionExpression": "PK = :pk AND begins_with(SK, :comments)",
+            "ExpressionAttributeValues": to_item({":pk": partition, ":comments": PREFIX}),
+            "ConsistentRead": True,
+            "Limit": limit + 1,
+        }
+        if not internal:
+            query = without_internal(query)
+        if cursor is not None:
+            position = cursors.decode(cursor, scope=scope, shape=_KEY_SHAPE)
+            query["ExclusiveStartKey"] = to_item({"PK": partition, "SK": position})
+        items, last = full_page_of(self._client, query, limit)
+        following = cursors.encode(last["SK"]["S"], scope=scope) if last else None
+        return Page([Comment.model_validate(from_item(item)) for item in items], following)
+
+    def items_of(self, comment: Comment, event: TicketEvent, key: str | None) -> Items:
+        """Return the items of a new comment, in plain values: its event, itself, and the key that makes it, if any."""
+        partition = ticket_partition(self._tenant_id, comment.ticket_id)
+        items = [item_of(event), self._key(comment) | comment.model_dump(mode="json", by_alias=True)]
+        if key is not None:
+            items.append({"PK": partition, "SK": f"{_KEY_PREFIX}{key}", "commentId": comment.id})
+        return items
+
+    def add(
+        self,
+        items: Items,
+        *,
+        ticket: TransactWriteItemTypeDef,
+        watchers: Sequence[TransactWriteItemTypeDef],
+        checks: Checks,
+    ) -> None:
+        """Write a new comment (`items_of`), along with what it does to its ticket, in one transaction.
+
+        Raises
+        ------
+        AlreadyMadeError
+            The key of the comment has made one already.
+        NotNamedError
+            It mentions people (ids) who can't be mentioned.
+        VersionConflictError
+            The ticket changed, went to the trash or is gone since it was read, or somebody who is mentioned changes.
+        """
+        members = [ticket, *(put_new(self._table, item) for item in items), *watchers, *checks.values()]
+        try:
+            self._client.transact_write_items(TransactItems=members)
+        except self._client.exceptions.TransactionCanceledException as error:
+            of_items = refusals(error)[1 : len(items) + 1]
+            if of_items[2:] == ["ConditionalCheckFailed"]:  # the third of them is the key
+                raise AlreadyMadeError from error
+            raise_refusal(error, checks)
+            raise
+
+    def update(  # noqa: PLR0913 - one transaction, spelled out
+        self,
+        before: Comment,
+        after: Comment,
+        event: TicketEvent,
+        *,
+        ticket: TransactWriteItemTypeDef,
+        watchers: Sequence[TransactWriteItemTypeDef],
+        checks: Checks,
+    ) -> None:
+        """Write another text of a comment, if neither it nor its ticket has changed; raises as `add` does."""
+        values = after.model_dump(mode="json", by_alias=True, include={"body", "mentions", "updated_at"})
+        condition, bound = "#updatedAt = :before", {":before": before.updated_at}
+        change: TransactWriteItemTypeDef = {
+            "Update": update_of(self._table, self._key(before), values, condition=condition, values=bound)
+        }
+        self._write([ticket, change, put_new(self._table, item_of(event)), *watchers, *checks.values()], checks)
+
+    def remove(self, comment: Comment, event: TicketEvent, *, ticket: TransactWriteItemTypeDef) -> None:
+        """Remove a comment, its text with it, if its ticket has not changed.
+
+        Raises
+        ------
+        VersionConflictError
+            The ticket changed, went to the trash or is gone since it was read, or the comment is gone.
+        """
+        removal: TransactWriteItemTypeDef = {
+            "Delete": {
+                "TableName": self._table,
+                "Key": to_item(self._key(comment)),
+                "ConditionExpression": "attribute_exists(PK)",
+            }
+        }
+        self._write([ticket, removal, put_new(self._table, item_of(event))], {})
+
+    def _write(self, members: Sequence[TransactWriteItemTypeDef], checks: Checks) -> None:
+        try:
+            self._client.transact_write_items(TransactItems=members)
+        except self._client.exceptions.TransactionCanceledException as error:
+            raise_refusal(error, checks)
+            raise
+
+    def _read(self, ticket_id: str, place: str) -> dict[str, Any] | None:
+        key = to_item({"PK": ticket_partition(self._tenant_id, ticket_id), "SK": place})
+        answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
+        return from_item(answer["Item"]) if "Item" in answer else None
+
+    def _key(self, comment: Comment) -> dict[str, str]:
+        return {"PK": ticket_partition(self._tenant_id, comment.ticket_id), "SK": f"{PREFIX}{comment.id}"}

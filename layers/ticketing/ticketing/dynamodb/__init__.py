@@ -1,0 +1,1 @@
+"""DynamoDB: attribute values, keys and pages, transactions, cursors. Knows no service."""

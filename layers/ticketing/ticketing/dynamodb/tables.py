@@ -1,0 +1,167 @@
+"""What the repositories share about DynamoDB: a tenant's keys, updates, pages, cancelled transactions, lost races."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import batched
+from typing import TYPE_CHECKING, Any, Final
+
+from ticketing.access.identity import TENANT_ID
+from ticketing.dynamodb.attributes import to_attribute, to_item
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import (
+        QueryInputTypeDef,
+        TransactWriteItemTypeDef,
+        UpdateTypeDef,
+        WriteRequestTypeDef,
+    )
+
+
+_BATCH: Final = 25
+"""How many items BatchWriteItem takes."""
+
+_BATCH_TRIES: Final = 6
+"""How often a batch is sent again for what DynamoDB did not get to, after 50 ms, 100 ms, ... 1.6 s."""
+
+type Key = Mapping[str, Any]
+"""PK and SK of an item, in DynamoDB's JSON."""
+
+_PAGE_SIZE: Final = 1_000_000
+"""About how many characters a page of long texts may have: with four bytes for each, an answer stays below 6 MB."""
+
+_NAME: Final = re.compile(r"#(\w+)")
+
+
+class ThrottledError(Exception):
+    """DynamoDB did not get to all of a batch, however often it was asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page[T]:
+    """One page of a list; `cursor` starts the next one, or is None at the end."""
+
+    items: list[T]
+    cursor: str | None
+
+
+def tenant_prefix(tenant_id: str) -> str:
+    """Return what every key of a tenant starts with, before a `#`.
+
+    Raises
+    ------
+    ValueError
+        This is no tenant's id: the keys might be another's.
+    """
+    if not TENANT_ID.fullmatch(tenant_id):
+        message = "a repository needs a tenant's id"
+        raise ValueError(message)
+    return f"TENANT#{tenant_id}"
+
+
+def update_of(
+    table: str,
+    key: Mapping[str, str],
+    changes: Mapping[str, Any],
+    *,
+    condition: str = "",
+    values: Mapping[str, Any] | None = None,
+) -> UpdateTypeDef:
+    """Return the update that sets attributes of an item to plain values (None removes), if the condition holds.
+
+    The condition names attributes as `#version`. `values` (plain) are what it names besides, as `:before`; none may be
+    called like what is set.
+    """
+    kept = {name: value for name, value in changes.items() if value is not None}
+    expressions = {
+        "SET": ", ".join(f"#{name} = :{name}" for name in kept),
+        "REMOVE": ", ".join(f"#{name}" for name in changes if name not in kept),
+    }
+    update: UpdateTypeDef = {
+        "TableName": table,
+        "Key": to_item(key),
+        "UpdateExpression": " ".join(f"{verb} {what}" for verb, what in expressions.items() if what),
+        "ExpressionAttributeNames": {f"#{name}": name for name in [*changes, *_NAME.findall(condition)]},
+    }
+    bound = {f":{name}": to_attribute(value) for name, value in kept.items()} | to_item(values or {})
+    if bound:
+        update["ExpressionAttributeValues"] = bound
+    if condition:
+        update["ConditionExpression"] = condition
+    return update
+
+
+def put_new(table: str, item: Mapping[str, Any]) -> TransactWriteItemTypeDef:
+    """Return the member of a transaction that writes an item (plain values, None left out), never over another."""
+    return {"Put": {"TableName": table, "Item": to_item(item), "ConditionExpression": "attribute_not_exists(PK)"}}
+
+
+def items_of(client: DynamoDBClient, query: QueryInputTypeDef) -> Iterator[Mapping[str, Any]]:
+    """Yield all items of a query: one request for each 1 MB, as the caller gets there."""
+    return (item for page in pages_of(client, query) for item in page)
+
+
+def pages_of(client: DynamoDBClient, query: QueryInputTypeDef) -> Iterator[Sequence[Mapping[str, Any]]]:
+    """Yield the pages of a query to its end; one may be empty."""
+    while True:
+        answer = client.query(**query)
+        yield answer["Items"]
+        if "LastEvaluatedKey" not in answer:
+            return
+        query = {**query, "ExclusiveStartKey": answer["LastEvaluatedKey"]}
+
+
+def page_of(
+    client: DynamoDBClient, query: QueryInputTypeDef, limit: int
+) -> tuple[Sequence[Mapping[str, Any]], Mapping[str, Any] | None]:
+    """Return at most `limit` items of a query, and the one that the next page follows, or None at the end."""
+    answer = client.query(**query)
+    items = answer["Items"]
+    if len(items) > limit:
+        return items[:limit], items[limit - 1]
+    return items, answer.get("LastEvaluatedKey")  # also where DynamoDB ended the page, at 1 MB of long texts
+
+
+def erase_all(client: DynamoDBClient, table: str, keys: Sequence[Key]) -> None:
+    """Erase items of a table: one request for each 25.
+
+    Raises
+    ------
+    ThrottledError
+        Some are still there.
+    """
+    for batch in batched(keys, _BATCH, strict=False):
+        requests: Sequence[WriteRequestTypeDef] = [{"DeleteRequest": {"Key": key}} for key in batch]
+        for attempt in range(_BATCH_TRIES):
+            answer = client.batch_write_item(RequestItems={table: requests})
+            requests = answer["UnprocessedItems"].get(table, [])  # type: ignore[assignment]
+            if not requests:
+                break
+            time.sleep(0.05 * 2**attempt)
+        else:
+            raise ThrottledError
+
+
+def full_page_of(
+    client: DynamoDBClient, query: QueryInputTypeDef, limit: int
+) -> tuple[Sequence[Mapping[str, Any]], Mapping[str, Any] | None]:
+    """Return the same as `page_of`, but as many items as there are, whatever else the query has read and left out.
+
+    For lists that leave out what the caller may not know of: neither the length of a page nor where the next one starts
+    tells that there was something. Only many long texts end a page early. It takes one request where nothing is left
+    out, more where much is.
+    """
+    found: list[Mapping[str, Any]] = []
+    size = 0
+    for item in items_of(client, query):
+        found.append(item)
+        size += len(str(item))
+        if len(found) > limit:
+            return found[:limit], found[limit - 1]
+        if size > _PAGE_SIZE:
+            return found, found[-1]
+    return found, None

@@ -1,0 +1,151 @@
+"""What erases a tenant, step by step: the work of the function eraseTenant.
+
+A step does what it gets to in the time that it has, and says whether all of it is done. Every step can be done again,
+wholly or after it was cut off anywhere, and by two at once.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from ticketing import clock
+from ticketing.aws import clients
+from ticketing.dynamodb.transactions import until_written
+from ticketing.events.remains import NotificationRemains
+from ticketing.users.remains import Remains
+from ticketing.users.tenant_models import DeletionState, TenantDeletion
+from ticketing.users.tenant_operations import tenant_with_id
+from ticketing.users.tenant_repository import TenantRepository
+from ticketing.users.usage_plan import Allowances, allowances
+from ticketing.users.user_pool import Directory, directory
+
+type InTime = Callable[[], bool]
+"""Whether there is time to begin something else."""
+
+
+def erase(tenant_id: str, step: str, in_time: InTime) -> dict[str, Any]:
+    """Do a step of a tenant's deletion and return `done` and what was erased.
+
+    Only a tenant whose deletion was asked for is touched; for others, and when all is over, there is nothing to do.
+
+    Raises
+    ------
+    KeyError
+        There is no such step.
+    Exception
+        Whatever AWS throws: what is done is done, and the step is to be repeated.
+    """
+    do = STEPS[step]
+    tenants = tenant_with_id(tenant_id)
+    receipt = tenants.deletion()
+    if receipt is None or receipt.state is DeletionState.DONE:
+        return {"done": True}
+    eraser = Eraser(
+        receipt,
+        tenants,
+        Remains(clients.dynamodb(), os.environ["USERS_TABLE"], os.environ["TICKETS_TABLE"], tenant_id),
+        NotificationRemains(clients.dynamodb(), os.environ["NOTIFICATIONS_TABLE"], tenant_id),
+        directory(),
+        allowances(),
+        in_time,
+    )
+    return {"done": do(eraser), **eraser.erased}
+
+
+@dataclass(slots=True)
+class Eraser:
+    """One call's part of a tenant's deletion; `erased` counts it, by the names that the receipt has for it."""
+
+    receipt: TenantDeletion
+    tenants: TenantRepository
+    remains: Remains
+    notifications_left: NotificationRemains
+    directory: Directory
+    allowances: Allowances
+    in_time: InTime
+    erased: Counter[str] = field(default_factory=Counter)
+
+    def users(self) -> bool:
+        """Erase API keys and people, each person's account first: their row leads to it."""
+        return self._each(self.remains.api_keys(), self._api_key) and self._each(self.remains.people(), self._person)
+
+    def tickets(self) -> bool:
+        """Erase the tickets with all that hangs on them."""
+        return self._each(self.remains.tickets(), self._ticket)
+
+    def notifications(self) -> bool:
+        """Erase webhooks with their deliveries, connections, what was told, and what was done of events."""
+        for keys in self.notifications_left.pages():
+            if not self.in_time():
+                return False
+            self.notifications_left.erase(keys)
+            self.remains.count(clock.timestamp(clock.now()), {})
+        return True
+
+    def end(self) -> bool:
+        """Erase what was being written when the deletion began, then the tenant itself; complete the receipt."""
+        if not self.users():
+            return False
+        for email in self.remains.invitations():
+            if not self.in_time():
+                return False
+            self._leave(email)
+            self.remains.erase_invitation(email)
+        # A change of their role that was under way may have told Cognito of the tenant again, before their row went.
+        self._leave(self.receipt.requested_by_id)
+        self.allowances.remove(self.receipt.tenant_id)
+        tenant = self.tenants.get()
+        if tenant is not None:
+            self.remains.finish(tenant, clock.timestamp(clock.now()))
+        return True
+
+    def _each(self, pages: Iterable[list[str]], erase_one: Callable[[str], Mapping[str, int]]) -> bool:
+        """Erase one after the other, count them page by page, and return whether that was all."""
+        for page in pages:
+            erased = Counter[str]()
+            try:
+                for one in page:
+                    if not self.in_time():
+                        return False
+                    erased.update(erase_one(one))
+            finally:
+                self.erased.update(erased)
+                self.remains.count(clock.timestamp(clock.now()), erased)
+        return True
+
+    def _api_key(self, key_id: str) -> Mapping[str, int]:
+        return {"apiKeys": int(self.remains.erase_user(key_id))}
+
+    def _person(self, user_id: str) -> Mapping[str, int]:
+        self._leave(user_id)
+        return {"users": int(self.remains.erase_user(user_id))}
+
+    def _leave(self, name: str) -> None:
+        """Take an account, by its id or address, out of the tenant, if it is in it.
+
+        Who asked for the deletion keeps theirs, to read the receipt and perhaps to found another tenant.
+        """
+        account = self.directory.account(name)
+        if account is None or account.tenant_id != self.receipt.tenant_id:
+            return
+        if account.id == self.receipt.requested_by_id:
+            self.directory.release(account.id)
+        else:
+            self.directory.remove(account.id)
+
+    def _ticket(self, partition: str) -> Mapping[str, int]:
+        events = until_written(lambda: self.remains.erase_ticket(partition))
+        return {} if events is None else {"tickets": 1, "events": events}
+
+
+STEPS: Final[Mapping[str, Callable[[Eraser], bool]]] = {
+    "users": Eraser.users,
+    "tickets": Eraser.tickets,
+    "notifications": Eraser.notifications,
+    "end": Eraser.end,
+}
+"""The steps in their order; each has its state in the state machine. What other services keep comes before the end."""

@@ -1,0 +1,203 @@
+"""From the outbox to the bus: puts events on it, in order per ticket, and says which have to come again.
+
+What is on the bus is an event as JSON (docs/events), with the project's source and the event's type as detail type.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ticketing.tickets.events import Change, TicketEvent
+from ticketing.tickets.outbox import event_from
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
+
+SOURCE: Final = "ticket-system.tickets"
+
+_AT_ONCE: Final = 10
+"""Entries of one PutEvents."""
+
+_LARGEST: Final = 250_000
+"""Bytes of the entries of one PutEvents, of which it takes 262,144 altogether."""
+
+_CUT_TO: Final = 500
+"""Characters that are left of each long text of an event that would not fit by itself."""
+
+_PAUSES: Final = (0.1, 0.4)
+"""Seconds to wait before what failed is tried again; after that the stream brings it again."""
+
+_PERMANENT: Final = frozenset({"InvalidArgument", "MalformedDetail", "ValidationException"})
+"""What lies in the event itself, so that no repetition changes it. A missing permission does not: it will be mended."""
+
+_NO_ANSWER: Final = "NoAnswer"
+
+
+@dataclass(frozen=True, slots=True)
+class Dead:
+    """An event that can't be published: where its item is, its number in the stream, and why."""
+
+    key: Mapping[str, Any]
+    number: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Published:
+    """What became of a batch: how many are on the bus, the numbers of those that have to come again, the dead."""
+
+    events: int = 0
+    again: list[str] = field(default_factory=list)
+    dead: list[Dead] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    number: str
+    key: Mapping[str, Any]
+    ticket: str
+    entry: PutEventsRequestEntryTypeDef
+    size: int
+
+
+class Publisher:
+    """Puts events on one bus."""
+
+    def __init__(self, client: EventBridgeClient, bus: str) -> None:
+        self._client = client
+        self._bus = bus
+
+    def publish(self, records: Iterable[Mapping[str, Any]]) -> Published:
+        """Publish the events in records of the tickets table's stream.
+
+        One event of a ticket that can't be had on the bus now holds up the ticket's later ones, and no other's.
+        """
+        result = Published()
+        waiting = list(self._read(records, result))
+        for pause in (*_PAUSES, None):
+            waiting = self._round(waiting, result)
+            if not waiting or pause is None:
+                break
+            time.sleep(pause)
+        result.again = [each.number for each in waiting]
+        return result
+
+    def _read(self, records: Iterable[Mapping[str, Any]], result: Published) -> Iterator[_Pending]:
+        for record in records:
+            change = record["dynamodb"]
+            key, number = change["Keys"], change["SequenceNumber"]
+            try:
+                event = event_from(change["NewImage"])
+                if event.ticket is None:  # of before there was a bus
+                    continue
+                entry = entry_of(event, self._bus)
+            except (KeyError, TypeError, ValueError) as error:
+                result.dead.append(Dead(key, number, f"not an event: {type(error).__name__}"))
+                continue
+            yield _Pending(number, key, key["PK"]["S"], entry, size_of(entry))
+
+    def _round(self, waiting: Sequence[_Pending], result: Published) -> list[_Pending]:
+        """Try everything once, in order; return what has to be tried again.
+
+        A request that gets no answer takes up to 8 s. It ends the round, so that three rounds end in time.
+        """
+        left: list[_Pending] = []
+        held = set[str]()
+        todo = list(waiting)
+        while todo:
+            batch, todo = _next_batch(todo)
+            sent = [each for each in batch if each.ticket not in held]
+            failures = self._put(sent) if sent else []
+            if failures is None:
+                left += [*batch, *todo]
+                break
+            for each, failure in zip(sent, failures, strict=True):
+                if failure is None:
+                    result.events += 1
+                elif failure in _PERMANENT:
+                    result.dead.append(Dead(each.key, each.number, f"refused by the bus: {failure}"))
+                else:
+                    held.add(each.ticket)
+            left += [each for each in batch if each.ticket in held]
+        order = {each.number: place for place, each in enumerate(waiting)}
+        return sorted(left, key=lambda each: order[each.number])
+
+    def _put(self, batch: Sequence[_Pending]) -> list[str | None] | None:
+        """Put events on the bus with one request; return each one's error code, None for those that are on it.
+
+        None instead of a list: the request failed as a whole. Whether it landed may be unknown, so it is repeated.
+        """
+        try:
+            entries = self._client.put_events(Entries=[each.entry for each in batch])["Entries"]
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code not in _PERMANENT:
+                return None
+            if len(batch) == 1:
+                return [code]
+            # One of them is the reason. Where one gets no answer now, it is as if the bus had said so.
+            return [(self._put([each]) or [_NO_ANSWER])[0] for each in batch]
+        except BotoCoreError:
+            return None
+        return [entry.get("ErrorCode") for entry in entries]
+
+
+def _next_batch(todo: Sequence[_Pending]) -> tuple[list[_Pending], list[_Pending]]:
+    """Return what one request may hold of the head of the list, each ticket once, and the rest in its order."""
+    batch: list[_Pending] = []
+    tickets, size = set[str](), 0
+    for place, each in enumerate(todo):
+        if len(batch) == _AT_ONCE or each.ticket in tickets or size + each.size > max(_LARGEST, each.size):
+            return batch, list(todo[place:])
+        batch.append(each)
+        tickets.add(each.ticket)
+        size += each.size
+    return batch, []
+
+
+def entry_of(event: TicketEvent, bus: str) -> PutEventsRequestEntryTypeDef:
+    """Return the entry of PutEvents for an event, its texts cut if it would not fit."""
+    entry = _entry(event, bus)
+    return entry if size_of(entry) <= _LARGEST else _entry(cut(event), bus)
+
+
+def _entry(event: TicketEvent, bus: str) -> PutEventsRequestEntryTypeDef:
+    detail = event.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return {
+        "EventBusName": bus,
+        "Source": SOURCE,
+        "DetailType": event.type.value,
+        "Time": datetime.fromisoformat(event.occurred_at),
+        "Detail": json.dumps(detail, ensure_ascii=False, separators=(",", ":")),
+    }
+
+
+def size_of(entry: PutEventsRequestEntryTypeDef) -> int:
+    """Return the size of an entry as PutEvents counts it, in bytes."""
+    texts = (entry["Source"], entry["DetailType"], entry["Detail"])
+    return 14 + sum(len(text.encode()) for text in texts)  # 14 for the time
+
+
+def cut(event: TicketEvent) -> TicketEvent:
+    """Return the event with its long texts cut, and the fields named whose texts these are."""
+    changes = {
+        name: Change(before=_shortened(change.before), after=_shortened(change.after))
+        for name, change in event.changes.items()
+    }
+    truncated = [name for name, change in changes.items() if change != event.changes[name]]
+    if event.comment != _shortened(event.comment):
+        truncated.append("comment")
+    values = {"changes": changes, "comment": _shortened(event.comment), "truncated": truncated}
+    return event.model_copy(update=values)
+
+
+def _shortened(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    return value[:_CUT_TO] if isinstance(value, str) else value

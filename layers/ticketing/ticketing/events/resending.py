@@ -1,0 +1,114 @@
+"""What was put aside, published after all, when what stood in the way is mended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools.logging import Logger
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ticketing.tickets.outbox import is_event_key
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
+
+    from ticketing.events.publishing import Publisher
+    from ticketing.events.unpublished import Message, Unpublished
+
+logger = Logger(service="events")
+
+
+@dataclass(slots=True)
+class Resent:
+    """What became of the queue: events on the bus, events that are in the table no more, messages that stay."""
+
+    published: int = 0
+    gone: int = 0
+    left: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Resender:
+    """Publishes what is in the queue, and removes it from there."""
+
+    queue: Unpublished
+    tickets: DynamoDBClient
+    table: str
+    streams: DynamoDBStreamsClient
+    publisher: Publisher
+
+    def resend(self, *, goes_on: Callable[[], bool]) -> Resent:
+        """Take message by message until there is none, or it is not to go on.
+
+        What is still refused stays, and comes up again when the queue's visibility timeout is over.
+
+        Raises
+        ------
+        ClientError, BotoCoreError
+            The queue can't be reached. Messages that were published and not removed are published again next time.
+        """
+        result = Resent()
+        while goes_on() and (messages := self.queue.take()):
+            for message in messages:
+                if goes_on() and self._is_done(message, result):
+                    self.queue.remove(message)
+                else:
+                    result.left += 1
+        return result
+
+    def _is_done(self, message: Message, result: Resent) -> bool:
+        try:
+            if "DDBStreamBatchInfo" in message.body:
+                return self._is_part_published(message.body["DDBStreamBatchInfo"], result)
+            return self._is_event_published(message.body, result)
+        except (BotoCoreError, ClientError, KeyError, TypeError, ValueError):
+            logger.exception("resendEvents: a message stays", extra={"unpublished": message.body})
+            return False
+
+    def _is_event_published(self, body: Mapping[str, Any], result: Resent) -> bool:
+        """Publish one event as its item is now."""
+        item = self.tickets.get_item(TableName=self.table, Key=body["key"], ConsistentRead=True).get("Item")
+        if item is None:  # its ticket was removed for good meanwhile
+            result.gone += 1
+            return True
+        change = {"Keys": body["key"], "SequenceNumber": body["sequenceNumber"], "NewImage": item}
+        published = self.publisher.publish([{"dynamodb": change}])
+        result.published += published.events
+        return not published.dead and not published.again
+
+    def _is_part_published(self, part: Mapping[str, Any], result: Resent) -> bool:
+        """Publish the events of a part of the stream, as long as it is there (24 hours); dead ones are put aside."""
+        published = self.publisher.publish(self._records(part))
+        result.published += published.events
+        for dead in published.dead:
+            self.queue.put(dead)
+        return not published.again
+
+    def _records(self, part: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+        """Yield the events among the records from the first of the part to its last.
+
+        Raises
+        ------
+        ClientError
+            TrimmedDataAccessException where the stream does not have them any more.
+        """
+        iterator: str | None = self.streams.get_shard_iterator(
+            StreamArn=part["streamArn"],
+            ShardId=part["shardId"],
+            ShardIteratorType="AT_SEQUENCE_NUMBER",
+            SequenceNumber=part["startSequenceNumber"],
+        )["ShardIterator"]
+        last = int(part["endSequenceNumber"])
+        while iterator:
+            answer = self.streams.get_records(ShardIterator=iterator)
+            for record in answer["Records"]:
+                if int(record["dynamodb"]["SequenceNumber"]) > last:
+                    return
+                if record["eventName"] == "INSERT" and is_event_key(record["dynamodb"]["Keys"]):
+                    yield record
+                if int(record["dynamodb"]["SequenceNumber"]) == last:
+                    return
+            iterator = answer.get("NextShardIterator")

@@ -1,0 +1,153 @@
+"""Open WebSocket connections: whose they are, and what they have subscribed to. One item each.
+
+Nothing here is trusted for long: who somebody is now is asked of the users table (`members`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from ticketing import clock
+from ticketing.dynamodb.attributes import from_item, to_item
+from ticketing.dynamodb.tables import items_of, tenant_prefix
+from ticketing.errors import BadRequestError, UnauthorizedError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+MOST_TOPICS: Final = 50
+
+NOT_OPEN: Final = "This connection is no longer open. Connect again."
+
+_LIFETIME: Final = timedelta(hours=2, minutes=10)
+"""API Gateway ends a connection after two hours; what it has not told us to have ended goes by TTL."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """An open connection of somebody who was authorized when it was opened."""
+
+    id: str
+    user_id: str
+    token_expires_at: int | None
+    """Seconds since 1970; None for an API key without an end."""
+    topics: frozenset[str] = field(default_factory=frozenset[str])
+
+    def is_over(self, now: datetime) -> bool:
+        """Return whether the token that opened it has expired."""
+        return self.token_expires_at is not None and self.token_expires_at <= now.timestamp()
+
+
+class Connections:
+    """The open connections of one tenant. It cannot be made without one."""
+
+    def __init__(self, client: DynamoDBClient, table: str, tenant_id: str) -> None:
+        tenant_prefix(tenant_id)
+        self._client = client
+        self._table = table
+        self._tenant_id = tenant_id
+
+    def open(self, connection: Connection) -> None:
+        """Keep a new connection, without topics."""
+        now = clock.now()
+        values: dict[str, Any] = {
+            **self._key(connection.id),
+            "connectionId": connection.id,
+            "userId": connection.user_id,
+            "tokenExpiresAt": connection.token_expires_at,
+            "topics": {},
+            "connectedAt": clock.timestamp(now),
+            "expiresAt": int((now + _LIFETIME).timestamp()),
+        }
+        self._client.put_item(TableName=self._table, Item=to_item(values))
+
+    def close(self, connection_id: str) -> None:
+        """Forget a connection; one that is not there is forgotten already."""
+        self._client.delete_item(TableName=self._table, Key=to_item(self._key(connection_id)))
+
+    def topics(self, connection_id: str) -> frozenset[str]:
+        """Return what a connection has subscribed to, as last written; nothing if it is not there."""
+        answer = self._client.get_item(
+            TableName=self._table,
+            Key=to_item(self._key(connection_id)),
+            ConsistentRead=True,
+            ProjectionExpression="topics",
+        )
+        return frozenset(from_item(answer.get("Item", {})).get("topics", {}))
+
+    def subscribe(self, connection_id: str, topic: str) -> None:
+        """Add a topic to a connection, which may have it already.
+
+        Raises
+        ------
+        BadRequestError
+            It has 50 topics.
+        UnauthorizedError
+            It is not there: closed, or open for longer than API Gateway allows.
+        """
+        condition = "attribute_exists(PK) AND (size(topics) < :most OR attribute_exists(topics.#topic))"
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key=to_item(self._key(connection_id)),
+                UpdateExpression="SET topics.#topic = :yes",
+                ConditionExpression=condition,
+                ExpressionAttributeNames={"#topic": topic},
+                ExpressionAttributeValues=to_item({":most": MOST_TOPICS, ":yes": True}),
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except self._client.exceptions.ConditionalCheckFailedException as error:
+            if "Item" in cast("dict[str, Any]", error.response):
+                message = f"A connection has at most {MOST_TOPICS} topics. Unsubscribe from one first."
+                raise BadRequestError(message) from error
+            raise UnauthorizedError(NOT_OPEN) from error
+
+    def unsubscribe(self, connection_id: str, topic: str) -> None:
+        """Take a topic from a connection, which may not have it.
+
+        Raises
+        ------
+        UnauthorizedError
+            The connection is not there.
+        """
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key=to_item(self._key(connection_id)),
+                UpdateExpression="REMOVE topics.#topic",
+                ConditionExpression="attribute_exists(PK)",
+                ExpressionAttributeNames={"#topic": topic},
+            )
+        except self._client.exceptions.ConditionalCheckFailedException as error:
+            raise UnauthorizedError(NOT_OPEN) from error
+
+    def all(self) -> Iterator[Connection]:
+        """Yield all open connections, some of which may be gone: one query for each 1 MB, about 4,000 of them."""
+        key = self._key("")
+        items = items_of(
+            self._client,
+            {
+                "TableName": self._table,
+                "KeyConditionExpression": "PK = :pk AND begins_with(SK, :all)",
+                "ExpressionAttributeValues": to_item({":pk": key["PK"], ":all": key["SK"]}),
+                "ProjectionExpression": "connectionId, userId, tokenExpiresAt, topics",
+            },
+        )
+        return (_connection(from_item(item)) for item in items)
+
+    def _key(self, connection_id: str) -> dict[str, str]:
+        return connection_key(self._tenant_id, connection_id)
+
+
+def _connection(values: Mapping[str, Any]) -> Connection:
+    return Connection(
+        values["connectionId"], values["userId"], values.get("tokenExpiresAt"), frozenset(values["topics"])
+    )
+
+
+def connection_key(tenant_id: str, connection_id: str) -> dict[str, str]:
+    """Return the key of an open WebSocket connection; with an empty id, its range key is what all start with."""
+    return {"PK": f"{tenant_prefix(tenant_id)}#CONNECTIONS", "SK": f"CONNECTION#{connection_id}"}

@@ -1,0 +1,122 @@
+"""What a connection's messages do: subscribe, unsubscribe, catch up, ping.
+
+Whoever speaks is looked up again, at most a minute old: what the authorizer found may be two hours old.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final
+
+from ticketing import clock
+from ticketing.access.identity import Caller, caller_of
+from ticketing.access.permissions import Operation, grant
+from ticketing.aws import clients
+from ticketing.errors import ServiceUnavailableError, UnauthorizedError
+from ticketing.live.connections import NOT_OPEN, Connection, Connections
+from ticketing.live.feed import MOST_READ, Feed
+from ticketing.live.messages import (
+    CatchUp,
+    Message,
+    Ping,
+    Subscribe,
+    Unsubscribe,
+    events_texts,
+    shown,
+)
+from ticketing.live.sender import Outcome, Poster
+from ticketing.live.topics import Topic, check_queue, topics_of
+from ticketing.people.members import members_of
+from ticketing.tickets.operations import find_ticket, tickets_of
+from ticketing.tickets.rules import may_see
+
+MOST_TOLD: Final = 500
+"""Events that catching up tells."""
+
+
+def connections_of(tenant_id: str) -> Connections:
+    """Return the connections of a tenant."""
+    return Connections(clients.dynamodb_for(tenant_id), os.environ["NOTIFICATIONS_TABLE"], tenant_id)
+
+
+def connection_of(event: Mapping[str, Any]) -> Connection:
+    """Return the connection of an event of the WebSocket API, as the authorizer let it in; without its topics."""
+    context = event["requestContext"]
+    until = str(context["authorizer"].get("tokenExpiresAt") or "")
+    return Connection(context["connectionId"], caller_of(event).user_id, int(until) if until else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """Who speaks on a connection, as they are now."""
+
+    caller: Caller
+    connection: Connection
+
+    @classmethod
+    def of(cls, event: Mapping[str, Any]) -> Speaker:
+        """Return who sends a message.
+
+        Raises
+        ------
+        UnauthorizedError
+            Their token has expired, or they are not active any more: the connection has to be closed.
+        """
+        connection, known = connection_of(event), caller_of(event)
+        now_known = members_of(known.tenant_id).active({known.user_id})
+        if connection.is_over(clock.now()) or known.user_id not in now_known:
+            raise UnauthorizedError(NOT_OPEN)
+        return cls(now_known[known.user_id], connection)
+
+    def answer(self, message: Message) -> dict[str, Any]:
+        """Do what a message asks and return the answer to it."""
+        match message:
+            case Ping():
+                return {"type": "pong"}
+            case CatchUp():
+                return self._catch_up(message.after)
+            case Unsubscribe():
+                self._connections.unsubscribe(self.connection.id, message.kept)
+                return shown(message)
+            case Subscribe():
+                self._check(message)
+                self._connections.subscribe(self.connection.id, message.kept)
+                return shown(message)
+
+    def _check(self, message: Subscribe) -> None:
+        """Let a subscription pass, or raise what REST would: TicketNotFoundError, ForbiddenError."""
+        match message.topic:
+            case Topic.TICKET:
+                ticket = tickets_of(self.caller).get(str(message.ticket_id))
+                find_ticket(grant(Operation.GET_TICKET, self.caller), ticket)
+            case Topic.MINE:
+                grant(Operation.LIST_TICKETS, self.caller)
+            case Topic.QUEUE:
+                check_queue(self.caller)
+
+    def _catch_up(self, after: str) -> dict[str, Any]:
+        """Send what has come since an event of the topics of this connection; the oldest first, as far as allowed."""
+        topics = self._connections.topics(self.connection.id)
+        tenant_id = self.caller.tenant_id
+        feed = Feed(clients.dynamodb_for(tenant_id), os.environ["NOTIFICATIONS_TABLE"], tenant_id)
+        since = list(feed.since(after))
+        theirs = (
+            event
+            for event in since[:MOST_READ]
+            if topics & topics_of(event, self.caller.user_id) and may_see(self.caller, event)
+        )
+        events = list(islice(theirs, MOST_TOLD + 1))
+        poster = Poster(clients.live_connections())
+        for text in events_texts(events[:MOST_TOLD]):
+            if poster.post(self.connection.id, text) is Outcome.FAILED:
+                message = "What was missed can't be sent just now. Ask again."
+                raise ServiceUnavailableError(message)
+        complete = len(events) <= MOST_TOLD and len(since) <= MOST_READ
+        return {"type": "caughtUp", "after": after, "events": len(events[:MOST_TOLD]), "complete": complete}
+
+    @property
+    def _connections(self) -> Connections:
+        return connections_of(self.caller.tenant_id)

@@ -1,0 +1,127 @@
+"""What was told live in the last day, in the order in which it arrived, for those who were away.
+
+An event is two items: one at its place in the feed, and one that finds the place by the event's id. The second also
+remembers who is still to be told, where telling some has failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from ticketing import clock
+from ticketing.dynamodb.attributes import from_item, to_item
+from ticketing.dynamodb.tables import items_of, tenant_prefix
+from ticketing.live.errors import EventNotFoundError
+from ticketing.tickets.events import TicketEvent
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+LIFETIME: Final = timedelta(hours=24)
+
+OVERLAP: Final = timedelta(minutes=5)
+"""How much before the event that somebody saw last the feed is told again.
+
+Functions that put events into the feed do not wait for each other, and somebody who could not be told at first is
+told minutes later: an event may have its place before another and come after it.
+"""
+
+MOST_READ: Final = 2000
+"""Events that are looked at for one caller, of whom a reporter may see few: about 2 MB."""
+
+
+class Feed:
+    """The feed of one tenant. It cannot be made without one."""
+
+    def __init__(self, client: DynamoDBClient, table: str, tenant_id: str) -> None:
+        tenant_prefix(tenant_id)
+        self._client = client
+        self._table = table
+        self._tenant_id = tenant_id
+
+    def add(self, event: TicketEvent) -> frozenset[str] | None:
+        """Put an event into the feed; one that is there already keeps its place.
+
+        Returns
+        -------
+        frozenset or None
+            The ids of the connections that are still to be told, if an earlier try told the others; None for all.
+        """
+        now = clock.now()
+        expires_at = int((now + LIFETIME).timestamp())
+        place = f"AT#{int(now.timestamp() * 1000):013d}#{event.id}"
+        waiting = None
+        try:
+            self._client.put_item(
+                TableName=self._table,
+                Item=to_item(self._id_key(event.id) | {"place": place, "expiresAt": expires_at}),
+                ConditionExpression="attribute_not_exists(PK)",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except self._client.exceptions.ConditionalCheckFailedException as error:
+            found = from_item(cast("dict[str, Any]", error.response)["Item"])
+            place = found["place"]
+            waiting = frozenset(found["waiting"]) if "waiting" in found else None
+        item = feed_key(self._tenant_id, place) | {
+            "event": event.model_dump_json(by_alias=True, exclude_none=True),
+            "expiresAt": expires_at,
+        }
+        self._client.put_item(TableName=self._table, Item=to_item(item))
+        return waiting
+
+    def wait(self, event_id: str, connection_ids: Sequence[str]) -> None:
+        """Remember whom the next try of an event has to tell."""
+        self._client.update_item(
+            TableName=self._table,
+            Key=to_item(self._id_key(event_id)),
+            UpdateExpression="SET waiting = :waiting",
+            ExpressionAttributeValues=to_item({":waiting": list(connection_ids)}),
+        )
+
+    def since(self, event_id: str) -> Iterable[TicketEvent]:
+        """Return what has arrived since an event, oldest first, and what arrived up to five minutes before it.
+
+        At most 2,001 events: with that many, the feed may go on.
+
+        Raises
+        ------
+        EventNotFoundError
+            The event is not in the feed.
+        """
+        key = to_item(self._id_key(event_id))
+        item = self._client.get_item(
+            TableName=self._table, Key=key, ConsistentRead=True, ProjectionExpression="place, expiresAt"
+        ).get("Item")
+        if item is None or int(item["expiresAt"]["N"]) <= clock.now().timestamp():
+            raise EventNotFoundError
+        milliseconds = int(item["place"]["S"].split("#")[1]) - OVERLAP // timedelta(milliseconds=1)
+        return self._after(f"AT#{milliseconds:013d}")
+
+    def _after(self, place: str) -> Iterator[TicketEvent]:
+        items = items_of(
+            self._client,
+            {
+                "TableName": self._table,
+                "KeyConditionExpression": "PK = :pk AND SK BETWEEN :first AND :last",
+                "ExpressionAttributeValues": to_item(
+                    {":pk": feed_key(self._tenant_id, "")["PK"], ":first": place, ":last": "AT#~"}
+                ),
+                "ConsistentRead": True,
+                "ProjectionExpression": "#event",
+                "ExpressionAttributeNames": {"#event": "event"},
+                "Limit": MOST_READ + 1,
+            },
+        )
+        for item in islice(items, MOST_READ + 1):
+            yield TicketEvent.model_validate_json(item["event"]["S"])
+
+    def _id_key(self, event_id: str) -> dict[str, str]:
+        return feed_key(self._tenant_id, f"ID#{event_id}")
+
+
+def feed_key(tenant_id: str, position: str) -> dict[str, str]:
+    """Return the key of an event that was told live, to be told again to who was away."""
+    return {"PK": f"{tenant_prefix(tenant_id)}#FEED", "SK": position}

@@ -1,0 +1,1 @@
+"""Email about tickets: who gets it, what it says, how to unsubscribe, and what bounces."""

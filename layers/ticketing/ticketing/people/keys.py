@@ -1,0 +1,8 @@
+"""The key of a user's row in the users table."""
+
+from ticketing.dynamodb.tables import tenant_prefix
+
+
+def user_key(tenant_id: str, user_id: str) -> dict[str, str]:
+    """Return the key of a user's row."""
+    return {"PK": f"{tenant_prefix(tenant_id)}#USER#{user_id}", "SK": "USER"}

@@ -1,0 +1,131 @@
+"""What tickets need to know of people: whether somebody may be named on one, and what people are called.
+
+The users table is the User Service's (`ticketing.users`); this module reads five attributes of a user's item and writes
+nothing. It stays apart and light, because every operation of tickets imports it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import batched
+from time import sleep
+from typing import TYPE_CHECKING, Any, Final
+
+from ticketing.access.roles import AGENTS
+from ticketing.dynamodb.attributes import from_item, to_item
+from ticketing.dynamodb.tables import tenant_prefix
+from ticketing.errors import ServiceUnavailableError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import KeysAndAttributesUnionTypeDef, TransactWriteItemTypeDef
+
+_BATCH: Final = 100
+"""How many items DynamoDB reads in one request."""
+
+_PAUSES: Final = (0.05, 0.1, 0.2)
+"""Seconds to wait before asking again for what DynamoDB left out of a batch because it was busy."""
+
+_AGENTS: Final = sorted(AGENTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who is named on a ticket: a user or an API key. Who is not there has no name and is not active."""
+
+    id: str
+    name: str | None = None
+    active: bool = False
+
+
+class People:
+    """The people of one tenant, as tickets name them. It cannot be made without a tenant."""
+
+    def __init__(self, client: DynamoDBClient, table: str, tenant_id: str) -> None:
+        self._client = client
+        self._table = table
+        self._users = f"{tenant_prefix(tenant_id)}#USER#"
+
+    def check(self, person_id: str, *, agents_only: bool) -> TransactWriteItemTypeDef:
+        """Return the member of a transaction that fails it unless the person is active (and an agent or admin)."""
+        condition, names, values = "#active = :yes", {"#active": "active"}, {":yes": True}
+        if agents_only:
+            condition += " AND #role IN (:admin, :agent)"
+            names |= {"#role": "role"}
+        roles = {f":{role}": role for role in _AGENTS} if agents_only else {}
+        return {
+            "ConditionCheck": {
+                "TableName": self._table,
+                "Key": to_item(self._key(person_id)),
+                "ConditionExpression": condition,
+                "ExpressionAttributeNames": names,
+                "ExpressionAttributeValues": to_item(values | roles),
+            }
+        }
+
+    def is_active(self, person_id: str, *, agents_only: bool) -> bool:
+        """Return what `check` would find, by a consistent read: for a write that somebody else makes."""
+        answer = self._client.get_item(
+            TableName=self._table,
+            Key=to_item(self._key(person_id)),
+            ConsistentRead=True,
+            ProjectionExpression="#active, #role",
+            ExpressionAttributeNames={"#active": "active", "#role": "role"},
+        )
+        person = from_item(answer.get("Item", {}))
+        return person.get("active") is True and (not agents_only or person.get("role") in AGENTS)
+
+    def known(self, ids: Iterable[str], *, consistent: bool = False) -> dict[str, Person]:
+        """Return each of these people by id, also those who are not there: one batch read for every 100.
+
+        A consistent read also sees what was written a moment ago: for decisions. Names may be late.
+
+        Raises
+        ------
+        ServiceUnavailableError
+            DynamoDB kept leaving some of them out, being busy.
+        """
+        people = {each: Person(each) for each in ids}
+        keys = [self._key(each) for each in people]
+        attributes = ("id", "name", "active")
+        for found in read_people(self._client, self._table, keys, attributes, consistent=consistent):
+            people[found["id"]] = Person(**found)
+        return people
+
+    def _key(self, person_id: str) -> dict[str, str]:
+        return {"PK": f"{self._users}{person_id}", "SK": "USER"}
+
+
+def read_people(
+    client: DynamoDBClient,
+    table: str,
+    keys: Iterable[Mapping[str, str]],
+    attributes: Sequence[str],
+    *,
+    consistent: bool = False,
+) -> Iterator[dict[str, Any]]:
+    """Yield these attributes of who is there: one batch read for every 100. What DynamoDB left out is asked for again.
+
+    Raises
+    ------
+    ServiceUnavailableError
+        DynamoDB kept leaving some of them out, being busy.
+    """
+    for batch in batched(keys, _BATCH, strict=False):
+        wanted: KeysAndAttributesUnionTypeDef = {
+            "Keys": [to_item(key) for key in batch],
+            "ConsistentRead": consistent,
+            "ProjectionExpression": ", ".join(f"#{name}" for name in attributes),
+            "ExpressionAttributeNames": {f"#{name}": name for name in attributes},
+        }
+        for pause in (*_PAUSES, None):
+            answer = client.batch_get_item(RequestItems={table: wanted})
+            yield from (from_item(item) for item in answer["Responses"].get(table, ()))
+            if table not in answer["UnprocessedKeys"]:
+                break
+            if pause is None:
+                message = "People can't be looked up just now. Try again, or without expand."
+                raise ServiceUnavailableError(message)
+            wanted = answer["UnprocessedKeys"][table]
+            sleep(pause)

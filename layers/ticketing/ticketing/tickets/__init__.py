@@ -1,0 +1,1 @@
+"""Tickets: the lifecycle, creating, editing, moving, the trash, and the events of all changes."""

@@ -1,0 +1,219 @@
+"""What the ticket operations share: finding a ticket for its caller, changing it, and presenting it.
+
+Every change is a loop of read, decide, write-if-unchanged. A lost race is decided again from the start, a bounded
+number of times, so that no decision is ever carried out on another ticket than the one it was made on.
+"""
+
+import os
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, Final
+
+from ticketing import clock
+from ticketing.access.identity import Caller
+from ticketing.access.permissions import Grant
+from ticketing.aws import clients
+from ticketing.dynamodb.transactions import (
+    OTHERS_WERE_FIRST,
+    Checks,
+    NotNamedError,
+    VersionConflictError,
+    until_written,
+)
+from ticketing.errors import ConflictError, ForbiddenError, PreconditionFailedError
+from ticketing.people.repository import People
+from ticketing.tickets.errors import (
+    InvalidReferenceError,
+    TicketNotFoundError,
+    TransitionNotAllowedError,
+    TransitionRequirementMissingError,
+)
+from ticketing.tickets.events import (
+    Change,
+    EventType,
+    TicketEvent,
+    changes_between,
+)
+from ticketing.tickets.lifecycle import Status, allowed_transitions
+from ticketing.tickets.models import Expandable, Ticket
+from ticketing.tickets.repository import TicketRepository
+from ticketing.tickets.rules import check_changes, check_ticket
+from ticketing.tickets.state_machine import Outcome, Verdict, lifecycle_client
+
+_NOT_SHOWN = {"tenant_id", "closed_at", "deleted_at", "request_hash"}
+
+_AGENTS_ONLY: Final = {"assignedToId": True, "reporterId": False}
+"""The fields that name somebody who must be active, and whether only an agent or admin will do."""
+
+_NAMES_NOBODY: Final = {
+    "assignedToId": "assignedToId: names no active agent or admin of this tenant",
+    "reporterId": "reporterId: names no active user of this tenant",
+}
+
+
+def tickets_of(caller: Caller) -> TicketRepository:
+    """Return the tickets of the caller's tenant."""
+    return TicketRepository(clients.dynamodb_for(caller.tenant_id), os.environ["TICKETS_TABLE"], caller.tenant_id)
+
+
+def people_of(caller: Caller) -> People:
+    """Return the people of the caller's tenant."""
+    return People(clients.dynamodb_for(caller.tenant_id), os.environ["USERS_TABLE"], caller.tenant_id)
+
+
+def find_ticket(granted: Grant, ticket: Ticket | None, expected_version: int | None = None) -> Ticket:
+    """Return the ticket that was read, if the caller may do the operation to it in the version expected.
+
+    Raises
+    ------
+    TicketNotFoundError, PreconditionFailedError
+        Looked at in this order: the ticket's existence for this caller, its version.
+    """
+    if ticket is None:
+        raise TicketNotFoundError
+    check_ticket(granted, ticket)
+    if expected_version is not None and ticket.version != expected_version:
+        raise PreconditionFailedError
+    return ticket
+
+
+def next_version(ticket: Ticket, moment: datetime, values: Mapping[str, Any]) -> Ticket:
+    """Return the ticket with the values (outside names, plain values) changed, as its next version."""
+    counted = {"version": ticket.version + 1, "updatedAt": clock.timestamp(moment)}
+    return Ticket.model_validate({**ticket.model_dump(by_alias=True), **values, **counted})
+
+
+def named_by(changes: Mapping[str, Change], caller: Caller) -> dict[str, str]:
+    """Return whom a change of a ticket names, by field: those whom nobody has looked at yet.
+
+    Whoever was named before stays, active or not; and the authorizer has just looked at the caller. An assignee who is
+    the reporter as well is looked at once, as the assignee, which asks for more: a transaction takes an item once.
+    """
+    named = {field: changes[field].after for field in _AGENTS_ONLY if field in changes}
+    if named.get("reporterId") in {caller.user_id, named.get("assignedToId")}:
+        named.pop("reporterId", None)
+    return {field: person_id for field, person_id in named.items() if person_id is not None}
+
+
+def checks_of(named: Mapping[str, str], people: People) -> Checks:
+    """Return what a transaction has to check of those who are named."""
+    return {field: people.check(named[field], agents_only=_AGENTS_ONLY[field]) for field in named}
+
+
+def invalid_reference(fields: Collection[str]) -> InvalidReferenceError:
+    """Return the error that says which of the fields names nobody who may be named there."""
+    message = "The ticket can't name these people."
+    return InvalidReferenceError(message, [_NAMES_NOBODY[field] for field in sorted(fields)])
+
+
+def edit_ticket(granted: Grant, ticket_id: str, values: Mapping[str, Any], expected_version: int | None) -> Ticket:
+    """Set fields of a ticket (outside names, plain values) and return it; what is the same already is no change.
+
+    A new `status` among the values goes to the state machine, together with all other changes in one write. The state
+    machine knows no users table, so who is named along with a status is looked up before the move and not in its write.
+    """
+    caller = granted.caller
+    tickets, people = tickets_of(caller), people_of(caller)
+    to = Status(values["status"]) if "status" in values else None
+    wanted = {name: value for name, value in values.items() if name != "status"}
+
+    def attempt() -> Ticket:
+        ticket = find_ticket(granted, tickets.get(ticket_id), expected_version)
+        changes = changes_between(ticket.editable(), wanted)
+        check_changes(caller, ticket, changes)
+        named = named_by(changes, caller)
+        if to is not None and to is not ticket.status:
+            refused = [field for field in named if not people.is_active(named[field], agents_only=_AGENTS_ONLY[field])]
+            if refused:
+                raise invalid_reference(refused)
+            # A resolution that the request names goes along even if it is the one that is there: going back to OPEN
+            # would clear it otherwise.
+            kept = {"resolution"} if wanted.get("resolution") is not None else set()
+            fields = {name: wanted[name] for name in changes.keys() | kept}
+            verdict = lifecycle_client().move(
+                ticket_id, to, caller, fields=fields, comment=None, expected_version=ticket.version
+            )
+            if verdict.outcome is Outcome.VERSION_MISMATCH:
+                raise VersionConflictError
+            return moved(verdict, caller)
+        if not changes:
+            return ticket
+        after = next_version(ticket, clock.now(), wanted)
+        event = TicketEvent.of(EventType.TICKET_UPDATED, after, caller, changes)
+        try:
+            tickets.update(ticket, after, event, checks_of(named, people))
+        except NotNamedError as error:
+            raise invalid_reference(error.fields) from error
+        return after
+
+    return until_written(attempt)
+
+
+def move_ticket(  # noqa: PLR0913 - one request, spelled out
+    granted: Grant,
+    ticket_id: str,
+    to: Status,
+    *,
+    resolution: str | None,
+    comment: str | None,
+    expected_version: int | None,
+) -> Ticket:
+    """Move a ticket through the state machine and return it."""
+    fields = {} if resolution is None else {"resolution": resolution}
+    caller = granted.caller
+    check_changes(caller, None, fields)
+    granted.leave_to_the_state_machine()
+    verdict = lifecycle_client().move(
+        ticket_id, to, caller, fields=fields, comment=comment, expected_version=expected_version
+    )
+    return moved(verdict, caller)
+
+
+def presented(ticket: Ticket, caller: Caller) -> dict[str, Any]:
+    """Return the ticket as the contract shows it to this caller."""
+    body = ticket.model_dump(mode="json", by_alias=True, exclude=_NOT_SHOWN)
+    return body | {"allowedTransitions": _allowed(ticket, caller)}
+
+
+def presented_page(tickets: Sequence[Ticket], caller: Caller, expand: Collection[Expandable]) -> list[dict[str, Any]]:
+    """Return tickets as the contract shows them to this caller, with the people that the query asks to expand."""
+    bodies = [presented(ticket, caller) for ticket in tickets]
+    ids = {body[f"{field}Id"] for body in bodies for field in expand} - {None}
+    known = {person_id: asdict(person) for person_id, person in people_of(caller).known(ids).items()}
+    for body in bodies:
+        body |= {field.value: known.get(body[f"{field}Id"]) for field in sorted(expand)}
+    return bodies
+
+
+def _allowed(ticket: Ticket, caller: Caller) -> list[Status]:
+    return allowed_transitions(
+        ticket.status,
+        role=caller.role,
+        is_reporter=ticket.reporter_id == caller.user_id,
+        closed_at=datetime.fromisoformat(ticket.closed_at) if ticket.closed_at else None,
+        now=clock.now(),
+    )
+
+
+def moved(verdict: Verdict, caller: Caller) -> Ticket:
+    """Return the ticket that the state machine moved, or raise the error that its refusal stands for."""
+    ticket = verdict.ticket
+    if ticket is None:
+        raise TicketNotFoundError
+    match verdict.outcome:
+        case Outcome.MOVED:
+            return ticket
+        case Outcome.VERSION_MISMATCH:
+            raise PreconditionFailedError
+        case Outcome.FORBIDDEN:
+            message = f"The role {caller.role} may not make this move."
+            raise ForbiddenError(message)
+        case Outcome.REQUIREMENT_MISSING:
+            message = f"The ticket needs a value in {verdict.missing} for this move."
+            raise TransitionRequirementMissingError(message, [str(verdict.missing)])
+        case Outcome.CONFLICT | Outcome.ALREADY_THERE:
+            raise ConflictError(OTHERS_WERE_FIRST)
+        case Outcome.TRANSITION_NOT_ALLOWED | Outcome.TICKET_NOT_FOUND:
+            message = f"A ticket that is {ticket.status} can't be moved there."
+            raise TransitionNotAllowedError(message, _allowed(ticket, caller))

@@ -1,0 +1,58 @@
+"""Events as items of the tickets table: a ticket's history, and the outbox that the table's stream publishes.
+
+They stand under their ticket's partition key, so that the stream keeps those of one ticket in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ticketing.dynamodb.attributes import from_item
+from ticketing.tickets.events import TicketEvent
+from ticketing.tickets.keys import ticket_partition
+
+PREFIX: Final = "EVENT#"
+"""What the range key of every event starts with."""
+
+KEY_SHAPE: Final = r"EVENT#\d{10}(#[0-9a-f-]{36})?"
+
+_STORED_AS: Final = {"id": "eventId", "type": "eventType"}
+_NOT_STORED: Final = {"actor", "changes", "ticket", "truncated"}
+
+
+def is_event_key(key: Mapping[str, Any]) -> bool:
+    """Return whether an item with this key (in DynamoDB's JSON) is an event."""
+    return bool(key["SK"]["S"].startswith(PREFIX))
+
+
+def item_of(event: TicketEvent) -> dict[str, Any]:
+    """Return the item of an event, in plain values; None for attributes that are not there.
+
+    A change of the ticket is the only one that makes this version of it. Events of comments stand behind it in the
+    order of their ids: comments may come while the ticket stays as it is.
+    """
+    place = f"{PREFIX}{event.version:010d}"
+    values = event.model_dump(mode="json", by_alias=True, exclude=_NOT_STORED)
+    return {
+        "PK": ticket_partition(event.tenant_id, event.ticket_id),
+        "SK": place if event.comment_id is None else f"{place}#{event.id}",
+        **{_STORED_AS.get(name, name): value for name, value in values.items()},
+        "actorId": event.actor.id,
+        "actorRole": event.actor.role,
+        "changes": {name: change.model_dump(by_alias=True) for name, change in event.changes.items()},
+        "ticket": event.ticket.model_dump(mode="json", by_alias=True) if event.ticket else None,
+    }
+
+
+def event_from(item: Mapping[str, Any]) -> TicketEvent:
+    """Return the event that an item (in DynamoDB's JSON) holds.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        It holds none.
+    """
+    values = from_item(item)
+    values |= {name: values[stored] for name, stored in _STORED_AS.items()}
+    return TicketEvent.model_validate(values | {"actor": {"id": values["actorId"], "role": values["actorRole"]}})

@@ -1,0 +1,110 @@
+"""Asks the state machine to move a ticket: the one way in which a status changes."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Self
+
+from ticketing.aws import clients
+from ticketing.dynamodb.attributes import to_item
+from ticketing.errors import PayloadTooLargeError, ServiceUnavailableError
+from ticketing.tickets.models import Ticket
+from ticketing.tickets.repository import TicketRepository
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions import SFNClient
+
+    from ticketing.access.identity import Caller
+    from ticketing.tickets.lifecycle import Status
+
+
+class Outcome(StrEnum):
+    """How an execution of the state machine ends."""
+
+    MOVED = "MOVED"
+    TICKET_NOT_FOUND = "TICKET_NOT_FOUND"
+    VERSION_MISMATCH = "VERSION_MISMATCH"
+    TRANSITION_NOT_ALLOWED = "TRANSITION_NOT_ALLOWED"
+    FORBIDDEN = "FORBIDDEN"
+    REQUIREMENT_MISSING = "REQUIREMENT_MISSING"
+    ALREADY_THERE = "ALREADY_THERE"
+    CONFLICT = "CONFLICT"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the state machine decided: the ticket as it is now (None if not found), and what it lacks for the move."""
+
+    outcome: Outcome
+    ticket: Ticket | None = None
+    missing: str | None = None
+
+    @classmethod
+    def of(cls, output: Mapping[str, Any]) -> Self:
+        """Return the verdict in an execution's output."""
+        item = output.get("ticket")
+        ticket = TicketRepository.ticket_from(item) if item else None
+        return cls(Outcome(output["outcome"]), ticket, output.get("missing"))
+
+
+class LifecycleClient:
+    """Starts executions of the ticket lifecycle and waits for their verdicts."""
+
+    def __init__(self, client: SFNClient, state_machine_arn: str) -> None:
+        self._client = client
+        self._arn = state_machine_arn
+
+    def move(  # noqa: PLR0913 - all of it is the input of the execution
+        self,
+        ticket_id: str,
+        to: Status,
+        caller: Caller,
+        *,
+        fields: Mapping[str, Any],
+        comment: str | None,
+        expected_version: int | None,
+        alongside: Sequence[Mapping[str, Any]] = (),
+        watchers: Sequence[str] = (),
+    ) -> Verdict:
+        """Move a ticket and set the fields (outside names, plain values; null clears) in the same single write.
+
+        The same write puts the items `alongside` (plain values, with a range key) under the ticket's partition key,
+        never over one that is there, and lets `watchers` (user ids) watch the ticket unless they chose before.
+
+        Raises
+        ------
+        PayloadTooLargeError
+            The old and new texts together exceed what one execution may carry (256 KiB); nothing was written.
+        ServiceUnavailableError
+            The execution failed or timed out. Its write is one transaction: it landed whole or not at all.
+        """
+        execution = {
+            "tenantId": caller.tenant_id,
+            "ticketId": ticket_id,
+            "actor": {"id": caller.user_id, "role": caller.role},
+            "to": to,
+            "fields": dict(fields),
+            "comment": comment,
+            "expectedVersion": expected_version,
+            "alongside": [to_item(item) for item in alongside],
+            "watchers": list(watchers),
+        }
+        # Text goes as UTF-8: escaped to ASCII, it would count up to three times against the payload limit.
+        body = json.dumps(execution, ensure_ascii=False, separators=(",", ":"))
+        answer = self._client.start_sync_execution(stateMachineArn=self._arn, input=body)
+        if answer["status"] == "SUCCEEDED":
+            return Verdict.of(json.loads(answer["output"]))
+        if answer.get("error") == "States.DataLimitExceeded":
+            message = "The change is too large for one write. Change the status and the long texts separately."
+            raise PayloadTooLargeError(message)
+        message = "The ticket could not be moved just now. Read it again to see whether it was."
+        raise ServiceUnavailableError(message)
+
+
+def lifecycle_client() -> LifecycleClient:
+    """Return the client of the deployment's state machine."""
+    return LifecycleClient(clients.stepfunctions(), os.environ["TICKET_LIFECYCLE"])

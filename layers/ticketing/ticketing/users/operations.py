@@ -1,0 +1,137 @@
+"""What the user operations share: finding users for their caller, making and changing them, and presenting them."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ticketing import clock
+from ticketing.access.identity import Caller
+from ticketing.access.permissions import Grant, Relation
+from ticketing.access.roles import Role
+from ticketing.aws import clients
+from ticketing.dynamodb.transactions import until_written
+from ticketing.errors import ForbiddenError, PreconditionFailedError
+from ticketing.users.errors import UserNotFoundError
+from ticketing.users.models import Kind, MailOff, MeUpdate, Notifications, TenantRole, User
+from ticketing.users.repository import UserRepository
+from ticketing.users.user_pool import Account
+
+_SHOWN = {
+    "id",
+    "kind",
+    "email",
+    "name",
+    "role",
+    "active",
+    "locale",
+    "time_zone",
+    "version",
+    "created_at",
+    "updated_at",
+}
+_SHOWN_TO_SELF = {"tenant_id", "notifications", "mail_off_reason"}
+
+
+def users_of(caller: Caller) -> UserRepository:
+    """Return the users of the caller's tenant."""
+    return UserRepository(clients.dynamodb_for(caller.tenant_id), os.environ["USERS_TABLE"], caller.tenant_id)
+
+
+def users_in(tenant_id: str) -> UserRepository:
+    """Return the users of any tenant, for what is done on no caller's behalf."""
+    return UserRepository(clients.dynamodb(), os.environ["USERS_TABLE"], tenant_id)
+
+
+def check_still_admin(caller: Caller) -> None:
+    """Let a change of who may do what pass, or raise ForbiddenError: the caller is no admin any more.
+
+    What the authorizer said of the caller may be a minute old. Whoever was deactivated, demoted or revoked in it must
+    not use the rest to come back, or to leave somebody behind. Rows go with their tenant only, which writes look at.
+    """
+    user = users_of(caller).get(caller.user_id)
+    if user is not None and not (user.active and user.role is Role.ADMIN):
+        message = "You are no admin of the tenant any more."
+        raise ForbiddenError(message)
+
+
+def find_user(granted: Grant, user: User | None, expected_version: int | None = None) -> User:
+    """Return the user who was read, if the caller may do the operation to them in the version expected.
+
+    Raises
+    ------
+    UserNotFoundError, PreconditionFailedError
+        Looked at in this order: the user's existence for this caller, the version.
+    """
+    if user is None or not granted.covers({Relation.OWN} if user.id == granted.caller.user_id else ()):
+        raise UserNotFoundError
+    if expected_version is not None and user.version != expected_version:
+        raise PreconditionFailedError
+    return user
+
+
+def find_person(granted: Grant, user: User | None, expected_version: int | None = None) -> User:
+    """Return the user as `find_user` does, unless it is an API key: those are changed as what they are."""
+    if user is not None and not user.is_person:
+        raise UserNotFoundError
+    return find_user(granted, user, expected_version)
+
+
+def new_person(
+    account: Account, tenant_id: str, role: TenantRole, *, active: bool = True, name: str | None = None
+) -> User:
+    """Return the user that an account becomes in a tenant; without any name, called as the address begins."""
+    now = clock.timestamp(clock.now())
+    return User(
+        id=account.id,
+        tenant_id=tenant_id,
+        kind=Kind.PERSON,
+        name=(name or account.name or account.email.partition("@")[0])[:100],
+        email=account.email.lower(),
+        role=role,
+        active=active,
+        version=1,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def next_version(user: User, values: Mapping[str, Any]) -> User:
+    """Return the user with the values (inside names) changed, as the next version; the same one if nothing differs."""
+    after = user.model_copy(update=values)
+    if after == user:
+        return user
+    return after.model_copy(update={"version": user.version + 1, "updated_at": clock.timestamp(clock.now())})
+
+
+def edit_me(granted: Grant, body: MeUpdate, expected_version: int | None) -> User:
+    """Set what callers may change of themselves and return the user; what is the same already is no change.
+
+    Raises
+    ------
+    UserNotFoundError, PreconditionFailedError, ConflictError
+        See `find_user`; the race was lost every time.
+    """
+    caller = granted.caller
+    users = users_of(caller)
+    wanted = body.model_dump(exclude_unset=True)
+
+    def attempt() -> User:
+        before = find_user(granted, users.get(caller.user_id), expected_version)
+        notices = Notifications.model_construct(**before.notifications.model_dump() | wanted.get("notifications", {}))
+        reason = None if notices.mail else before.mail_off_reason or MailOff.UNSUBSCRIBED
+        after = next_version(before, wanted | {"notifications": notices, "mail_off_reason": reason})
+        if after is not before:
+            users.edit(before, after)
+        return after
+
+    return until_written(attempt)
+
+
+def presented(user: User) -> dict[str, Any]:
+    """Return a user as the contract shows them to others."""
+    return user.model_dump(mode="json", by_alias=True, include=_SHOWN)
+
+
+def presented_to_self(user: User) -> dict[str, Any]:
+    """Return a user as the contract shows them to themselves."""
+    return user.model_dump(mode="json", by_alias=True, include=_SHOWN | _SHOWN_TO_SELF)

@@ -1,0 +1,158 @@
+"""Attempts to deliver: each is made once at a time, and followed by the next until one succeeds or the last has failed.
+
+Where a delivery stands is in its item alone. The message in the queue only says that it is time to look; one that comes
+twice, early, or late finds out.
+"""
+
+import os
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from math import ceil
+from typing import Final
+
+from ticketing import clock
+from ticketing.dynamodb.transactions import VersionConflictError
+from ticketing.users.tenant_operations import is_active
+from ticketing.webhooks import signatures
+from ticketing.webhooks.delivery_operations import Message, deliveries_in
+from ticketing.webhooks.models import (
+    MOST_ATTEMPTS_KEPT,
+    Attempt,
+    Delivery,
+    DeliveryState,
+    Secret,
+    Webhook,
+)
+from ticketing.webhooks.operations import next_version, webhooks_in
+from ticketing.webhooks.sender import post
+
+LEASE: Final = timedelta(seconds=30)
+"""As long as the function may run: after that, an attempt that was begun and not written down is made again."""
+
+PATIENCE: Final = timedelta(days=3)
+"""How long attempts at a webhook may fail, with none that succeeds, before it is switched off."""
+
+_JITTER: Final = 0.1
+"""By which part of it a wait is longer or shorter, by chance: what failed together shall not come back together."""
+
+_HEADERS: Final = {"Content-Type": "application/json", "User-Agent": "ticket-system-webhooks/1"}
+
+
+def retry_seconds() -> list[int]:
+    """Return how long is waited after each attempt that failed; after the last one, there is none any more."""
+    return [int(seconds) for seconds in os.environ["WEBHOOK_RETRY_SECONDS"].split(",")]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a look at a delivery came to. Without an attempt, there was none to be made (yet)."""
+
+    again_in: int | None = None
+    """After how many seconds the message has to come again; None if it has done its work."""
+    attempt: Attempt | None = None
+    state: DeliveryState | None = None
+    switched_off: bool = False
+
+
+def deliver(message: Message) -> Outcome:
+    """Make the attempt that a message stands for, if it is time for it.
+
+    Raises
+    ------
+    ClientError, BotoCoreError
+        DynamoDB failed. Before the attempt: it is still to be made. After it: it is made again when the lease is over,
+        and the receiver knows it by its `webhook-id`.
+    """
+    deliveries = deliveries_in(message.tenant_id, message.webhook_id)
+    delivery = deliveries.get(message.delivery_id)
+    if delivery is None or delivery.round != message.round or delivery.state is not DeliveryState.PENDING:
+        return Outcome()
+    found = webhooks_in(message.tenant_id).get_with_secrets(message.webhook_id)
+    if found is None or not is_active(message.tenant_id):
+        return Outcome()
+    webhook, secrets = found
+    now = clock.now()
+    if early := _seconds_until_due(delivery, now):
+        return Outcome(early)
+    try:
+        if not webhook.active:
+            deliveries.give_up(delivery)
+            return Outcome()
+        begun = deliveries.begin(delivery, now, LEASE)
+        attempt = _attempt(webhook, secrets, begun)
+        after = follow(begun, attempt, retry_seconds())
+        deliveries.finish(begun, after)
+    except VersionConflictError:
+        return Outcome(int(LEASE.total_seconds()))  # somebody else is at it; then is seen what came of it
+    again_in = _seconds_until_due(after, clock.now()) if after.next_attempt_at else None
+    return Outcome(again_in, attempt, after.state, _keep_watch(webhook, attempt))
+
+
+def _seconds_until_due(delivery: Delivery, now: datetime) -> int:
+    """Return how long an attempt is not to be made yet: it is not due, or somebody is at it. 0 if it is to be made."""
+    due = datetime.fromisoformat(delivery.next_attempt_at) if delivery.next_attempt_at else now
+    free = datetime.fromtimestamp(delivery.lease_until / 1000, now.tzinfo) if delivery.lease_until else now
+    return max(0, ceil((max(due, free) - now).total_seconds()))
+
+
+def _attempt(webhook: Webhook, secrets: Sequence[Secret], delivery: Delivery) -> Attempt:
+    body, now = delivery.body.encode(), clock.now()
+    good = [secret.key for secret in secrets if secret.signs(now)]
+    return post(webhook.url, body, _HEADERS | signatures.headers(good, delivery.id, int(now.timestamp()), body))
+
+
+def follow(delivery: Delivery, attempt: Attempt, waits: Sequence[int]) -> Delivery:
+    """Return the delivery after an attempt: done with, or to be attempted again after the wait that comes next."""
+    tries = delivery.tries + 1
+    state, due = DeliveryState.PENDING, None
+    if attempt.succeeded:
+        state = DeliveryState.DELIVERED
+    elif attempt.status == HTTPStatus.GONE or tries > len(waits):
+        state = DeliveryState.FAILED
+    else:
+        wait = waits[tries - 1] * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - nothing is to be kept secret
+        due = clock.timestamp(clock.now() + timedelta(seconds=wait))
+    return delivery.model_copy(
+        update={
+            "state": state,
+            "tries": tries,
+            "attempts": [*delivery.attempts, attempt][-MOST_ATTEMPTS_KEPT:],
+            "next_attempt_at": due,
+            "lease_until": None,
+        }
+    )
+
+
+def _keep_watch(webhook: Webhook, attempt: Attempt) -> bool:
+    """Write down what an attempt says about its webhook, and return whether that has switched it off.
+
+    If somebody changes the webhook meanwhile, the next attempt says it again.
+    """
+    after = watched(webhook, attempt)
+    if after is webhook:
+        return False
+    try:
+        webhooks_in(webhook.tenant_id).edit(webhook, after)
+    except VersionConflictError:
+        return False
+    return not after.active
+
+
+def watched(webhook: Webhook, attempt: Attempt) -> Webhook:
+    """Return the webhook after an attempt: well again, failing, or switched off; the same one if nothing differs."""
+    if attempt.succeeded:
+        return next_version(webhook, {"failing_since": None})
+    if attempt.status == HTTPStatus.GONE:
+        return _switched_off(webhook, attempt, "The receiver answered 410: it is gone.")
+    since = webhook.failing_since or attempt.at
+    if datetime.fromisoformat(attempt.at) - datetime.fromisoformat(since) >= PATIENCE:
+        return _switched_off(webhook, attempt, f"Every attempt for {PATIENCE.days} days has failed.")
+    return next_version(webhook, {"failing_since": since})
+
+
+def _switched_off(webhook: Webhook, attempt: Attempt, reason: str) -> Webhook:
+    since = webhook.failing_since or attempt.at
+    return next_version(webhook, {"active": False, "failing_since": since, "disabled_reason": reason})

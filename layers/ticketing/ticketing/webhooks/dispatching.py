@@ -1,0 +1,80 @@
+"""From an event to its deliveries: one for each webhook of the tenant that wants it."""
+
+import json
+import os
+from datetime import datetime, timedelta
+from typing import Final
+
+from ticketing import clock, ids
+from ticketing.aws import clients
+from ticketing.events.once import Once
+from ticketing.tickets.events import TicketEvent
+from ticketing.users.tenant_operations import is_active
+from ticketing.webhooks.delivery_operations import Message, deliveries_in
+from ticketing.webhooks.models import (
+    DELIVERIES_KEPT,
+    Delivery,
+    DeliveryState,
+    Webhook,
+)
+from ticketing.webhooks.operations import webhooks_in
+
+CONSUMER: Final = "webhooks"
+
+_LEASE: Final = timedelta(seconds=60)
+"""As long as the function may run: after that, a dispatch that was begun and not finished is somebody else's."""
+
+
+def dispatch(event: TicketEvent) -> int:
+    """Write down the deliveries of an event and put them into the queue; return how many there are.
+
+    Cut off in between, it is done again when the event comes again: deliveries that are there stay as they are, and
+    those that nobody has attempted yet get another message.
+
+    Raises
+    ------
+    BeingDoneError, ClientError, BotoCoreError
+        Somebody else is at it; AWS failed. Either way the event has to come again.
+    """
+    wanting = [
+        each for each in webhooks_in(event.tenant_id).all() if each.wants(event.type, internal=event.is_internal)
+    ]
+    if not wanting or not is_active(event.tenant_id):
+        return 0
+    once = Once(clients.dynamodb(), os.environ["NOTIFICATIONS_TABLE"], event.tenant_id, CONSUMER)
+    with once.doing(event.id, lease=_LEASE) as mine:
+        if not mine:
+            return 0
+        for webhook in wanting:
+            _dispatch_to(webhook, event)
+    return len(wanting)
+
+
+def _dispatch_to(webhook: Webhook, event: TicketEvent) -> None:
+    deliveries, delivery = deliveries_in(event.tenant_id, webhook.id), new_delivery(webhook, event)
+    if not deliveries.create(delivery):
+        found = deliveries.get(delivery.id)
+        if found is None or found.attempts or found.state is not DeliveryState.PENDING:
+            return
+        delivery = found
+    Message.of(delivery).send()
+
+
+def new_delivery(webhook: Webhook, event: TicketEvent) -> Delivery:
+    """Return the delivery of an event to a webhook. Its id follows from both, so that there is one of each."""
+    now = clock.now()
+    data = event.model_dump(mode="json", by_alias=True, exclude_none=True)
+    body = {"type": event.type, "timestamp": event.occurred_at, "data": data}
+    return Delivery(
+        id=ids.timed_id(datetime.fromisoformat(event.occurred_at), webhook.id, event.id),
+        tenant_id=event.tenant_id,
+        webhook_id=webhook.id,
+        event_id=event.id,
+        event_type=event.type,
+        ticket_id=event.ticket_id,
+        state=DeliveryState.PENDING,
+        next_attempt_at=clock.timestamp(now),
+        body=json.dumps(body, ensure_ascii=False, separators=(",", ":")),
+        created_at=clock.timestamp(now),
+        expires_at=int((now + DELIVERIES_KEPT).timestamp()),
+    )

@@ -1,0 +1,156 @@
+"""What the operations on webhooks share: making, finding and changing them, their secrets, and presenting them."""
+
+import os
+from typing import Any, Final
+
+from ticketing import clock, ids
+from ticketing.access.identity import Caller
+from ticketing.aws import clients
+from ticketing.dynamodb.transactions import until_written
+from ticketing.errors import PreconditionFailedError
+from ticketing.webhooks.errors import WebhookNotFoundError, WebhookTargetNotAllowedError
+from ticketing.webhooks.models import (
+    MOST_SECRETS,
+    OLD_SECRET_VALID,
+    Secret,
+    Webhook,
+    WebhookCreate,
+    WebhookUpdate,
+)
+from ticketing.webhooks.repository import WebhookRepository
+from ticketing.webhooks.signatures import new_secret
+from ticketing.webhooks.targets import addresses_of, target_of
+
+_SECONDS_TO_RESOLVE: Final = 5.0
+
+
+def webhooks_of(caller: Caller) -> WebhookRepository:
+    """Return the webhooks of the caller's tenant."""
+    return WebhookRepository(
+        clients.dynamodb_for(caller.tenant_id), os.environ["NOTIFICATIONS_TABLE"], caller.tenant_id
+    )
+
+
+def webhooks_in(tenant_id: str) -> WebhookRepository:
+    """Return the webhooks of any tenant, for what is done on no caller's behalf."""
+    return WebhookRepository(clients.dynamodb(), os.environ["NOTIFICATIONS_TABLE"], tenant_id)
+
+
+def check_target(url: str) -> None:
+    """Let an address pass that something may be sent to, as of now, or raise WebhookTargetNotAllowedError."""
+    try:
+        addresses_of(target_of(url), _SECONDS_TO_RESOLVE)
+    except TimeoutError as error:
+        message = "the name can't be resolved right now"
+        raise WebhookTargetNotAllowedError(message) from error
+
+
+def create_webhook(caller: Caller, body: WebhookCreate) -> tuple[Webhook, str]:
+    """Make a webhook, and return it with its secret, which no other answer but that of a rotation will tell.
+
+    Raises
+    ------
+    WebhookTargetNotAllowedError, TenantNotFoundError, TooManyWebhooksError, ConflictError
+        Nothing may be sent there; see `WebhookRepository.create`; the race was lost every time.
+    """
+    check_target(body.url)
+    now, secret = clock.timestamp(clock.now()), body.secret or new_secret()
+    webhook = Webhook(
+        id=ids.new_id(),
+        tenant_id=caller.tenant_id,
+        version=1,
+        created_by_id=caller.user_id,
+        created_at=now,
+        updated_at=now,
+        **body.model_dump(exclude={"secret"}),
+    )
+    webhooks = webhooks_of(caller)
+    until_written(lambda: webhooks.create(webhook, Secret(key=secret), os.environ["USERS_TABLE"]))
+    return webhook, secret
+
+
+def find_webhook(webhook: Webhook | None, expected_version: int | None = None) -> Webhook:
+    """Return the webhook that was read, if it is there, in the version expected.
+
+    Raises
+    ------
+    WebhookNotFoundError, PreconditionFailedError
+        Looked at in this order.
+    """
+    if webhook is None:
+        raise WebhookNotFoundError
+    if expected_version is not None and webhook.version != expected_version:
+        raise PreconditionFailedError
+    return webhook
+
+
+def next_version(webhook: Webhook, values: dict[str, Any]) -> Webhook:
+    """Return the webhook with the values (inside names) changed, as the next version; the same one if nothing differs.
+
+    One that is switched on again, or leads elsewhere, has not failed yet.
+    """
+    after = webhook.model_copy(update=values)
+    if after == webhook:
+        return webhook
+    news = {"version": webhook.version + 1, "updated_at": clock.timestamp(clock.now())}
+    if (after.active and not webhook.active) or after.url != webhook.url:
+        news |= {"failing_since": None, "disabled_reason": None}
+    return after.model_copy(update=news)
+
+
+def edit_webhook(caller: Caller, webhook_id: str, body: WebhookUpdate, expected_version: int | None) -> Webhook:
+    """Set what an admin may change of a webhook and return it; what is the same already is no change.
+
+    Raises
+    ------
+    WebhookNotFoundError, PreconditionFailedError, WebhookTargetNotAllowedError, ConflictError
+        See `find_webhook`; nothing may be sent there; the race was lost every time.
+    """
+    webhooks, wanted = webhooks_of(caller), body.model_dump(exclude_unset=True)
+
+    def attempt() -> Webhook:
+        before = find_webhook(webhooks.get(webhook_id), expected_version)
+        after = next_version(before, wanted)
+        if after.url != before.url:
+            check_target(after.url)
+        if after is not before:
+            webhooks.edit(before, after)
+        return after
+
+    return until_written(attempt)
+
+
+def rotate_secret(
+    caller: Caller, webhook_id: str, given: str | None, expected_version: int | None
+) -> tuple[Webhook, str]:
+    """Replace a webhook's secret by the one given, or a new one, and return the webhook with it.
+
+    The old ones sign along for a day, so that a receiver can change over at its ease, and a lost answer harms nobody.
+    The one that is the current one already stays it.
+
+    Raises
+    ------
+    WebhookNotFoundError, PreconditionFailedError, ConflictError
+        See `find_webhook`; the race was lost every time.
+    """
+    webhooks, secret = webhooks_of(caller), given or new_secret()
+
+    def attempt() -> Webhook:
+        webhook, secrets = webhooks.get_with_secrets(webhook_id) or (None, [])
+        before = find_webhook(webhook, expected_version)
+        if secrets[0].key == secret:
+            return before
+        now = clock.now()
+        until = clock.timestamp(now + OLD_SECRET_VALID)
+        old = [Secret(key=each.key, until=each.until or until) for each in secrets if each.signs(now)]
+        kept = [Secret(key=secret), *(each for each in old if each.key != secret)][:MOST_SECRETS]
+        after = before.model_copy(update={"version": before.version + 1, "updated_at": clock.timestamp(now)})
+        webhooks.edit(before, after, kept)
+        return after
+
+    return until_written(attempt), secret
+
+
+def presented(webhook: Webhook) -> dict[str, Any]:
+    """Return the webhook as the contract shows it."""
+    return webhook.model_dump(mode="json", by_alias=True, exclude={"tenant_id"})

@@ -1,0 +1,202 @@
+"""Where webhooks live: keys and expressions of their items in the notifications table.
+
+A webhook's secrets are in its item, and read by two functions alone: the one that signs with them, and the one that
+replaces them. All others name the attributes that they read, and their roles let them read no others.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic.alias_generators import to_camel
+
+from ticketing.dynamodb.attributes import from_item, to_item
+from ticketing.dynamodb.tables import items_of, tenant_prefix, update_of
+from ticketing.dynamodb.transactions import VersionConflictError, refusals
+from ticketing.users.errors import TenantNotFoundError
+from ticketing.users.rows import tenant_key
+from ticketing.users.tenant_models import TenantState
+from ticketing.webhooks.errors import TooManyWebhooksError
+from ticketing.webhooks.models import (
+    DELIVERIES_KEPT,
+    MOST_WEBHOOKS,
+    Secret,
+    Webhook,
+)
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef, TransactWriteItemTypeDef
+
+_NAMES: Final = {f"#{name}": to_camel(name) for name in Webhook.model_fields}
+_WITHOUT_SECRETS: Final = ", ".join(_NAMES)
+
+_GONE_FOR: Final = 2 * DELIVERIES_KEPT
+"""How long a deleted webhook leads to its deliveries: they expire in half of it, and DynamoDB may be late."""
+
+_LOST: Final = "TransactionConflict"
+_REFUSED: Final = "ConditionalCheckFailed"
+
+
+class WebhookRepository:
+    """The webhooks of one tenant. It cannot be made without one, and every key it builds starts with it."""
+
+    def __init__(self, client: DynamoDBClient, table: str, tenant_id: str) -> None:
+        self._client = client
+        self._table = table
+        self._id = tenant_id
+        self._all = webhook_key(tenant_id, "")
+
+    def create(self, webhook: Webhook, secret: Secret, users_table: str) -> None:
+        """Write a new webhook, if the tenant is active and may have another: one transaction.
+
+        Raises
+        ------
+        TenantNotFoundError, TooManyWebhooksError
+            The tenant is not there or being deleted; it has as many as it may.
+        VersionConflictError
+            Somebody else is writing one of the tenant's webhooks, or the tenant, at this moment.
+        """
+        secrets = [secret.model_dump(by_alias=True)]
+        item = webhook_key(self._id, webhook.id) | webhook.model_dump(by_alias=True) | {"secrets": secrets}
+        check: TransactWriteItemTypeDef = {
+            "ConditionCheck": {
+                "TableName": users_table,
+                "Key": to_item(tenant_key(self._id)),
+                "ConditionExpression": "#state = :active",
+                "ExpressionAttributeNames": {"#state": "state"},
+                "ExpressionAttributeValues": to_item({":active": TenantState.ACTIVE.value}),
+            }
+        }
+        count = self._count(1, "attribute_not_exists(webhooks) OR webhooks < :most", {":most": MOST_WEBHOOKS})
+        put: TransactWriteItemTypeDef = {"Put": {"TableName": self._table, "Item": to_item(item)}}
+        try:
+            self._client.transact_write_items(TransactItems=[check, count, put])
+        except self._client.exceptions.TransactionCanceledException as error:
+            tenant, number, _ = refusals(error)
+            if tenant == _REFUSED:
+                raise TenantNotFoundError from error
+            if number == _REFUSED:
+                message = f"A tenant has {MOST_WEBHOOKS} webhooks at most. Delete one that is not needed."
+                raise TooManyWebhooksError(message) from error
+            _raise_if_lost(error)
+            raise
+
+    def get(self, webhook_id: str) -> Webhook | None:
+        """Return a webhook as last written (a consistent read), or None if there is none."""
+        answer = self._client.get_item(
+            TableName=self._table,
+            Key=to_item(webhook_key(self._id, webhook_id)),
+            ConsistentRead=True,
+            ProjectionExpression=_WITHOUT_SECRETS,
+            ExpressionAttributeNames=_NAMES,
+        )
+        return Webhook.model_validate(from_item(answer["Item"])) if "Item" in answer else None
+
+    def get_with_secrets(self, webhook_id: str) -> tuple[Webhook, list[Secret]] | None:
+        """Return a webhook as last written with its secrets, the current one first, or None if there is none."""
+        key = to_item(webhook_key(self._id, webhook_id))
+        answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
+        if "Item" not in answer:
+            return None
+        values = from_item(answer["Item"])
+        return Webhook.model_validate(values), [Secret.model_validate(each) for each in values["secrets"]]
+
+    def all(self) -> list[Webhook]:
+        """Return all webhooks, the oldest first, as last written: one query."""
+        query: QueryInputTypeDef = {
+            "TableName": self._table,
+            "KeyConditionExpression": "PK = :tenant AND begins_with(SK, :webhooks)",
+            "ExpressionAttributeValues": to_item({":tenant": self._all["PK"], ":webhooks": self._all["SK"]}),
+            "ProjectionExpression": _WITHOUT_SECRETS,
+            "ExpressionAttributeNames": _NAMES,
+            "ConsistentRead": True,
+        }
+        return [Webhook.model_validate(from_item(item)) for item in items_of(self._client, query)]
+
+    def edit(self, before: Webhook, after: Webhook, secrets: list[Secret] | None = None) -> None:
+        """Write what has changed of a webhook, and its secrets if any are given, if `before` is still its version.
+
+        Raises
+        ------
+        VersionConflictError
+            The webhook changed or is gone since `before` was read.
+        """
+        old, new = before.model_dump(by_alias=True), after.model_dump(by_alias=True)
+        changes: dict[str, Any] = {name: value for name, value in new.items() if value != old[name]}
+        if secrets is not None:
+            changes["secrets"] = [secret.model_dump(by_alias=True) for secret in secrets]
+        update = update_of(
+            self._table,
+            webhook_key(self._id, before.id),
+            changes,
+            condition="#version = :before",
+            values={":before": before.version},
+        )
+        try:
+            self._client.update_item(**update)
+        except self._client.exceptions.ConditionalCheckFailedException as error:
+            raise VersionConflictError from error
+
+    def delete(self, webhook: Webhook, now: datetime) -> None:
+        """Erase a webhook with its secrets, but for what leads to its deliveries; they expire by themselves.
+
+        Raises
+        ------
+        VersionConflictError
+            It changed or is gone since it was read.
+        """
+        gone = gone_webhook_key(self._id, webhook.id) | {"expiresAt": int((now + _GONE_FOR).timestamp())}
+        erase: TransactWriteItemTypeDef = {
+            "Delete": {
+                "TableName": self._table,
+                "Key": to_item(webhook_key(self._id, webhook.id)),
+                "ConditionExpression": "version = :read",
+                "ExpressionAttributeValues": to_item({":read": webhook.version}),
+            }
+        }
+        put: TransactWriteItemTypeDef = {"Put": {"TableName": self._table, "Item": to_item(gone)}}
+        try:
+            self._client.transact_write_items(TransactItems=[erase, put, self._count(-1)])
+        except self._client.exceptions.TransactionCanceledException as error:
+            _raise_if_lost(error)
+            raise
+
+    def _count(
+        self, number: int, condition: str | None = None, values: dict[str, Any] | None = None
+    ) -> TransactWriteItemTypeDef:
+        """Return the write that adds to the number of webhooks."""
+        write: TransactWriteItemTypeDef = {
+            "Update": {
+                "TableName": self._table,
+                "Key": to_item(webhook_count_key(self._id)),
+                "UpdateExpression": "ADD webhooks :number",
+                "ExpressionAttributeValues": to_item({":number": number, **(values or {})}),
+            }
+        }
+        if condition is not None:
+            write["Update"]["ConditionExpression"] = condition
+        return write
+
+
+def _raise_if_lost(error: ClientError) -> None:
+    """Raise VersionConflictError if a transaction was cancelled because somebody else was first."""
+    if {_LOST, _REFUSED} & set(refusals(error)):
+        raise VersionConflictError from error
+
+
+def webhook_key(tenant_id: str, webhook_id: str) -> dict[str, str]:
+    """Return the key of a webhook; with an empty id, its range key is what all start with."""
+    return {"PK": f"{tenant_prefix(tenant_id)}#WEBHOOKS", "SK": f"WEBHOOK#{webhook_id}"}
+
+
+def gone_webhook_key(tenant_id: str, webhook_id: str) -> dict[str, str]:
+    """Return the key of what is left of a deleted webhook: it leads to its deliveries until they have expired."""
+    return {"PK": f"{tenant_prefix(tenant_id)}#WEBHOOKS", "SK": f"GONE#{webhook_id}"}
+
+
+def webhook_count_key(tenant_id: str) -> dict[str, str]:
+    """Return the key of the number of webhooks that a tenant has."""
+    return {"PK": f"{tenant_prefix(tenant_id)}#WEBHOOKS", "SK": "COUNT"}

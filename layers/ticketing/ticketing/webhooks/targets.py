@@ -1,0 +1,150 @@
+"""Where webhooks may lead: to public addresses of the internet, by HTTPS. Nowhere else, whatever a name resolves to.
+
+An address is looked at when it is registered, and again at each delivery, as what a name leads to changes. A delivery
+connects to the address that was looked at: the name is resolved once (docs/decisions/0017-webhooks.md).
+"""
+
+import ipaddress
+import os
+import re
+import socket
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
+from typing import Final
+
+from ticketing.webhooks.errors import WebhookTargetNotAllowedError
+
+type Resolver = Callable[[str, int], Iterable[str]]
+"""The addresses, as texts, that a name has; raises OSError if there are none to be had."""
+
+_URL = re.compile(
+    r"(?P<scheme>[A-Za-z]+)://(?P<host>[0-9A-Za-z._-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?"
+    r"(?P<path>(?:[/?][!\"$-\[\]-~]*)?)",  # visible ASCII without # and backslash
+)
+_NAME = re.compile(
+    r"(?=.{1,253}$)([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)+[A-Za-z]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+)
+_PORTS: Final = {"http": 80, "https": 443}
+_LOWEST_OTHER_PORT: Final = 1024
+_HIGHEST_PORT: Final = 65535
+
+_GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
+_NAT64: Final = IPv6Network("64:ff9b::/96")
+
+_NOT_PUBLIC: Final = "must lead to public addresses of the internet, and to no others"
+
+_RESOLVING: Final = ThreadPoolExecutor(max_workers=4, thread_name_prefix="resolve")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An address that may be written down; where it leads is looked at by `addresses_of`."""
+
+    scheme: str
+    host: str
+    """The name, in lower case, or the address without brackets."""
+    port: int
+    path: str
+    """The path with its query."""
+
+    @property
+    def netloc(self) -> str:
+        """The host as the header `Host` has it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port, as a browser writes them."""
+        return f"{self.scheme}://{self.netloc}"
+
+    @property
+    def is_private(self) -> bool:
+        """Whether the deployment lets webhooks reach just this origin, though it is not public."""
+        return self.origin in os.environ.get("WEBHOOK_PRIVATE_ORIGINS", "").split(",")
+
+
+def target_of(url: str) -> Target:
+    """Return what an address is made of.
+
+    Raises
+    ------
+    WebhookTargetNotAllowedError
+        It is no address of HTTPS, or says by itself that it leads nowhere public.
+    """
+    match = _URL.fullmatch(url)
+    scheme = match["scheme"].lower() if match else ""
+    if match is None or scheme not in _PORTS:
+        message = "must be an address like https://example.com/hooks, without user, password or fragment"
+        raise WebhookTargetNotAllowedError(message)
+    path = match["path"] if match["path"].startswith("/") else f"/{match['path']}"
+    port = int(match["port"] or _PORTS[scheme])
+    target = Target(scheme, match["host"].strip("[]").lower(), port, path)
+    if not target.is_private:
+        _check(target)
+    return target
+
+
+def _check(target: Target) -> None:
+    if target.scheme != "https":
+        message = "must begin with https://"
+        raise WebhookTargetNotAllowedError(message)
+    if target.port != _PORTS["https"] and not _LOWEST_OTHER_PORT <= target.port <= _HIGHEST_PORT:
+        message = "the port must be 443, or one from 1024 to 65535"
+        raise WebhookTargetNotAllowedError(message)
+    literal = _literal(target.host)
+    if not is_public(literal) if literal else not _NAME.fullmatch(target.host):
+        raise WebhookTargetNotAllowedError(_NOT_PUBLIC)
+
+
+def _literal(host: str) -> IPv4Address | IPv6Address | None:
+    """Return the address that a host is, in its usual form. Other forms, such as 0x7f.1, are no names: see `_NAME`."""
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+def addresses_of(target: Target, seconds: float, resolver: Resolver | None = None) -> list[str]:
+    """Resolve a target's name, once, and return the addresses, all of which may be connected to.
+
+    Raises
+    ------
+    WebhookTargetNotAllowedError
+        The name has no address, or one that is not public; where one is not, none is used.
+    TimeoutError
+        It takes longer than that many seconds.
+    """
+    # The system's resolver can't be told how long it may take.
+    asked = _RESOLVING.submit(resolver or _resolve, target.host, target.port)
+    try:
+        found = list(dict.fromkeys(asked.result(timeout=max(seconds, 0))))
+    except TimeoutError:
+        raise
+    except (OSError, UnicodeError) as error:
+        raise WebhookTargetNotAllowedError(_NOT_PUBLIC) from error
+    if not found or not (target.is_private or all(is_public(ipaddress.ip_address(each)) for each in found)):
+        raise WebhookTargetNotAllowedError(_NOT_PUBLIC)
+    return found
+
+
+def _resolve(host: str, port: int) -> list[str]:
+    return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+
+
+def is_public(address: IPv4Address | IPv6Address) -> bool:
+    """Return whether an address is one of the public internet, of which anybody may be the owner.
+
+    Those that hold another one inside: of NAT64 and IPv4-mapped ones the other decides; 6to4 and Teredo, which nobody
+    uses any more, are refused as not global.
+    """
+    if isinstance(address, IPv6Address):
+        if address.scope_id:
+            return False
+        inside = IPv4Address(int(address) & 0xFFFFFFFF) if address in _NAT64 else address.ipv4_mapped
+        if inside is None:
+            return address in _GLOBAL_UNICAST and address.is_global
+        address = inside
+    return address.is_global and not address.is_multicast
