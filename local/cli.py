@@ -27,19 +27,19 @@ def _run(settings: Settings, options: argparse.Namespace) -> int:
 
             return run(settings)
         case "deploy":
-            from local.deploy import deploy_running  # noqa: PLC0415
+            from local.stack.deploy import deploy_running  # noqa: PLC0415
 
             return deploy_running(settings)
         case "token":
-            from local.tokens import print_token  # noqa: PLC0415
+            from local.stack.tokens import print_token  # noqa: PLC0415
 
             return print_token(settings, options.user)
         case "mails":
-            from local.mails import print_mails  # noqa: PLC0415
+            from local.stack.mails import print_mails  # noqa: PLC0415
 
             return print_mails(settings)
         case "sam-local" | "sam-env":
-            from local.sam_local import print_environment, start_api  # noqa: PLC0415
+            from local.stack.sam_local import print_environment, start_api  # noqa: PLC0415
 
             return print_environment(settings) if options.command == "sam-env" else start_api(settings, options.more)
         case _:
@@ -47,7 +47,7 @@ def _run(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _reset(settings: Settings) -> int:
-    from local.statedir import InUseError, empty  # noqa: PLC0415
+    from local.stack.statedir import InUseError, empty  # noqa: PLC0415
 
     try:
         empty(settings)

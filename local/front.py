@@ -11,9 +11,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from local.emulator import loopback_names
-from local.settings import LIVE_PATH, Settings
-from local.stack import Stack
+from local.settings import LIVE_PATH, LOOPBACK, Settings
+from local.stack.outputs import Stack
 
 type Scope = MutableMapping[str, Any]
 type Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -34,7 +33,7 @@ class Front:
         self._port = settings.port
         self._stack = stack
         self._api_names = frozenset({"localhost", "127.0.0.1", "[::1]"})
-        self._aws_names = loopback_names(settings)
+        self._aws_names = _loopback_names(settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection's request."""
@@ -133,3 +132,9 @@ async def _answer(send: Send, status: int, body: bytes, headers: list[tuple[byte
     length = (b"content-length", str(len(body)).encode())
     await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
     await send({"type": "http.response.body", "body": body})
+
+
+def _loopback_names(settings: Settings) -> frozenset[str]:
+    """Return the host names and addresses under which the control plane may be called."""
+    names = {"localhost", LOOPBACK, "[::1]"}
+    return frozenset(names | set(settings.aws_binds) | ({"host.docker.internal"} if settings.containers else set()))

@@ -8,42 +8,35 @@ import sys
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
-from local.accounts import hold_to_the_rules
-from local.archives import make_archives
-from local.bounds import keep_within_bounds
-from local.control import CallError
-from local.deploy import Deployer, DeployError
-from local.emulator import EmulatorError, load, started
-from local.faults import make_faults
-from local.front import Front
-from local.gateway import import_gateway_responses
-from local.indexes import keep_in_order
-from local.isolation import hold_sessions_to_their_policies
-from local.items import Items
-from local.journal import JournalError
-from local.live import deploy_websockets_as_aws_does, serve_websockets_as_aws_does
-from local.mail_templates import make_mail_templates
-from local.mails import write_mails
-from local.patches import (
-    find_queues_by_name,
-    read_workflows_in_yaml,
-    send_workflow_writes_through_the_service,
-    speed_up,
-    switch_on_expiry,
+from local.aws import (
+    api_gateway,
+    cloudwatch_logs,
+    cognito,
+    dynamodb,
+    dynamodb_streams,
+    eventbridge,
+    lambda_functions,
+    ses,
+    sqs,
+    step_functions,
+    sts,
+    websockets,
 )
-from local.principals import Principals
+from local.durable.items import Items
+from local.durable.journal import JournalError
+from local.durable.snapshots import Snapshots
+from local.emulator.loading import EmulatorError, load, started
+from local.front import Front
 from local.progress import say
-from local.recorder import record_calls
-from local.redrive import move_messages_back
-from local.runtime import run_functions_apart, unpack_layers_once
-from local.seed import seed
 from local.settings import LOOPBACK, Settings
-from local.snapshots import Snapshots
-from local.stack import Stack
-from local.statedir import InUseError, locked, write_json
-from local.streams import begin_streams_anew, consume_streams_as_aws_does, put_expiry_on_streams
-from local.turns import take_turns
-from local.usage_plans import count_by_authorizer
+from local.stack.client import CallError
+from local.stack.deploy import Deployer, DeployError
+from local.stack.outputs import Stack
+from local.stack.seed import seed
+from local.stack.statedir import InUseError, locked, write_json
+from local.watch.faults import make_faults
+from local.watch.principals import Principals
+from local.watch.recorder import record_calls
 
 _GRACE = 2.0
 _KEEP_ALIVE = 75.0
@@ -117,29 +110,22 @@ class _Run:
         self._change_emulator()
 
     def _change_emulator(self) -> None:
-        speed_up(self._emulator)
-        send_workflow_writes_through_the_service(self._emulator)
-        read_workflows_in_yaml(self._emulator)
-        switch_on_expiry(self._emulator)
-        find_queues_by_name(self._emulator)
-        import_gateway_responses(self._emulator)
-        serve_websockets_as_aws_does(self._emulator)
-        deploy_websockets_as_aws_does(self._emulator)
-        make_archives(self._emulator)
-        move_messages_back(self._emulator)
-        count_by_authorizer(self._emulator)
-        hold_to_the_rules(self._emulator)
-        write_mails(self._emulator, self._settings)
-        make_mail_templates(self._emulator)
-        keep_in_order(self._emulator)
-        take_turns(self._emulator)
-        run_functions_apart(self._emulator, self._settings)
-        unpack_layers_once(self._emulator, self._settings)
-        keep_within_bounds(self._emulator, self._settings)
-        consume_streams_as_aws_does(self._emulator)
+        emulator, settings = self._emulator, self._settings
+        # Below the patches of DynamoDB: what they change is in the journal, too.
         self._items.install()
-        put_expiry_on_streams(self._emulator)  # on top of the journal's own hooks
-        hold_sessions_to_their_policies(self._emulator)
+        api_gateway.patch(emulator)
+        cloudwatch_logs.patch(emulator, settings)
+        cognito.patch(emulator)
+        dynamodb.patch(emulator)
+        dynamodb_streams.patch(emulator)
+        eventbridge.patch(emulator)
+        lambda_functions.patch(emulator, settings)
+        ses.patch(emulator, settings)
+        sqs.patch(emulator)
+        step_functions.patch(emulator)
+        sts.patch(emulator)
+        websockets.patch(emulator)
+        # Around all services as they are now.
         self._snapshots.install()
         self._watch()
 
@@ -161,7 +147,7 @@ class _Run:
             loop.add_signal_handler(number, self._stop)
         async with started(self._emulator):
             self._items.restore()
-            begin_streams_anew(self._emulator)
+            dynamodb_streams.forget_positions(self._emulator)
             self._snapshots.restored()
             config = Config()
             config.bind = [f"fd://{listener.fileno()}" for listener in sockets]

@@ -9,7 +9,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from local.tokens import id_token
+from local.stack.tokens import id_token
 from tests.contract.checker import Contract
 from tests.stack import Stack
 

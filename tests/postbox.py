@@ -10,8 +10,8 @@ from uuid import uuid4
 
 import httpx
 
-from local.mails import Mail, mails_in
 from local.settings import STACK_NAME
+from local.stack.mails import Mail, mails_in
 from tests.callers import TICKET
 from tests.stack import Stack
 

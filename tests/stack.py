@@ -16,11 +16,11 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from local.mails import Mail, mails_in
-from local.seed import PASSWORD
 from local.settings import LIVE_PATH, REGION, ROOT
-from local.statedir import read_json
-from local.tokens import id_token
+from local.stack.mails import Mail, mails_in
+from local.stack.seed import PASSWORD
+from local.stack.statedir import read_json
+from local.stack.tokens import id_token
 from tests.receiver import Receiver, receiving
 
 # The first start builds and deploys; on a machine under load that takes its time.

@@ -10,7 +10,7 @@ type Rule = dict[str, Any]
 
 @dataclass(frozen=True)
 class Faults:
-    """What fails, as local/faults.py reads it."""
+    """What fails, as local/watch/faults.py reads it."""
 
     path: Path
 

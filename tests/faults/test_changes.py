@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from local.faults import CONNECTIONS
+from local.watch.faults import CONNECTIONS
 from tests.callers import TICKET
 from tests.faults import probes
 from tests.faults.probes import Applied

@@ -13,8 +13,8 @@ from uuid import uuid4
 
 import httpx
 
-from local.mails import Mail
 from local.settings import STACK_NAME
+from local.stack.mails import Mail
 from tests.callers import DOMAIN, TICKET, Accounts, OwnTenant
 from tests.receiver import SECONDS, Receiver, answering, in_turn
 from tests.sockets import opened, opened_by_a_browser
@@ -341,7 +341,7 @@ class Everything:
         assert _ok(admin.get(f"/v1/tickets/{ticket['id']}"))["status"] == "CLOSED"
 
     def purge_what_expired(self) -> None:
-        """Let a ticket's time in the trash be over. The stream's own part is tests/local/test_streams.py."""
+        """End a ticket's time in the trash. The stream's own part is tests/local/aws/test_dynamodb_streams.py."""
         admin = self.tenant.admin
         key = self.ticket_key(_ok(admin.post("/v1/tickets", json=TICKET))["id"])
         self.stack.client("dynamodb").delete_item(TableName=self.stack.outputs["TicketsTableName"], Key=key)

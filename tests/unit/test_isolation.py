@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError
 from ministack.core.iam_evaluator import EvalContext, evaluate, parse_policy_document
 from moto.dynamodb.models import DynamoDBBackend
 
-from local.iam_view import dynamodb_accesses
+from local.aws.iam import dynamodb_accesses
 from tests.unit.conftest import Clock
 from tests.unit.support import (
     ADMIN,

@@ -11,7 +11,7 @@ from botocore.exceptions import ReadTimeoutError
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from functions.mail import mail_events
-from local.mail_templates import render
+from local.aws.ses import render
 from tests.unit.support import TABLE, TICKET_ID, USERS_TABLE, a_ticket, an_event, template
 from ticketing.access.identity import Caller
 from ticketing.comments.models import Comment

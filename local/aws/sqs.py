@@ -1,0 +1,68 @@
+"""SQS as AWS has it: redrive of dead-letter queues, and queues that are found after a start on other ports."""
+
+import json
+from typing import Any
+
+from local.emulator.loading import MiniStack
+from local.emulator.patching import require, rewrite
+
+
+def patch(emulator: MiniStack) -> None:
+    """Add the redrive of dead-letter queues, and find queues by name.
+
+    Raises
+    ------
+    EmulatorError
+        If what this builds on is not there.
+    """
+    _redrive_dead_letters(emulator)
+    _find_queues_by_name(emulator)
+
+
+def _redrive_dead_letters(emulator: MiniStack) -> None:
+    """Add StartMessageMoveTask: it moves the messages of a dead-letter queue back to their source queue, all at once.
+
+    A task is over when it is answered, so there are none to list or to cancel. Where several queues share one for their
+    dead letters, a destination has to be named; SQS would remember where each message comes from.
+    """
+    sqs = emulator.sqs
+    queue_by_arn = require(sqs, "_queue_by_arn", "arn")
+    send = require(sqs, "_act_send_message", "data", "qurl")
+    delete = require(sqs, "_act_delete_message", "data", "qurl")
+    receive = require(sqs, "_receive_messages_for_esm", "queue_url", "max_number")
+
+    def sources_of(arn: str) -> list[str]:
+        policies = {
+            queue["attributes"]["QueueArn"]: json.loads(queue["attributes"].get("RedrivePolicy") or "{}")
+            for queue in sqs._queues.values()  # noqa: SLF001
+        }
+        return [source for source, policy in policies.items() if policy.get("deadLetterTargetArn") == arn]
+
+    def start(data: dict[str, Any], _url: str) -> dict[str, str]:
+        arn = data["SourceArn"]
+        targets = [data["DestinationArn"]] if "DestinationArn" in data else sources_of(arn)
+        queues = [queue_by_arn(each) for each in (arn, *targets)]
+        if len(queues) != 2 or None in queues:  # noqa: PLR2004 (a source, a destination)
+            code, message = "ResourceNotFoundException", "No dead-letter queue, or no one destination."
+            raise sqs._Err(code, message)  # noqa: SLF001
+        source, target = (queue["url"] for queue in queues if queue)
+        while messages := receive(source, 10):
+            for each in messages:
+                send({"QueueUrl": target, "MessageBody": each["body"]}, target)
+                delete({"QueueUrl": source, "ReceiptHandle": each["receipt_handle"]}, source)
+        return {"TaskHandle": arn}
+
+    sqs._HANDLERS["StartMessageMoveTask"] = start  # noqa: SLF001
+
+
+def _find_queues_by_name(emulator: MiniStack) -> None:
+    """Let consumers find their queue after a start on other ports: its address has those that it was made on."""
+    rewrite(
+        emulator.lambda_service,
+        "_poll_sqs",
+        {
+            "            queue_url = _sqs._queue_url(queue_name)\n": (
+                "            queue_url = _sqs._queue_name_to_url.get(queue_name)\n"
+            )
+        },
+    )

@@ -1,0 +1,54 @@
+"""Sessions with a policy of their own reach no more of DynamoDB than it allows (`TenantIsolation=strict`).
+
+The emulator hands out such sessions and keeps their policies, but looks at none. Here they are looked at, for calls of
+DynamoDB, as IAM does it. What the role itself allows is looked at by tests/integration/test_policies.py alone.
+"""
+
+import json
+from typing import Any
+
+from local.aws.iam import Access, Evaluator, dynamodb_accesses
+from local.emulator.calls import Response, action_of
+from local.emulator.loading import MiniStack
+from local.emulator.patching import require
+from local.settings import ACCOUNT_ID, REGION
+
+_TABLE_ARN = f"arn:aws:dynamodb:{REGION}:{ACCOUNT_ID}:table/{{}}"
+
+
+def patch(emulator: MiniStack) -> None:
+    """Refuse calls of DynamoDB that a session's own policy does not allow.
+
+    Raises
+    ------
+    EmulatorError
+        If what this builds on is not there.
+    """
+    require(emulator.sts, "register_session", "access_key", "session")
+    key_of = require(emulator.router, "extract_access_key_id", "headers", "query_params")
+    evaluator = Evaluator(emulator)
+    handlers = emulator.app.SERVICE_HANDLERS
+    handler = handlers["dynamodb"]
+
+    async def handle(
+        method: str, path: str, headers: dict[str, str], body: bytes, query_params: dict[str, list[str]]
+    ) -> Response:
+        session = emulator.sts._sessions.get(key_of(headers, query_params), {})  # noqa: SLF001
+        if policy := (session.get("SessionPolicies") or {}).get("Policy"):
+            action = action_of(headers, body, query_params)
+            for access in dynamodb_accesses(action, json.loads(body or b"{}"), _TABLE_ARN):
+                if not evaluator.allows(policy, access, session["Arn"]):
+                    return _refusal(session["Arn"], access)
+        response: Response = await handler(method, path, headers, body, query_params)
+        return response
+
+    handlers["dynamodb"] = handle
+
+
+def _refusal(principal: str, access: Access) -> Response:
+    message = (
+        f"User: {principal} is not authorized to perform: {access['action']} on resource: {access['resource']} "
+        "because no session policy allows the action"
+    )
+    body: dict[str, Any] = {"__type": "com.amazon.coral.service#AccessDeniedException", "Message": message}
+    return 400, {"Content-Type": "application/x-amz-json-1.0"}, json.dumps(body).encode()

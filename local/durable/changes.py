@@ -1,0 +1,64 @@
+"""Which calls change something that has to be there again after a crash."""
+
+from local.emulator.calls import action_of
+
+_READS = (
+    "AdminGet",
+    "AdminList",
+    "BatchGet",
+    "Check",
+    "Describe",
+    "Estimate",
+    "Filter",
+    "Get",
+    "Head",
+    "List",
+    "Lookup",
+    "Query",
+    "Scan",
+    "Search",
+    "Test",
+    "Validate",
+)
+# What is written all the time and kept as of the last snapshot: logs, metrics, messages, executions, invocations.
+# DynamoDB's items have the journal.
+_NOISE = {
+    "dynamodb": {
+        "BatchExecuteStatement",
+        "BatchWriteItem",
+        "DeleteItem",
+        "ExecuteStatement",
+        "ExecuteTransaction",
+        "PutItem",
+        "TransactGetItems",
+        "TransactWriteItems",
+        "UpdateItem",
+    },
+    "events": {"PutEvents"},
+    "logs": {"CreateLogStream", "PutLogEvents", "StartQuery"},
+    "monitoring": {"PutMetricData"},
+    "sns": {"Publish", "PublishBatch"},
+    "sqs": {
+        "ChangeMessageVisibility",
+        "ChangeMessageVisibilityBatch",
+        "DeleteMessage",
+        "DeleteMessageBatch",
+        "ReceiveMessage",
+        "SendMessage",
+        "SendMessageBatch",
+    },
+    "states": {"SendTaskFailure", "SendTaskHeartbeat", "SendTaskSuccess", "StartExecution", "StartSyncExecution"},
+    "sts": {"AssumeRole"},
+}
+
+
+def changes_state(  # noqa: PLR0913, PLR0917 (the emulator's handler signature)
+    service: str, method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, list[str]]
+) -> bool:
+    """Tell whether a successful call may have changed what the service's snapshot holds."""
+    action = action_of(headers, body, query)
+    if action:
+        return not action.startswith(_READS) and action not in _NOISE.get(service, ())
+    if service == "lambda" and path.endswith(("/invocations", "/invoke-async")):
+        return False
+    return method not in {"GET", "HEAD", "OPTIONS"}

@@ -1,0 +1,34 @@
+"""What functions log: where a call's log ends, and how much is kept."""
+
+import queue
+import time
+from types import SimpleNamespace
+
+import httpx
+
+from local.aws.cloudwatch_logs import END_OF_LOG, STREAMS_PER_GROUP, _drain_stderr
+from tests.stack import Stack
+
+
+def test_a_log_ends_where_the_worker_says_so() -> None:
+    lines: queue.Queue[str] = queue.Queue()
+    worker = SimpleNamespace(_stderr_queue=lines)
+    for line in ("one", "two, without an end" + END_OF_LOG, "of the next call"):
+        lines.put(line)
+    began = time.monotonic()
+    assert _drain_stderr(worker) == "one\ntwo, without an end"
+    assert time.monotonic() - began < 0.05
+    assert lines.get_nowait() == "of the next call"
+
+
+def test_a_function_s_log_is_in_a_file_and_its_group_is_bounded(stack: Stack) -> None:
+    with httpx.Client(base_url=stack.base_url, timeout=30) as api:
+        for _ in range(STREAMS_PER_GROUP + 5):
+            assert api.options("/v1/tickets").is_success
+
+    logs = stack.client("logs")
+    groups = [group["logGroupName"] for group in logs.describe_log_groups(limit=50)["logGroups"]]
+    group = next(name for name in groups if "Preflight" in name)
+    pages = logs.get_paginator("describe_log_streams").paginate(logGroupName=group)
+    assert sum(len(page["logStreams"]) for page in pages) <= STREAMS_PER_GROUP
+    assert (stack.state / "logs" / "functions.log").exists()
