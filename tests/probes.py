@@ -12,6 +12,8 @@ from typing import Any, Self
 from uuid import uuid4
 
 from tests.stack import Stack
+from ticketing.aws.data import TenantData
+from ticketing.deployment import Tables
 from ticketing.events.once import BeingDoneError, Once
 from ticketing.events.publishing import SOURCE
 from ticketing.tickets.events import TicketEvent
@@ -75,12 +77,13 @@ class OnceProbe:
     def work(self) -> None:
         """Apply what has arrived."""
         stack = self.bus.stack
-        client, table = stack.client("dynamodb"), stack.outputs["NotificationsTableName"]
+        names = (stack.outputs[f"{table}TableName"] for table in ("Tickets", "Users", "Notifications"))
+        client, tables = stack.client("dynamodb"), Tables(*names)
         todo = self.bus.receive()
         while todo:
             event = TicketEvent.model_validate(todo.pop(0)["detail"])
             try:
-                with Once(client, table, event.tenant_id, self.name).doing(event.id, lease=_LEASE) as mine:
+                with Once(TenantData(client, tables, event.tenant_id), self.name).doing(event.id, lease=_LEASE) as mine:
                     self.applied[event.id] += mine
             except BeingDoneError:  # only if another test has the same name
                 continue

@@ -3,11 +3,15 @@
 from ticketing.access.permissions import Operation
 from ticketing.api.frame import Response, endpoint
 from ticketing.api.request import Request
+from ticketing.comments.errors import CommentNotFoundError
 from ticketing.comments.operations import Commenting
+from ticketing.tickets.errors import TicketNotFoundError
 
 
 @endpoint(Operation.DELETE_COMMENT)
 def handler(request: Request) -> Response:
     """Remove the comment, its text for good."""
-    Commenting(request.grant, request.ticket_id).remove(request.comment_id)
+    Commenting(request.grant, request.id_or(TicketNotFoundError)).remove(
+        request.id_or(CommentNotFoundError, "commentId")
+    )
     return Response(204)

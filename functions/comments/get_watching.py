@@ -3,14 +3,17 @@
 from ticketing.access.permissions import Operation
 from ticketing.api.frame import Response, endpoint
 from ticketing.api.request import Request
-from ticketing.comments.watchers import watchers_of, watching
-from ticketing.tickets.operations import find_ticket, tickets_of
+from ticketing.aws.data import of_caller
+from ticketing.comments.watchers import Watchers, watching
+from ticketing.tickets.errors import TicketNotFoundError
+from ticketing.tickets.operations import find_ticket
+from ticketing.tickets.repository import TicketRepository
 
 
 @endpoint(Operation.GET_WATCHING)
 def handler(request: Request) -> Response:
     """Answer whether the caller watches the ticket."""
     caller = request.caller
-    ticket = find_ticket(request.grant, tickets_of(caller).get(request.ticket_id))
-    watchers = watching(ticket, watchers_of(caller).choice(ticket.id, caller.user_id))
+    ticket = find_ticket(request.grant, TicketRepository(of_caller(caller)).get(request.id_or(TicketNotFoundError)))
+    watchers = watching(ticket, Watchers(of_caller(caller)).choice(ticket.id, caller.user_id))
     return Response(200, {"watching": caller.user_id in watchers})

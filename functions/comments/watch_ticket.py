@@ -4,10 +4,11 @@ from ticketing.access.permissions import Operation
 from ticketing.api.frame import Response, endpoint
 from ticketing.api.request import Request
 from ticketing.comments.watchers import choose
+from ticketing.tickets.errors import TicketNotFoundError
 
 
 @endpoint(Operation.WATCH_TICKET)
 def handler(request: Request) -> Response:
     """Let the caller watch the ticket."""
-    choose(request.grant, request.ticket_id, watches=True)
+    choose(request.grant, request.id_or(TicketNotFoundError), watches=True)
     return Response(204)

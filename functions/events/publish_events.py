@@ -1,6 +1,5 @@
 """publishEvents: puts the events of the tickets table's stream on the bus. Nothing else publishes."""
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +8,7 @@ from aws_lambda_powertools.metrics import Metrics, MetricUnit
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ticketing.aws import clients
+from ticketing.deployment import DEPLOYMENT
 from ticketing.events.publishing import Dead, Publisher
 from ticketing.events.unpublished import Unpublished
 
@@ -23,7 +23,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: AN
     ticket's later events go on without it. If the queue can't be reached either, the record comes again. Lambda goes
     on from the first that is reported: what was published behind it is published twice.
     """
-    result = Publisher(clients.events(), os.environ["EVENT_BUS"]).publish(event["Records"])
+    result = Publisher(clients.events(), DEPLOYMENT.event_bus).publish(event["Records"])
     again = result.again + _put_aside(result.dead)
     logger.info("publishEvents", extra={"published": result.events, "again": len(again), "dead": len(result.dead)})
     metrics.add_metric("EventsPublished", MetricUnit.Count, result.events)
@@ -37,7 +37,7 @@ def _put_aside(dead: Sequence[Dead]) -> list[str]:
 
     Where it can't be reached once (up to 12 s), the rest is not tried: who runs out of time reports nothing.
     """
-    queue = Unpublished(clients.sqs(), os.environ["UNPUBLISHED_EVENTS"])
+    queue = Unpublished(clients.sqs(), DEPLOYMENT.unpublished_events)
     for place, each in enumerate(dead):
         logger.error("publishEvents: an event can't be published", extra={"key": each.key, "reason": each.reason})
         try:

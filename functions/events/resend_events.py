@@ -1,12 +1,12 @@
 """resendEvents: publishes what is in the queue UnpublishedEvents after all. Called by hand (docs/events.md)."""
 
-import os
 from dataclasses import asdict
 from typing import Any
 
 from aws_lambda_powertools.logging import Logger
 
 from ticketing.aws import clients
+from ticketing.deployment import DEPLOYMENT
 from ticketing.events.publishing import Publisher
 from ticketing.events.resending import Resender
 from ticketing.events.unpublished import Unpublished
@@ -23,11 +23,11 @@ def handler(_event: dict[str, Any], context: Any) -> dict[str, int]:  # noqa: AN
     It may be called as often as one likes, also while it runs: a message that one takes is hidden from the others.
     """
     resender = Resender(
-        queue=Unpublished(clients.sqs(), os.environ["UNPUBLISHED_EVENTS"]),
+        queue=Unpublished(clients.sqs(), DEPLOYMENT.unpublished_events),
         tickets=clients.dynamodb(),
-        table=os.environ["TICKETS_TABLE"],
+        table=DEPLOYMENT.tables.tickets,
         streams=clients.dynamodbstreams(),
-        publisher=Publisher(clients.events(), os.environ["EVENT_BUS"]),
+        publisher=Publisher(clients.events(), DEPLOYMENT.event_bus),
     )
     result = asdict(resender.resend(goes_on=lambda: context.get_remaining_time_in_millis() > _FOR_THE_LAST))
     logger.info("resendEvents", extra=result)

@@ -4,12 +4,12 @@ API Gateway asks for each new token and keeps the answer for 60 seconds, so the 
 an answer for one method would be applied to the next call too, and refuse it.
 """
 
-import os
 from typing import Any
 
 from aws_lambda_powertools.logging import Logger
 
 from ticketing.access.roles import Role
+from ticketing.deployment import DEPLOYMENT
 from ticketing.users.tokens import RefusedError, Sender, sender_of
 from ticketing.users.usage_plan import usage_key
 
@@ -57,7 +57,7 @@ def _answer(sender: Sender, method_arn: str) -> dict[str, Any]:
         opened = [f"{api}/{stage}/{method}" for method in _FOR_NEWCOMERS]
         return _policy(sender, "Allow", opened) | {
             "context": context,
-            "usageIdentifierKey": os.environ["NEWCOMERS_KEY"],
+            "usageIdentifierKey": DEPLOYMENT.newcomers_key,
         }
     return _policy(sender, "Allow", whole_api) | {
         "context": context | {"tenantId": sender.tenant_id},

@@ -5,8 +5,10 @@ from typing import Any
 
 from ticketing.access.identity import caller_of
 from ticketing.api.live_frame import count, live_endpoint
+from ticketing.aws.data import of_caller
 from ticketing.errors import ApiError, BadRequestError
-from ticketing.live.conversation import connection_of, connections_of
+from ticketing.live.connections import Connections
+from ticketing.live.conversation import connection_of
 from ticketing.live.messages import PROTOCOL
 
 
@@ -24,7 +26,7 @@ def handler(event: Mapping[str, Any]) -> dict[str, Any]:
     if protocols and PROTOCOL not in protocols:
         message = f"The subprotocol of this API is {PROTOCOL}."
         raise BadRequestError(message)
-    connections_of(caller_of(event).tenant_id).open(connection_of(event))
+    Connections(of_caller(caller_of(event))).open(connection_of(event))
     count(ConnectionsOpened=1)
     return {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": PROTOCOL} if protocols else {}}
 

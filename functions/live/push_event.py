@@ -1,7 +1,6 @@
 """pushEvent: tells the events of the bus to open connections. A consumer of the queue PushEventsQueue."""
 
 import json
-import os
 from datetime import timedelta
 from typing import Any, Final
 
@@ -9,12 +8,13 @@ from aws_lambda_powertools.logging import Logger
 
 from ticketing.api.live_frame import count
 from ticketing.aws import clients
+from ticketing.aws.data import of_tenant
 from ticketing.events.once import Once
 from ticketing.live.connections import Connections
 from ticketing.live.fan_out import FanOut
 from ticketing.live.feed import Feed
 from ticketing.live.sender import Poster
-from ticketing.people.members import members_of
+from ticketing.people.members import remembered
 from ticketing.tickets.events import TicketEvent
 
 logger = Logger(service="notifications")
@@ -44,14 +44,14 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: AN
 
 
 def _push(event: TicketEvent) -> None:
-    client, table, tenant_id = clients.dynamodb(), os.environ["NOTIFICATIONS_TABLE"], event.tenant_id
-    with Once(client, table, tenant_id, "pushEvent").doing(event.id, lease=_LEASE) as mine:
+    data = of_tenant(event.tenant_id)
+    with Once(data, "pushEvent").doing(event.id, lease=_LEASE) as mine:
         if not mine:
             return
         fan_out = FanOut(
-            connections=Connections(client, table, tenant_id),
-            feed=Feed(client, table, tenant_id),
-            members=members_of(tenant_id),
+            connections=Connections(data),
+            feed=Feed(data),
+            members=remembered(data),
             poster=Poster(clients.live_connections()),
         )
         told = fan_out.tell(event)

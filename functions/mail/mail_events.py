@@ -1,7 +1,6 @@
 """mailEvents: takes events out of its queue and mails those whom they concern."""
 
 import json
-import os
 from typing import Any, Final
 
 from aws_lambda_powertools.logging import Logger
@@ -9,12 +8,12 @@ from aws_lambda_powertools.metrics import Metrics, MetricUnit, single_metric
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ticketing.aws import clients
+from ticketing.deployment import DEPLOYMENT
 from ticketing.errors import ServiceUnavailableError
 from ticketing.events.once import BeingDoneError
 from ticketing.mail.mailer import (
     Mailer,
     OutOfTimeError,
-    Tables,
     Tally,
 )
 from ticketing.mail.sender import NotSentError, Post
@@ -44,14 +43,10 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN
 
 
 def _mailer(context: Any) -> Mailer:  # noqa: ANN401
-    names = (os.environ[f"{name}_TABLE"] for name in ("TICKETS", "USERS", "NOTIFICATIONS"))
-    post = Post(
-        clients.ses(), os.environ["MAIL_FROM"], os.environ["MAIL_TEMPLATES"], os.environ["MAIL_CONFIGURATION_SET"]
-    )
+    sender = Post(clients.ses(), DEPLOYMENT.mail_from, DEPLOYMENT.mail_templates, DEPLOYMENT.mail_configuration_set)
     return Mailer(
-        Tables(clients.dynamodb(), *names),
-        post,
-        Addresses(os.environ["APP_URL"], os.environ["API_URL"]),
+        sender,
+        Addresses(DEPLOYMENT.app_url, DEPLOYMENT.api_url),
         lambda: context.get_remaining_time_in_millis() > _LAST_CALL,
     )
 

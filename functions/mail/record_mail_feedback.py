@@ -1,12 +1,11 @@
 """recordMailFeedback: switches the mail of those off whose mails bounce for good, or who complain about one."""
 
-import os
 from typing import Any
 
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
-from ticketing.aws import clients
+from ticketing.aws.data import of_tenant
 from ticketing.mail.feedback import feedback_in
 from ticketing.mail.recipients import Readers
 
@@ -20,7 +19,7 @@ def handler(event: dict[str, Any], _context: Any) -> None:  # noqa: ANN401 - Lam
     DynamoDB's failures are left to Lambda, which tries twice more and then puts the event into FailedEvents.
     """
     feedback = feedback_in(event["detail"])
-    stopped = feedback is not None and Readers(clients.dynamodb(), os.environ["USERS_TABLE"], feedback.tenant_id).stop(
+    stopped = feedback is not None and Readers(of_tenant(feedback.tenant_id)).stop(
         feedback.user_id, feedback.reason, address=feedback.address
     )
     logger.info("recordMailFeedback", extra={"kind": event["detail"]["eventType"], "stopped": stopped})

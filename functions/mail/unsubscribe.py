@@ -1,12 +1,11 @@
 """unsubscribe: POST /v1/unsubscribe."""
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
 from ticketing.access.permissions import PublicOperation
 from ticketing.api.frame import Response, public
-from ticketing.aws import clients
+from ticketing.aws.data import of_tenant
 from ticketing.mail.recipients import Readers
 from ticketing.mail.unsubscribe_links import MailLinks, parse
 from ticketing.mail.unsubscribe_page import DONE, HEADERS
@@ -21,8 +20,8 @@ def handler(event: Mapping[str, Any]) -> Response:
     """
     tokens = (event.get("multiValueQueryStringParameters") or {}).get("token") or [""]
     link = parse(tokens[0]) if len(tokens) == 1 else None
-    if link is not None and MailLinks(clients.dynamodb(), os.environ["NOTIFICATIONS_TABLE"], link.tenant_id).knows(
-        link
-    ):
-        Readers(clients.dynamodb(), os.environ["USERS_TABLE"], link.tenant_id).stop(link.user_id, MailOff.UNSUBSCRIBED)
+    if link is not None:
+        data = of_tenant(link.tenant_id)
+        if MailLinks(data).knows(link):
+            Readers(data).stop(link.user_id, MailOff.UNSUBSCRIBED)
     return Response(200, html=DONE, headers=HEADERS)

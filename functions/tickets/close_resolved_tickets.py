@@ -1,6 +1,5 @@
 """Closes the tickets that have been RESOLVED for as long as their tenant has set: by schedule, every hour."""
 
-import os
 from collections import Counter, deque
 from typing import Any, Final
 
@@ -8,9 +7,11 @@ from aws_lambda_powertools.logging import Logger
 
 from ticketing import clock
 from ticketing.aws import clients
+from ticketing.aws.data import of_tenant
+from ticketing.deployment import DEPLOYMENT
 from ticketing.tickets.auto_close import closing
 from ticketing.tickets.repository import TicketRepository
-from ticketing.tickets.state_machine import LifecycleClient, Outcome
+from ticketing.tickets.state_machine import Outcome, lifecycle_client
 from ticketing.users.tenant_repository import auto_closing
 
 _LAST_START: Final = 30_000
@@ -34,10 +35,13 @@ def handler(_event: dict[str, Any], context: Any) -> None:  # noqa: ANN401 - Lam
         After the tickets of all others: a tenant's failed.
     """
     client, now = clients.dynamodb(), clock.now()
-    lifecycle = LifecycleClient(clients.stepfunctions(), os.environ["TICKET_LIFECYCLE"])
+    lifecycle = lifecycle_client()
     tenants = deque(
-        (setting.tenant_id, closing(setting.tenant_id, setting.days, _tickets_of(setting.tenant_id), lifecycle, now))
-        for setting in auto_closing(client, os.environ["USERS_TABLE"])
+        (
+            setting.tenant_id,
+            closing(setting.tenant_id, setting.days, TicketRepository(of_tenant(setting.tenant_id)), lifecycle, now),
+        )
+        for setting in auto_closing(client, DEPLOYMENT.tables.users)
     )
     outcomes, failed = Counter[Outcome](), list[str]()
     while tenants and context.get_remaining_time_in_millis() > _LAST_START:
@@ -56,7 +60,3 @@ def handler(_event: dict[str, Any], context: Any) -> None:  # noqa: ANN401 - Lam
     if failed:
         message = f"failed for {len(failed)} tenants"
         raise NotAllClosedError(message)
-
-
-def _tickets_of(tenant_id: str) -> TicketRepository:
-    return TicketRepository(clients.dynamodb(), os.environ["TICKETS_TABLE"], tenant_id)

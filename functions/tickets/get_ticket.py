@@ -3,8 +3,11 @@
 from ticketing.access.permissions import Operation
 from ticketing.api.frame import Response, endpoint
 from ticketing.api.request import Request
+from ticketing.aws.data import of_caller
+from ticketing.tickets.errors import TicketNotFoundError
 from ticketing.tickets.models import ExpandQuery
-from ticketing.tickets.operations import find_ticket, presented_page, tickets_of
+from ticketing.tickets.operations import find_ticket, presented_page
+from ticketing.tickets.repository import TicketRepository
 
 
 @endpoint(Operation.GET_TICKET, takes_query=True)
@@ -15,7 +18,7 @@ def handler(request: Request) -> Response:
     """
     caller = request.caller
     expand = request.query(ExpandQuery).expand
-    ticket = find_ticket(request.grant, tickets_of(caller).get(request.ticket_id))
+    ticket = find_ticket(request.grant, TicketRepository(of_caller(caller)).get(request.id_or(TicketNotFoundError)))
     if not expand and request.has_current(ticket.version):
         return Response(304, etag=ticket.version)
     (body,) = presented_page([ticket], caller, expand)

@@ -6,8 +6,12 @@ from typing import Final
 from ticketing.access.permissions import Operation
 from ticketing.api.frame import Response, endpoint
 from ticketing.api.request import Request
+from ticketing.aws.data import of_caller
+from ticketing.people.repository import People
+from ticketing.tickets.errors import TicketNotFoundError
 from ticketing.tickets.models import HistoryQuery
-from ticketing.tickets.operations import find_ticket, people_of, tickets_of
+from ticketing.tickets.operations import find_ticket
+from ticketing.tickets.repository import TicketRepository
 from ticketing.tickets.rules import sees_internal
 
 _NOT_SHOWN: Final = {"ticket", "truncated"}
@@ -18,12 +22,12 @@ def handler(request: Request) -> Response:
     """Answer one page of what happened to the ticket and the comments on it, oldest first."""
     caller = request.caller
     query = request.query(HistoryQuery)
-    tickets = tickets_of(caller)
-    ticket = find_ticket(request.grant, tickets.get(request.ticket_id))
+    tickets = TicketRepository(of_caller(caller))
+    ticket = find_ticket(request.grant, tickets.get(request.id_or(TicketNotFoundError)))
     page = tickets.history(ticket.id, limit=query.limit, cursor=query.cursor, internal=sees_internal(caller))
     body = [event.model_dump(mode="json", by_alias=True, exclude=_NOT_SHOWN) for event in page.items]
     if query.expand:
-        known = people_of(caller).known(event.actor.id for event in page.items)
+        known = People(of_caller(caller)).known(event.actor.id for event in page.items)
         for event in body:
             event["actor"] |= asdict(known[event["actor"]["id"]])
     return Response(200, body, headers=request.next_link(page.cursor))

@@ -6,10 +6,12 @@ from ticketing.access.identity import Caller
 from ticketing.access.permissions import Operation
 from ticketing.api.frame import Response, endpoint
 from ticketing.api.request import Request
+from ticketing.aws.data import of_caller
 from ticketing.errors import BadRequestError
 from ticketing.tickets.models import TicketQuery
-from ticketing.tickets.operations import presented_page, tickets_of
+from ticketing.tickets.operations import presented_page
 from ticketing.tickets.queries import TicketFilter
+from ticketing.tickets.repository import TicketRepository
 
 _ME = "me"
 
@@ -27,7 +29,7 @@ def handler(request: Request) -> Response:
                 raise BadRequestError(message, ["cursor: this list has no further page"])
             return Response(200, [])
         wanted = replace(wanted, reporter_id=caller.user_id)
-    page = tickets_of(caller).list(wanted, limit=query.limit, cursor=query.cursor)
+    page = TicketRepository(of_caller(caller)).list(wanted, limit=query.limit, cursor=query.cursor)
     body = presented_page(page.items, caller, query.expand)
     return Response(200, body, headers=request.next_link(page.cursor))
 

@@ -1,12 +1,12 @@
 """Purges what is left of a ticket after 30 days in the trash: a consumer of the tickets table's stream."""
 
-import os
 from typing import Any
 
 from aws_lambda_powertools.logging import Logger
 
-from ticketing.aws import clients
-from ticketing.tickets.remains import purge
+from ticketing.aws.data import of_tenant
+from ticketing.tickets.keys import TICKET, tenant_of
+from ticketing.tickets.remains import TicketRemains
 
 logger = Logger(service="tickets")
 
@@ -20,13 +20,14 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: AN
     failed = []
     for record in event["Records"]:
         key = record["dynamodb"]["Keys"]
-        if record["eventName"] != "REMOVE" or key["SK"] != {"S": "TICKET"}:
+        partition = key["PK"]["S"]
+        if record["eventName"] != "REMOVE" or key["SK"] != {"S": TICKET}:
             continue
         try:
-            deleted = purge(clients.dynamodb(), os.environ["TICKETS_TABLE"], key)
+            deleted = TicketRemains(of_tenant(tenant_of(partition))).purge(partition)
         except Exception:
-            logger.exception("purgeTicket", extra={"ticket": key["PK"]["S"]})
+            logger.exception("purgeTicket", extra={"ticket": partition})
             failed.append({"itemIdentifier": record["dynamodb"]["SequenceNumber"]})
         else:
-            logger.info("purgeTicket", extra={"ticket": key["PK"]["S"], "deleted": deleted})
+            logger.info("purgeTicket", extra={"ticket": partition, "deleted": deleted})
     return {"batchItemFailures": failed}

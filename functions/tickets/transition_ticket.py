@@ -3,6 +3,7 @@
 from ticketing.access.permissions import Operation
 from ticketing.api.frame import Response, endpoint
 from ticketing.api.request import Request
+from ticketing.tickets.errors import TicketNotFoundError
 from ticketing.tickets.models import TransitionRequest
 from ticketing.tickets.operations import move_ticket, presented
 
@@ -10,7 +11,7 @@ from ticketing.tickets.operations import move_ticket, presented
 @endpoint(Operation.TRANSITION_TICKET)
 def handler(request: Request) -> Response:
     """Move the ticket; the state machine decides whether it may, and writes."""
-    ticket_id = request.ticket_id
+    ticket_id = request.id_or(TicketNotFoundError)
     body = request.body(TransitionRequest)
     ticket = move_ticket(
         request.grant,

@@ -3,6 +3,7 @@
 from ticketing.access.permissions import Operation
 from ticketing.api.frame import Response, endpoint
 from ticketing.api.request import Request
+from ticketing.tickets.errors import TicketNotFoundError
 from ticketing.tickets.models import TicketUpdate
 from ticketing.tickets.operations import edit_ticket, presented
 
@@ -11,5 +12,5 @@ from ticketing.tickets.operations import edit_ticket, presented
 def handler(request: Request) -> Response:
     """Set the fields given; another status goes through the state machine with the rest."""
     body = request.body(TicketUpdate).model_dump(mode="json", by_alias=True, exclude_unset=True)
-    ticket = edit_ticket(request.grant, request.ticket_id, body, request.expected_version())
+    ticket = edit_ticket(request.grant, request.id_or(TicketNotFoundError), body, request.expected_version())
     return Response(200, presented(ticket, request.caller), etag=ticket.version)

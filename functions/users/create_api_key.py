@@ -4,8 +4,9 @@ from ticketing import ids
 from ticketing.access.permissions import Operation
 from ticketing.api.frame import Response, endpoint
 from ticketing.api.request import Request
+from ticketing.aws.data import of_caller
 from ticketing.dynamodb.transactions import until_written
-from ticketing.users.api_keys import ApiKeyCreate, api_keys_of, new_api_key, presented
+from ticketing.users.api_keys import ApiKeyCreate, ApiKeyRepository, new_api_key, presented
 from ticketing.users.operations import check_still_admin
 
 
@@ -15,6 +16,6 @@ def handler(request: Request) -> Response:
     body = request.body(ApiKeyCreate)
     check_still_admin(request.caller)
     key, token = new_api_key(body, request.caller, ids.new_id())
-    api_keys = api_keys_of(request.caller)
+    api_keys = ApiKeyRepository(of_caller(request.caller))
     until_written(lambda: api_keys.create(key))
     return Response(201, presented(key) | {"key": token}, headers={"Location": f"{request.path}/{key.id}"})

@@ -3,14 +3,16 @@
 from ticketing.access.permissions import Operation
 from ticketing.api.frame import Response, endpoint
 from ticketing.api.request import Request
-from ticketing.users.operations import find_user, presented_to_self, users_of
+from ticketing.aws.data import of_caller
+from ticketing.users.operations import find_user, presented_to_self
+from ticketing.users.repository import UserRepository
 
 
 @endpoint(Operation.GET_ME)
 def handler(request: Request) -> Response:
     """Answer who is calling, or 304 if the caller has this version already."""
     caller = request.caller
-    user = find_user(request.grant, users_of(caller).get(caller.user_id))
+    user = find_user(request.grant, UserRepository(of_caller(caller)).get(caller.user_id))
     if request.has_current(user.version):
         return Response(304, etag=user.version)
     return Response(200, presented_to_self(user), etag=user.version)

@@ -3,9 +3,10 @@
 from ticketing.access.permissions import Operation
 from ticketing.api.frame import Response, endpoint
 from ticketing.api.request import Request
+from ticketing.aws.data import of_caller
 from ticketing.users.models import UserQuery
-from ticketing.users.operations import presented, users_of
-from ticketing.users.repository import UserFilter
+from ticketing.users.operations import presented
+from ticketing.users.repository import UserFilter, UserRepository
 
 
 @endpoint(Operation.LIST_USERS, takes_query=True)
@@ -18,5 +19,5 @@ def handler(request: Request) -> Response:
         name=query.name,
         email=query.email,
     )
-    page = users_of(request.caller).list(wanted, limit=query.limit, cursor=query.cursor)
+    page = UserRepository(of_caller(request.caller)).list(wanted, limit=query.limit, cursor=query.cursor)
     return Response(200, [presented(user) for user in page.items], headers=request.next_link(page.cursor))

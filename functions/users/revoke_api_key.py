@@ -4,14 +4,15 @@ from ticketing import clock
 from ticketing.access.permissions import Operation
 from ticketing.api.frame import Response, endpoint
 from ticketing.api.request import Request
-from ticketing.users.api_keys import api_keys_of
+from ticketing.aws.data import of_caller
+from ticketing.users.api_keys import ApiKeyRepository
 from ticketing.users.errors import ApiKeyNotFoundError
 
 
 @endpoint(Operation.REVOKE_API_KEY)
 def handler(request: Request) -> Response:
     """End the API key's access, if it has not ended already."""
-    api_keys = api_keys_of(request.caller)
+    api_keys = ApiKeyRepository(of_caller(request.caller))
     key = api_keys.get(request.id_or(ApiKeyNotFoundError))
     if key is None:
         raise ApiKeyNotFoundError

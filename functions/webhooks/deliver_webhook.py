@@ -1,6 +1,5 @@
 """deliverWebhook: makes the attempts of the deliveries in WebhookDeliveriesQueue."""
 
-import os
 from typing import Any
 
 from aws_lambda_powertools.logging import Logger
@@ -8,6 +7,7 @@ from aws_lambda_powertools.metrics import Metrics, MetricUnit
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ticketing.aws import clients
+from ticketing.deployment import DEPLOYMENT
 from ticketing.webhooks.attempts import Outcome, deliver
 from ticketing.webhooks.delivery_operations import Message
 from ticketing.webhooks.models import DeliveryState
@@ -30,7 +30,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: AN
 
 def _hide(receipt_handle: str, seconds: int) -> None:
     """Keep the message back. Where that fails, it comes too early, and is kept back then."""
-    queue = os.environ["WEBHOOK_DELIVERIES"]
+    queue = DEPLOYMENT.webhook_deliveries
     try:
         clients.sqs().change_message_visibility(QueueUrl=queue, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds)
     except (BotoCoreError, ClientError):

@@ -3,16 +3,19 @@
 from ticketing.access.permissions import Operation
 from ticketing.api.frame import Response, endpoint
 from ticketing.api.request import Request
-from ticketing.webhooks.delivery_operations import deliveries_of, find_delivery, presented_with_payload
+from ticketing.aws.data import of_caller
+from ticketing.webhooks.delivery_operations import find_delivery, presented_with_payload
+from ticketing.webhooks.delivery_repository import DeliveryRepository
 from ticketing.webhooks.errors import DeliveryNotFoundError, WebhookNotFoundError
-from ticketing.webhooks.operations import find_webhook, webhooks_of
+from ticketing.webhooks.operations import find_webhook
+from ticketing.webhooks.repository import WebhookRepository
 
 
 @endpoint(Operation.GET_DELIVERY)
 def handler(request: Request) -> Response:
     """Answer the delivery with its attempts, and what is sent."""
     webhook_id = request.id_or(WebhookNotFoundError)
-    find_webhook(webhooks_of(request.caller).get(webhook_id))
+    find_webhook(WebhookRepository(of_caller(request.caller)).get(webhook_id))
     delivery_id = request.id_or(DeliveryNotFoundError, "deliveryId")
-    delivery = find_delivery(deliveries_of(request.caller, webhook_id).get(delivery_id))
+    delivery = find_delivery(DeliveryRepository(of_caller(request.caller), webhook_id).get(delivery_id))
     return Response(200, presented_with_payload(delivery))

@@ -14,7 +14,7 @@ from functions.comments import (
 )
 from functions.tickets import list_ticket_history
 from tests.unit.conftest import Items
-from tests.unit.support import AGENT, TABLE, TICKET_ID, Answer, api_event, send, stored
+from tests.unit.support import AGENT, TABLE, TICKET_ID, Answer, api_event, data_of, send, stored
 from ticketing.access.identity import Caller
 from ticketing.comments.watchers import Watchers
 from ticketing.dynamodb.attributes import from_item
@@ -74,7 +74,7 @@ def watches(caller: Caller = AGENT, *, path: str = TICKET_PATH) -> Answer:
 
 
 def choices(client: Any) -> dict[str, bool]:
-    return Watchers(client, TABLE, "acme").choices(TICKET_ID)
+    return Watchers(data_of(client, "acme")).choices(TICKET_ID)
 
 
 def there(client: Any, ticket: Ticket) -> Ticket:

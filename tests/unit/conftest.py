@@ -29,6 +29,7 @@ from tests.unit.support import (
     USERS_TABLE,
     StubbedLifecycle,
     create_table,
+    data_of,
     put_user,
     template,
 )
@@ -116,13 +117,13 @@ def people(dynamodb: DynamoDBClient) -> None:
 @pytest.fixture
 def acme(dynamodb: DynamoDBClient) -> TicketRepository:
     """Return the tickets of the tenant acme."""
-    return TicketRepository(dynamodb, TABLE, "acme")
+    return TicketRepository(data_of(dynamodb, "acme"))
 
 
 @pytest.fixture
 def globex(dynamodb: DynamoDBClient) -> TicketRepository:
     """Return the tickets of the tenant globex."""
-    return TicketRepository(dynamodb, TABLE, "globex")
+    return TicketRepository(data_of(dynamodb, "globex"))
 
 
 @pytest.fixture

@@ -16,6 +16,8 @@ from mypy_boto3_stepfunctions import SFNClient
 
 from ticketing.access.identity import Caller
 from ticketing.access.roles import Role
+from ticketing.aws.data import TenantData
+from ticketing.deployment import Tables
 from ticketing.tickets.events import Change, EventType, TicketEvent
 from ticketing.tickets.lifecycle import Status
 from ticketing.tickets.models import Priority, Ticket, TicketType
@@ -43,6 +45,12 @@ NEWCOMER: Final = Caller(OTHER_ID, "", Role.NEWCOMER)
 """Somebody who signed up and has no tenant yet."""
 STRANGER: Final = Caller(ADMIN_ID, "globex", Role.ADMIN)
 """An admin of another tenant."""
+
+
+def data_of(client: DynamoDBClient, tenant_id: str) -> TenantData:
+    """Return a tenant's data in the unit tests' tables."""
+    return TenantData(client, Tables(TABLE, USERS_TABLE, NOTIFICATIONS_TABLE), tenant_id)
+
 
 MOMENT: Final = datetime(2026, 2, 2, 8, 15, 4, 120_000, tzinfo=UTC)
 MOMENT_TEXT: Final = "2026-02-02T08:15:04.120Z"
@@ -77,7 +85,7 @@ def an_event(ticket: Ticket, kind: EventType = EventType.TICKET_UPDATED, **chang
 
 def stored(client: Any, ticket: Ticket) -> Ticket:
     """Put a ticket into the table as creating it would, and return it."""
-    tickets = TicketRepository(client, TABLE, ticket.tenant_id)
+    tickets = TicketRepository(data_of(client, ticket.tenant_id))
     tickets.create(ticket, an_event(ticket, EventType.TICKET_CREATED))
     return ticket
 

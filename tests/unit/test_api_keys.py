@@ -23,6 +23,7 @@ from tests.unit.support import (
     Answer,
     api_event,
     cancelled,
+    data_of,
     send,
 )
 from ticketing import clock
@@ -264,7 +265,7 @@ def test_a_key_erased_between_look_and_revocation_is_not_brought_back(table: Any
     made = create().json
     before = [item for item in user_items() if "keyHash" not in item]
     table.delete_item(TableName=USERS_TABLE, Key={name: stored_key(user_items)[name] for name in ("PK", "SK")})
-    ApiKeyRepository(table, USERS_TABLE, "acme").revoke(made["id"], now=MOMENT_TEXT)
+    ApiKeyRepository(data_of(table, "acme")).revoke(made["id"], now=MOMENT_TEXT)
     assert user_items() == before
 
 
@@ -304,4 +305,4 @@ def test_a_key_of_an_admin_makes_no_keys_but_revokes_them() -> None:
 def test_no_repository_without_a_tenant(table: Any) -> None:
     for tenant_id in ("", "a#b", "a*", "ä"):
         with pytest.raises(ValueError, match="tenant"):
-            ApiKeyRepository(table, USERS_TABLE, tenant_id)
+            ApiKeyRepository(data_of(table, tenant_id))

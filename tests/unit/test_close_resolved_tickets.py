@@ -12,7 +12,7 @@ from mypy_boto3_dynamodb import DynamoDBClient
 from functions.tickets import close_resolved_tickets
 from functions.tickets.close_resolved_tickets import NotAllClosedError
 from tests.unit.conftest import Clock
-from tests.unit.support import MOMENT, TABLE, USERS_TABLE, StubbedLifecycle, a_ticket, an_event, stored
+from tests.unit.support import MOMENT, USERS_TABLE, StubbedLifecycle, a_ticket, an_event, data_of, stored
 from ticketing.clock import timestamp
 from ticketing.ids import derived_id
 from ticketing.tickets.lifecycle import Status
@@ -124,7 +124,7 @@ def test_a_ticket_in_the_trash_is_left_alone(dynamodb: DynamoDBClient, lifecycle
     setting(dynamodb, "acme", 7)
     ticket = resolved(dynamodb, "acme", "ticket", age=timedelta(days=50))
     deleted = ticket.model_copy(update={"version": 5, "deleted_at": timestamp(NOW)})
-    TicketRepository(dynamodb, TABLE, "acme").delete(ticket, deleted, an_event(deleted), now=NOW)
+    TicketRepository(data_of(dynamodb, "acme")).delete(ticket, deleted, an_event(deleted), now=NOW)
     run()
     assert lifecycle.inputs == []
 

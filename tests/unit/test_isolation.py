@@ -21,6 +21,7 @@ from tests.unit.support import (
     USERS_TABLE,
     a_ticket,
     an_event,
+    data_of,
     stored,
 )
 from ticketing.aws import clients, isolation
@@ -74,7 +75,7 @@ def do_everything(client: Any, tenant_id: str) -> list[Call]:
     tenant = {"PK": f"TENANT#{tenant_id}#TENANT", "SK": "TENANT", "state": "ACTIVE"}
     client.put_item(TableName=USERS_TABLE, Item=to_item(tenant))
     calls = recorded(client)
-    tickets = TicketRepository(client, TABLE, tenant_id)
+    tickets = TicketRepository(data_of(client, tenant_id))
     ticket = stored(client, a_ticket(tenant_id=tenant_id))
     tickets.get(TICKET_ID)
     later = ticket.model_copy(update={"title": "T", "version": 2})
@@ -82,9 +83,9 @@ def do_everything(client: Any, tenant_id: str) -> list[Call]:
     tickets.history(TICKET_ID, limit=1, cursor=None)
     for wanted in (TicketFilter(), TicketFilter(reporter_id=AGENT_ID), TicketFilter(assigned_to_id="none")):
         tickets.list(wanted, limit=1, cursor=None)
-    People(client, USERS_TABLE, tenant_id).known([AGENT_ID])
+    People(data_of(client, tenant_id)).known([AGENT_ID])
     caller = type(ADMIN)(ADMIN.user_id, tenant_id, ADMIN.role)
-    api_keys = ApiKeyRepository(client, USERS_TABLE, tenant_id)
+    api_keys = ApiKeyRepository(data_of(client, tenant_id))
     key, _ = new_api_key(ApiKeyCreate.model_validate({"name": "K", "role": "agent"}), caller, TICKET_ID)
     api_keys.create(key)
     api_keys.get(TICKET_ID)

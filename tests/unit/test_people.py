@@ -17,6 +17,7 @@ from tests.unit.support import (
     REPORTER_ID,
     STRANGER,
     USERS_TABLE,
+    data_of,
     put_user,
 )
 from ticketing.access.identity import Caller
@@ -42,7 +43,7 @@ NAMED = pytest.mark.parametrize(
 
 @pytest.fixture
 def acme_people(dynamodb: DynamoDBClient) -> People:
-    return People(dynamodb, USERS_TABLE, "acme")
+    return People(data_of(dynamodb, "acme"))
 
 
 def passes(client: DynamoDBClient, people: People, person_id: str, *, agents_only: bool) -> bool:
@@ -188,4 +189,4 @@ def test_a_failure_is_left_to_the_frame(dynamodb: DynamoDBClient, acme_people: P
 @pytest.mark.parametrize("tenant", ["", "acme#USER", "#"])
 def test_there_are_no_people_without_a_tenant(dynamodb: DynamoDBClient, tenant: str) -> None:
     with pytest.raises(ValueError, match="tenant's id"):
-        People(dynamodb, USERS_TABLE, tenant)
+        People(data_of(dynamodb, tenant))

@@ -9,10 +9,10 @@ from mypy_boto3_dynamodb import DynamoDBClient
 
 from functions.tickets import purge_ticket
 from tests.unit.conftest import Items
-from tests.unit.support import TABLE, TICKET_ID, Context, a_ticket, an_event, as_item, cancelled, stored
+from tests.unit.support import TABLE, TICKET_ID, Context, a_ticket, an_event, as_item, cancelled, data_of, stored
 from ticketing.ids import derived_id
 from ticketing.tickets.models import Creators, Ticket
-from ticketing.tickets.remains import purge
+from ticketing.tickets.remains import TicketRemains
 from ticketing.tickets.repository import TicketGoneError, TicketRepository
 
 type Key = dict[str, dict[str, str]]
@@ -38,7 +38,7 @@ def run(*records: dict[str, Any]) -> list[str]:
 def with_history(client: DynamoDBClient, events: int, **values: Any) -> Ticket:
     """Return a ticket that was changed until it had so many events."""
     ticket = stored(client, a_ticket(**values))
-    tickets = TicketRepository(client, TABLE, ticket.tenant_id)
+    tickets = TicketRepository(data_of(client, ticket.tenant_id))
     for _ in range(events - 1):
         after = ticket.model_copy(update={"version": ticket.version + 1})
         tickets.update(ticket, after, an_event(after))
@@ -70,7 +70,7 @@ def test_whatever_else_is_left_of_a_ticket_goes_too(dynamodb: DynamoDBClient, it
     for sk in ("COMMENT#1", "WATCHER#1"):
         dynamodb.put_item(TableName=TABLE, Item=key_of(ticket, sk))
     expire(dynamodb, ticket)
-    assert purge(dynamodb, TABLE, key_of(ticket)) == 5
+    assert TicketRemains(data_of(dynamodb, "acme")).purge(key_of(ticket)["PK"]["S"]) == 5
     assert items() == []
 
 
@@ -94,7 +94,7 @@ def test_a_ticket_that_is_there_loses_nothing(
     dynamodb: DynamoDBClient, items: Items, arriving: Callable[[Ticket], dict[str, Any]]
 ) -> None:
     ticket = with_history(dynamodb, 3)
-    TicketRepository(dynamodb, TABLE, "acme").take_number(among=[Creators.EVERYBODY])
+    TicketRepository(data_of(dynamodb, "acme")).take_number(among=[Creators.EVERYBODY])
     before = items()
     assert run(arriving(ticket)) == []
     assert items() == before
@@ -130,7 +130,7 @@ def test_the_first_event_goes_last(dynamodb: DynamoDBClient, items: Items) -> No
 
     dynamodb.meta.events.register("before-call.dynamodb.TransactWriteItems", fail, unique_id="fail")
     with pytest.raises(ClientError):
-        purge(dynamodb, TABLE, key_of(ticket))
+        TicketRemains(data_of(dynamodb, "acme")).purge(key_of(ticket)["PK"]["S"])
     dynamodb.meta.events.unregister("before-call.dynamodb.TransactWriteItems", unique_id="fail")
     assert sorted(item["SK"]["S"] for item in items()) == [f"EVENT#{version:010d}" for version in range(1, 7)]
     with pytest.raises(TicketGoneError):

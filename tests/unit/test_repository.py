@@ -21,6 +21,7 @@ from tests.unit.support import (
     an_event,
     as_item,
     cancelled,
+    data_of,
     stored,
 )
 from ticketing.clock import timestamp
@@ -197,7 +198,7 @@ def test_no_number_is_taken_for_those_who_may_not_create(
 @pytest.mark.parametrize("tenant", ["", "acme#TICKET", "#"])
 def test_there_is_no_repository_without_a_tenant(dynamodb: DynamoDBClient, tenant: str) -> None:
     with pytest.raises(ValueError, match="a repository needs a tenant"):
-        TicketRepository(dynamodb, TABLE, tenant)
+        TicketRepository(data_of(dynamodb, tenant))
 
 
 def test_a_state_machines_item_is_a_ticket() -> None:
@@ -596,7 +597,7 @@ def test_tenants_never_mix(dynamodb: DynamoDBClient, one: str, other: str) -> No
     for tenant, number in ((one, 1), (other, 2)):
         stored(dynamodb, a_ticket(tenant_id=tenant, number=number, tags=["vpn"], assigned_to_id=AGENT_ID))
     for tenant, number in ((one, 1), (other, 2)):
-        tickets = TicketRepository(dynamodb, TABLE, tenant)
+        tickets = TicketRepository(data_of(dynamodb, tenant))
         read = tickets.get(TICKET_ID)
         assert read is not None
         assert (read.tenant_id, read.number) == (tenant, number)
@@ -627,7 +628,7 @@ def test_a_ticket_that_is_gone_for_good_leaves_its_events_alone(dynamodb: Dynamo
     key = as_item(ticket)
     dynamodb.delete_item(TableName=TABLE, Key={"PK": key["PK"], "SK": key["SK"]})
     before = items()
-    tickets = TicketRepository(dynamodb, TABLE, ticket.tenant_id)
+    tickets = TicketRepository(data_of(dynamodb, ticket.tenant_id))
     with pytest.raises(TicketGoneError):
         tickets.create(ticket, an_event(ticket, EventType.TICKET_CREATED))
     assert items() == before

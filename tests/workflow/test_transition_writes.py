@@ -17,6 +17,8 @@ from tests.workflow.machine import (
     index_keys,
     new_ticket,
 )
+from ticketing.aws.data import TenantData
+from ticketing.deployment import Tables
 from ticketing.tickets.lifecycle import LIFECYCLE, Status
 from ticketing.tickets.repository import TicketRepository
 
@@ -200,7 +202,7 @@ def test_attributes_that_the_machine_does_not_know_stay(machine: Machine) -> Non
 def test_what_it_writes_is_what_the_repository_reads(machine: Machine) -> None:
     ticket = machine.put(new_ticket(Status.NEW))
     moved(machine, ticket, Status.CLOSED, fields={"tags": ["a"]}, comment="Done.")
-    tickets = TicketRepository(machine.dynamodb, machine.table, TENANT)
+    tickets = TicketRepository(TenantData(machine.dynamodb, Tables(machine.table, "users", "notifications"), TENANT))
     read = tickets.get(ticket["id"])
     assert read is not None
     assert (read.status, read.tags, read.version) == (Status.CLOSED, ["a"], 8)

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from tests.unit.support import MOMENT, NOTIFICATIONS_TABLE
+from tests.unit.support import MOMENT, NOTIFICATIONS_TABLE, data_of
 from ticketing import clock
 from ticketing.events.once import KEPT, BeingDoneError, Once
 
@@ -44,7 +44,7 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> Passes:
 @pytest.fixture
 def once(dynamodb: DynamoDBClient, passes: Passes) -> Once:
     assert passes is not None
-    return Once(dynamodb, NOTIFICATIONS_TABLE, "acme", "toy")
+    return Once(data_of(dynamodb, "acme"), "toy")
 
 
 @pytest.fixture
@@ -192,7 +192,7 @@ def test_while_it_is_being_done_it_comes_again(once: Once) -> None:
     with (
         once.doing("e", lease=LEASE) as mine,
         pytest.raises(BeingDoneError),
-        Once(once._client, NOTIFICATIONS_TABLE, "acme", "toy").doing("e", lease=LEASE),
+        Once(data_of(once._client, "acme"), "toy").doing("e", lease=LEASE),
     ):
         assert mine
 
@@ -200,8 +200,8 @@ def test_while_it_is_being_done_it_comes_again(once: Once) -> None:
 def test_parts_consumers_and_tenants_are_apart(once: Once, dynamodb: DynamoDBClient) -> None:
     others = [
         once,
-        Once(dynamodb, NOTIFICATIONS_TABLE, "globex", "toy"),
-        Once(dynamodb, NOTIFICATIONS_TABLE, "acme", "other"),
+        Once(data_of(dynamodb, "globex"), "toy"),
+        Once(data_of(dynamodb, "acme"), "other"),
     ]
     done = []
     for each in others:
@@ -218,7 +218,7 @@ def test_of_callers_at_once_one_does_it(dynamodb: DynamoDBClient, lease: timedel
     def claim(_number: int) -> bool:
         start.wait()
         try:
-            with Once(dynamodb, NOTIFICATIONS_TABLE, "acme", "toy").doing("e", lease=lease) as mine:
+            with Once(data_of(dynamodb, "acme"), "toy").doing("e", lease=lease) as mine:
                 return mine
         except BeingDoneError:
             return False

@@ -6,7 +6,7 @@ import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from tests.unit.live.support import Gateway
-from tests.unit.support import NOTIFICATIONS_TABLE
+from tests.unit.support import data_of
 from ticketing.aws import clients
 from ticketing.live.connections import Connections
 from ticketing.live.feed import Feed
@@ -30,9 +30,9 @@ def nothing_remembered() -> None:
 
 @pytest.fixture
 def connections(dynamodb: DynamoDBClient, people: None) -> Connections:  # noqa: ARG001 - who opens them
-    return Connections(dynamodb, NOTIFICATIONS_TABLE, "acme")
+    return Connections(data_of(dynamodb, "acme"))
 
 
 @pytest.fixture
 def feed(dynamodb: DynamoDBClient) -> Feed:
-    return Feed(dynamodb, NOTIFICATIONS_TABLE, "acme")
+    return Feed(data_of(dynamodb, "acme"))

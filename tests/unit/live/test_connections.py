@@ -7,7 +7,7 @@ from mypy_boto3_dynamodb import DynamoDBClient
 
 from tests.unit.conftest import Clock
 from tests.unit.live.support import CONNECTION, connection
-from tests.unit.support import AGENT, MOMENT, NOTIFICATIONS_TABLE, REPORTER
+from tests.unit.support import AGENT, MOMENT, NOTIFICATIONS_TABLE, REPORTER, data_of
 from ticketing.errors import BadRequestError, UnauthorizedError
 from ticketing.live.connections import MOST_TOPICS, Connections
 
@@ -36,7 +36,7 @@ def test_a_closed_connection_is_forgotten(connections: Connections) -> None:
 
 def test_a_connection_is_a_tenants_own(connections: Connections, dynamodb: DynamoDBClient) -> None:
     connections.open(connection(CONNECTION, AGENT))
-    globex = Connections(dynamodb, NOTIFICATIONS_TABLE, "globex")
+    globex = Connections(data_of(dynamodb, "globex"))
     assert list(globex.all()) == []
     with pytest.raises(UnauthorizedError):
         globex.subscribe(CONNECTION, "queue")

@@ -20,6 +20,7 @@ from tests.unit.support import (
     TICKET_ID,
     Context,
     a_ticket,
+    data_of,
     put_user,
     stored,
 )
@@ -118,7 +119,7 @@ def test_who_may_subscribe_to_what(
     dynamodb: DynamoDBClient, caller: Caller, topic: dict[str, str], code: str | None
 ) -> None:
     put_user(dynamodb, STRANGER)
-    theirs = Connections(dynamodb, "notifications", caller.tenant_id)
+    theirs = Connections(data_of(dynamodb, caller.tenant_id))
     theirs.open(connection(CONNECTION, caller))
     stored(dynamodb, a_ticket())
     answer = say({"action": "subscribe"} | topic, caller)

@@ -13,11 +13,11 @@ from tests.unit.live.support import CONNECTION, Gateway, commented, connection, 
 from tests.unit.support import (
     ADMIN,
     AGENT,
-    NOTIFICATIONS_TABLE,
     OTHER_REPORTER,
     REPORTER,
     STRANGER,
     TICKET_ID,
+    data_of,
     put_user,
 )
 from ticketing.access.identity import Caller
@@ -86,7 +86,7 @@ def test_internal_comments_are_told_to_agents_and_admins_alone(connections: Conn
 
 def test_other_tenants_are_told_nothing(gateway: Gateway, dynamodb: DynamoDBClient) -> None:
     put_user(dynamodb, STRANGER)
-    subscribe(Connections(dynamodb, NOTIFICATIONS_TABLE, "globex"), "globex", STRANGER, "queue", TICKET)
+    subscribe(Connections(data_of(dynamodb, "globex")), "globex", STRANGER, "queue", TICKET)
     push(updated())
     assert gateway.told == {}
 

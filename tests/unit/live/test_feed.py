@@ -5,7 +5,7 @@ from mypy_boto3_dynamodb import DynamoDBClient
 
 from tests.unit.conftest import Clock
 from tests.unit.live.support import commented, updated
-from tests.unit.support import NOTIFICATIONS_TABLE
+from tests.unit.support import data_of
 from ticketing.live import feed as module
 from ticketing.live.errors import EventNotFoundError
 from ticketing.live.feed import Feed
@@ -58,7 +58,7 @@ def test_it_does_not_know_every_event(feed: Feed, time: Clock) -> None:
 def test_a_feed_is_a_tenants_own(feed: Feed, dynamodb: DynamoDBClient, time: Clock) -> None:
     event = added(feed, time)
     with pytest.raises(EventNotFoundError):
-        Feed(dynamodb, NOTIFICATIONS_TABLE, "globex").since(event.id)
+        Feed(data_of(dynamodb, "globex")).since(event.id)
 
 
 def test_an_event_that_comes_again_keeps_its_place(feed: Feed, time: Clock) -> None:

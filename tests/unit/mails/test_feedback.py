@@ -12,7 +12,7 @@ from mypy_boto3_dynamodb import DynamoDBClient
 from functions.mail import record_mail_feedback
 from tests.unit.conftest import Items
 from tests.unit.mails.support import put_reader
-from tests.unit.support import NOTIFICATIONS_TABLE, OTHER_ID, REPORTER, REPORTER_ID, USERS_TABLE
+from tests.unit.support import OTHER_ID, REPORTER, REPORTER_ID, USERS_TABLE, data_of
 from ticketing.aws import clients
 from ticketing.mail.recipients import Readers
 from ticketing.mail.unsubscribe_links import MailLinks
@@ -151,7 +151,7 @@ def test_the_same_again_changes_nothing(user_items: Items, written: Callable[[],
 
 
 def test_the_first_reason_stays(dynamodb: DynamoDBClient) -> None:
-    Readers(dynamodb, USERS_TABLE, "acme").stop(REPORTER_ID, MailOff.UNSUBSCRIBED)
+    Readers(data_of(dynamodb, "acme")).stop(REPORTER_ID, MailOff.UNSUBSCRIBED)
     record(complaint())
     assert mail_off(dynamodb) == (True, "unsubscribed")
 
@@ -165,7 +165,7 @@ def test_who_switched_mail_on_again_can_lose_it_again(dynamodb: DynamoDBClient) 
 def test_a_bounce_is_counted_and_nothing_of_the_mail_is_logged(
     dynamodb: DynamoDBClient, written: Callable[[], str]
 ) -> None:
-    link = MailLinks(dynamodb, NOTIFICATIONS_TABLE, "acme").of(REPORTER_ID)
+    link = MailLinks(data_of(dynamodb, "acme")).of(REPORTER_ID)
     event = bounce()
     event["detail"]["mail"]["headers"].append({"name": "List-Unsubscribe", "value": f"<https://x/?token={link.token}>"})
     record(event)

@@ -7,7 +7,7 @@ import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from tests.unit.conftest import Clock
-from tests.unit.support import MOMENT, NOTIFICATIONS_TABLE, OTHER_ID, REPORTER_ID
+from tests.unit.support import MOMENT, NOTIFICATIONS_TABLE, OTHER_ID, REPORTER_ID, data_of
 from ticketing.dynamodb.attributes import to_item
 from ticketing.mail.unsubscribe_links import (
     GOOD_FOR,
@@ -24,7 +24,7 @@ LINK = MailLink("acme", REPORTER_ID, SECRET)
 @pytest.fixture
 def links(dynamodb: DynamoDBClient) -> MailLinks:
     """Return the links of acme."""
-    return MailLinks(dynamodb, NOTIFICATIONS_TABLE, "acme")
+    return MailLinks(data_of(dynamodb, "acme"))
 
 
 def test_somebodys_link_stays_the_same(links: MailLinks) -> None:
@@ -35,7 +35,7 @@ def test_somebodys_link_stays_the_same(links: MailLinks) -> None:
 
 def test_each_link_has_a_secret_of_its_own(links: MailLinks, dynamodb: DynamoDBClient) -> None:
     made = [links.of(REPORTER_ID), links.of(OTHER_ID)]
-    made.append(MailLinks(dynamodb, NOTIFICATIONS_TABLE, "globex").of(REPORTER_ID))
+    made.append(MailLinks(data_of(dynamodb, "globex")).of(REPORTER_ID))
     assert len({link.secret for link in made}) == len(made)
     assert {len(link.secret) for link in made} == {43}  # 256 bits, six for each character
 
@@ -97,4 +97,4 @@ def test_what_has_not_the_shape_of_a_token_is_none(token: str) -> None:
 @pytest.mark.parametrize("tenant_id", ["", "acme#", "a" * 65])
 def test_without_a_tenant_there_are_no_links(dynamodb: DynamoDBClient, tenant_id: str) -> None:
     with pytest.raises(ValueError, match="tenant"):
-        MailLinks(dynamodb, NOTIFICATIONS_TABLE, tenant_id)
+        MailLinks(data_of(dynamodb, tenant_id))

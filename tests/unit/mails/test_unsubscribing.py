@@ -14,7 +14,6 @@ from tests.unit.support import (
     ADMIN,
     ADMIN_ID,
     MOMENT_TEXT,
-    NOTIFICATIONS_TABLE,
     OTHER_ID,
     REPORTER,
     REPORTER_ID,
@@ -22,6 +21,7 @@ from tests.unit.support import (
     USERS_TABLE,
     Answer,
     api_event,
+    data_of,
     send,
 )
 from ticketing.access.identity import Caller
@@ -39,14 +39,14 @@ NOBODY = "55555555-5555-4555-8555-555555555555"
 @pytest.fixture
 def good(dynamodb: DynamoDBClient) -> MailLink:
     """Return the reporter's link, from a mail that they got."""
-    return MailLinks(dynamodb, NOTIFICATIONS_TABLE, "acme").of(REPORTER_ID)
+    return MailLinks(data_of(dynamodb, "acme")).of(REPORTER_ID)
 
 
 @pytest.fixture
 def foreign(dynamodb: DynamoDBClient) -> MailLink:
     """Return the link of globex's admin, who has the id of acme's admin."""
     put_reader(dynamodb, STRANGER)
-    return MailLinks(dynamodb, NOTIFICATIONS_TABLE, "globex").of(ADMIN_ID)
+    return MailLinks(data_of(dynamodb, "globex")).of(ADMIN_ID)
 
 
 def post(query: str, **event: Any) -> Answer:
@@ -64,7 +64,7 @@ def stored(client: DynamoDBClient, caller: Caller) -> dict[str, Any]:
 
 
 def gets_mail(client: DynamoDBClient, caller: Caller) -> bool:
-    known = Readers(client, USERS_TABLE, caller.tenant_id).known([caller.user_id])
+    known = Readers(data_of(client, caller.tenant_id)).known([caller.user_id])
     return known[caller.user_id].notifications.mail
 
 
@@ -155,7 +155,7 @@ def test_the_question_is_the_same_for_every_link(good: MailLink, foreign: MailLi
 
 
 def test_the_link_of_somebody_who_is_gone_is_answered_like_any_other(dynamodb: DynamoDBClient, good: MailLink) -> None:
-    gone = MailLinks(dynamodb, NOTIFICATIONS_TABLE, "acme").of(NOBODY)
+    gone = MailLinks(data_of(dynamodb, "acme")).of(NOBODY)
     assert post(f"?token={gone.token}") == post(f"?token={good.token}")
     assert "Item" not in dynamodb.get_item(
         TableName=USERS_TABLE, Key={"PK": {"S": f"TENANT#acme#USER#{NOBODY}"}, "SK": {"S": "USER"}}

@@ -11,7 +11,7 @@ from botocore.exceptions import EndpointConnectionError
 from botocore.session import get_session
 from moto.dynamodb.models import DynamoDBBackend
 
-from tests.unit.support import MOMENT_TEXT, NOTIFICATIONS_TABLE, TABLE, USERS_TABLE
+from tests.unit.support import MOMENT_TEXT, NOTIFICATIONS_TABLE, TABLE, USERS_TABLE, data_of
 from ticketing.access.roles import Role
 from ticketing.aws import clients
 from ticketing.dynamodb.attributes import from_item, to_item
@@ -173,7 +173,7 @@ class World:
         self.cognito.admin_delete_user(UserPoolId=self.pool_id, Username=email)
 
     def tenants(self, tenant_id: str) -> TenantRepository:
-        return TenantRepository(self.dynamodb, USERS, TICKETS, tenant_id)
+        return TenantRepository(data_of(self.dynamodb, tenant_id))
 
     def items(self, table: str = USERS) -> dict[str, dict[str, Any]]:
         """Return all that a table holds, in plain values, by partition and sort key."""

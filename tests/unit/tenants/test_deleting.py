@@ -15,7 +15,7 @@ from functions.users import (
     update_tenant,
 )
 from tests.unit.conftest import Clock
-from tests.unit.support import ADMIN, AGENT, MOMENT, MOMENT_TEXT, NEWCOMER, STRANGER, Answer, api_event, send
+from tests.unit.support import ADMIN, AGENT, MOMENT, MOMENT_TEXT, NEWCOMER, STRANGER, Answer, api_event, data_of, send
 from tests.unit.tenants.conftest import TICKETS, USERS, World
 from ticketing.access.identity import Caller
 from ticketing.access.roles import Role
@@ -239,7 +239,7 @@ def test_nobody_joins_a_tenant_that_is_being_deleted(world: World) -> None:
     values = {"id": "late", "tenantId": "acme", "kind": Kind.PERSON, "name": "Late", "role": Role.ADMIN, "active": True}
     late = User.model_validate(values | {"version": 1, "createdAt": MOMENT_TEXT, "updatedAt": MOMENT_TEXT})
     with pytest.raises(TenantNotFoundError):
-        UserRepository(world.dynamodb, USERS, "acme").create(late)
+        UserRepository(data_of(world.dynamodb, "acme")).create(late)
 
 
 # --- the receipt -----------------------------------------------------------------------------------------------------

@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from tests.unit.support import MOMENT_TEXT
+from tests.unit.support import MOMENT_TEXT, data_of
 from tests.unit.tenants.conftest import NOTIFICATIONS, TICKETS, USERS, World
 from ticketing.access.roles import Role
 from ticketing.dynamodb.tables import ThrottledError
 from ticketing.dynamodb.transactions import VersionConflictError
 from ticketing.erasure.eraser import STEPS, erase
-from ticketing.users.remains import Remains
+from ticketing.tickets.remains import TicketRemains
+from ticketing.users.remains import UserRemains
 from ticketing.users.tenant_models import DeletionState, TenantDeletion
 from ticketing.users.tenant_repository import TenantRepository
 
@@ -257,7 +258,7 @@ def test_a_ticket_that_changes_meanwhile_is_looked_at_again(world: World, monkey
 def test_what_comes_without_a_change_of_the_ticket_is_not_left_behind(world: World) -> None:
     """An internal comment that somebody was writing: it leaves the ticket's version as it is."""
     partition = world.ticket("acme", 9)
-    remains = Remains(world.dynamodb, USERS, TICKETS, "acme")
+    remains = TicketRemains(data_of(world.dynamodb, "acme"))
     erase_all, late = remains._erase_all, iter([["COMMENT#1", "EVENT#0000000002#1", "WATCHER#1"]])
 
     def and_a_comment(keys: Any) -> None:
@@ -266,13 +267,13 @@ def test_what_comes_without_a_change_of_the_ticket_is_not_left_behind(world: Wor
             world.put(TICKETS, {"PK": partition, "SK": place})
 
     remains._erase_all = and_a_comment  # type: ignore[method-assign]
-    assert remains.erase_ticket(partition) == 3
+    assert remains.erase(partition) == 3
     assert not world.items(TICKETS)
 
 
 def test_a_ticket_that_never_rests_fails_the_step(world: World) -> None:
     partition = world.ticket("acme", 9)
-    remains = Remains(world.dynamodb, USERS, TICKETS, "acme")
+    remains = TicketRemains(data_of(world.dynamodb, "acme"))
     erase_all = remains._erase_all
 
     def and_a_change(keys: Any) -> None:
@@ -281,7 +282,7 @@ def test_a_ticket_that_never_rests_fails_the_step(world: World) -> None:
 
     remains._erase_all = and_a_change  # type: ignore[method-assign]
     with pytest.raises(VersionConflictError):
-        remains.erase_ticket(partition)
+        remains.erase(partition)
     assert f"{partition} TICKET" in world.items(TICKETS)
 
 
@@ -302,7 +303,7 @@ def test_many_notifications_go_bit_by_bit(world: World, rest: tuple[Any, ...]) -
 @pytest.mark.parametrize("rounds", [2, 99])
 def test_what_dynamodb_did_not_get_to_is_sent_again(world: World, monkeypatch: pytest.MonkeyPatch, rounds: int) -> None:
     partition = world.ticket("acme", 9, events=30)
-    remains = Remains(world.dynamodb, USERS, TICKETS, "acme")
+    remains = TicketRemains(data_of(world.dynamodb, "acme"))
     batch_write, waits = world.dynamodb.batch_write_item, list[float]()
 
     def a_third(RequestItems: Any) -> Any:  # noqa: N803 - botocore's name
@@ -317,12 +318,12 @@ def test_what_dynamodb_did_not_get_to_is_sent_again(world: World, monkeypatch: p
     monkeypatch.setattr(world.dynamodb, "batch_write_item", a_third)
     monkeypatch.setattr("ticketing.dynamodb.tables.time.sleep", waits.append)
     if rounds == 2:
-        assert remains.erase_ticket(partition) == 30
+        assert remains.erase(partition) == 30
         assert waits == [0.05, 0.1]
         assert not world.items(TICKETS)
     else:
         with pytest.raises(ThrottledError):
-            remains.erase_ticket(partition)
+            remains.erase(partition)
         assert f"{partition} TICKET" in world.items(TICKETS), "it leads to its events"
 
 
@@ -333,9 +334,9 @@ def test_an_unknown_step_is_an_error() -> None:
 
 
 def test_nothing_can_be_built_without_a_tenant(world: World) -> None:
-    for kind in (Remains, TenantRepository):
+    for kind in (TicketRemains, UserRemains, TenantRepository):
         with pytest.raises(ValueError, match="tenant's id"):
-            kind(world.dynamodb, USERS, TICKETS, "acme#TICKET")
+            kind(data_of(world.dynamodb, "acme#TICKET"))
 
 
 def test_a_name_that_is_anothers_by_now_stays_theirs(world: World) -> None:

@@ -12,7 +12,7 @@ from moto.dynamodb.models import DynamoDBBackend
 from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from tests.unit.support import ADMIN, AGENT, MOMENT_TEXT, REPORTER, USERS_TABLE
+from tests.unit.support import ADMIN, AGENT, MOMENT_TEXT, REPORTER, USERS_TABLE, data_of
 from ticketing.access.roles import Role
 from ticketing.aws import clients
 from ticketing.dynamodb.attributes import from_item, to_item
@@ -34,7 +34,7 @@ class World:
         self.dynamodb = dynamodb
         self.cognito = cognito
         self.pool_id = pool_id
-        self.users = UserRepository(dynamodb, USERS_TABLE, "acme")
+        self.users = UserRepository(data_of(dynamodb, "acme"))
         self.accounts = Directory(cognito, pool_id)
         self.asked: list[str] = []
         """The operations of AWS that were asked for, in order."""

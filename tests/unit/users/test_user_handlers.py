@@ -28,6 +28,7 @@ from tests.unit.support import (
     USERS_TABLE,
     Answer,
     api_event,
+    data_of,
     send,
 )
 from tests.unit.users.conftest import World
@@ -142,7 +143,7 @@ def test_people_switch_all_mail_off_and_on_again() -> None:
 
 @pytest.mark.parametrize("reason", MailOff)
 def test_a_profile_says_why_there_is_no_mail(staff: World, reason: MailOff) -> None:
-    readers = Readers(staff.dynamodb, USERS_TABLE, "acme")
+    readers = Readers(data_of(staff.dynamodb, "acme"))
     assert readers.stop(AGENT_ID, reason)
     assert not readers.stop(AGENT_ID, MailOff.UNSUBSCRIBED)  # the first reason stays
     shown = me(AGENT).json

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.support import ADMIN, ADMIN_ID, AGENT_ID, OTHER_ID, REPORTER_ID, USERS_TABLE
+from tests.unit.support import ADMIN, ADMIN_ID, AGENT_ID, OTHER_ID, REPORTER_ID, USERS_TABLE, data_of
 from tests.unit.users.conftest import World
 from ticketing import ids
 from ticketing.access.roles import Role
@@ -40,7 +40,7 @@ def test_a_user_comes_back_as_written(world: World) -> None:
     )
     assert world.users.get(AGENT_ID) == user
     assert world.users.get(OTHER_ID) is None
-    assert UserRepository(world.dynamodb, USERS_TABLE, "globex").get(AGENT_ID) is None
+    assert UserRepository(data_of(world.dynamodb, "globex")).get(AGENT_ID) is None
 
 
 def test_people_are_listed_by_name_as_people_read_it(world: World) -> None:
@@ -91,7 +91,7 @@ def test_people_with_one_address_are_all_found(world: World) -> None:
 def test_a_cursor_belongs_to_its_tenant_and_filter(staff: World) -> None:
     cursor = staff.users.list(UserFilter(), limit=1, cursor=None).cursor
     assert cursor is not None
-    other = UserRepository(staff.dynamodb, USERS_TABLE, "globex")
+    other = UserRepository(data_of(staff.dynamodb, "globex"))
     for users, wanted in ((other, UserFilter()), (staff.users, UserFilter(role=Role.AGENT))):
         with pytest.raises(BadRequestError):
             users.list(wanted, limit=1, cursor=cursor)
@@ -130,7 +130,7 @@ def test_a_filter_that_grows_when_it_is_folded_still_fits_a_key(staff: World) ->
 def test_a_repository_needs_a_tenant(world: World) -> None:
     for tenant_id in ("", "a#b", "*"):
         with pytest.raises(ValueError, match="tenant"):
-            UserRepository(world.dynamodb, USERS_TABLE, tenant_id)
+            UserRepository(data_of(world.dynamodb, tenant_id))
 
 
 def a_user(world: World, role: Role) -> User:
@@ -185,7 +185,7 @@ def test_the_last_admin_stays(world: World, values: dict[str, object]) -> None:
 def test_of_two_admins_who_demote_each_other_one_stays(world: World) -> None:
     world.tenant(admins=2)
     ada, ben = world.row(ADMIN_ID, "Ada", Role.ADMIN), world.row(AGENT_ID, "Ben", Role.ADMIN)
-    other = UserRepository(world.dynamodb, USERS_TABLE, "acme")
+    other = UserRepository(data_of(world.dynamodb, "acme"))
     world.before("TransactWriteItems", lambda: other.change(ben, next_version(ben, {"role": Role.AGENT})))
     with pytest.raises(LastAdminError):
         world.users.change(ada, next_version(ada, {"role": Role.AGENT}))

@@ -13,11 +13,11 @@ from tests.unit.support import (
     AGENT,
     MOMENT,
     MOMENT_TEXT,
-    NOTIFICATIONS_TABLE,
     STRANGER,
     Answer,
     a_ticket,
     an_event,
+    data_of,
 )
 from tests.unit.webhooks.conftest import World, a_webhook, call
 from ticketing import clock
@@ -44,9 +44,9 @@ pytestmark = pytest.mark.usefixtures("time")
 
 @pytest.fixture(autouse=True)
 def webhooks(world: World) -> WebhookRepository:
-    webhooks = WebhookRepository(world.client, NOTIFICATIONS_TABLE, "acme")
+    webhooks = WebhookRepository(data_of(world.client, "acme"))
     for webhook in (WEBHOOK, WEBHOOK.model_copy(update={"id": OTHER})):
-        webhooks.create(webhook, Secret(key="whsec_"), "users")
+        webhooks.create(webhook, Secret(key="whsec_"))
     return webhooks
 
 
@@ -56,7 +56,7 @@ def delivered(minutes: int = 0, **values: Any) -> Delivery:
     made = new_delivery(WEBHOOK, an_event(a_ticket(updated_at=moment)))
     done = {"state": DeliveryState.DELIVERED, "attempts": [ATTEMPT], "tries": 1, "next_attempt_at": None}
     made = made.model_copy(update=done | values)
-    DeliveryRepository(clients.dynamodb(), NOTIFICATIONS_TABLE, "acme", ID).create(made)
+    DeliveryRepository(data_of(clients.dynamodb(), "acme"), ID).create(made)
     return made
 
 

@@ -12,12 +12,13 @@ from standardwebhooks import Webhook as Verifier
 
 from functions.webhooks import deliver_webhook
 from tests.unit.conftest import Clock
-from tests.unit.support import MOMENT, MOMENT_TEXT, NOTIFICATIONS_TABLE, Context, a_ticket, an_event
+from tests.unit.support import MOMENT, MOMENT_TEXT, Context, a_ticket, an_event, data_of
 from tests.unit.webhooks.conftest import URL, World, a_webhook
 from ticketing import clock
 from ticketing.aws import clients
+from ticketing.deployment import DEPLOYMENT
 from ticketing.webhooks import attempts
-from ticketing.webhooks.attempts import PATIENCE, retry_seconds
+from ticketing.webhooks.attempts import PATIENCE
 from ticketing.webhooks.delivery_repository import DeliveryRepository
 from ticketing.webhooks.dispatching import new_delivery
 from ticketing.webhooks.models import (
@@ -59,10 +60,10 @@ class Scene:
         self.world = world
         self.time = time
         self.secret = new_secret()
-        self.webhooks = WebhookRepository(world.client, NOTIFICATIONS_TABLE, "acme")
-        self.deliveries = DeliveryRepository(world.client, NOTIFICATIONS_TABLE, "acme", ID)
+        self.webhooks = WebhookRepository(data_of(world.client, "acme"))
+        self.deliveries = DeliveryRepository(data_of(world.client, "acme"), ID)
         webhook = a_webhook(ID)
-        self.webhooks.create(webhook, Secret(key=self.secret), "users")
+        self.webhooks.create(webhook, Secret(key=self.secret))
         made = new_delivery(webhook, an_event(a_ticket()))
         self.deliveries.create(made)
         self._id = made.id
@@ -164,7 +165,7 @@ def test_it_is_tried_by_the_schedule_and_then_given_up(
 ) -> None:
     schedule = [5, 60, 300, 1800, 7200, 18000, 28800, 32400]
     monkeypatch.setenv("WEBHOOK_RETRY_SECONDS", ",".join(map(str, schedule)))
-    assert retry_seconds() == schedule
+    assert DEPLOYMENT.webhook_retry_seconds == schedule
     receiver.statuses = [500]
     for number, seconds in enumerate(schedule):
         assert scene.come()

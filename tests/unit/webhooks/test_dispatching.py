@@ -8,7 +8,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from functions.webhooks import dispatch_webhooks
 from tests.unit.conftest import Clock
-from tests.unit.support import ADMIN_ID, MOMENT, NOTIFICATIONS_TABLE, Context, a_ticket, an_event
+from tests.unit.support import ADMIN_ID, MOMENT, NOTIFICATIONS_TABLE, Context, a_ticket, an_event, data_of
 from tests.unit.webhooks.conftest import World, a_webhook
 from ticketing.aws import clients
 from ticketing.tickets.events import EventType, TicketEvent, Visibility
@@ -28,7 +28,7 @@ def webhook(number: int, tenant_id: str = "acme", **values: Any) -> str:
     """Write a webhook that wants everything, and return its id."""
     webhook_id = f"00000000-0000-7000-8000-00000000000{number}"
     made = a_webhook(webhook_id, tenant_id=tenant_id, **values)
-    WebhookRepository(clients.dynamodb(), NOTIFICATIONS_TABLE, tenant_id).create(made, Secret(key="whsec_"), "users")
+    WebhookRepository(data_of(clients.dynamodb(), tenant_id)).create(made, Secret(key="whsec_"))
     return webhook_id
 
 

@@ -21,12 +21,12 @@ from tests.unit.support import (
     AGENT,
     MOMENT_TEXT,
     NEWCOMER,
-    NOTIFICATIONS_TABLE,
     REPORTER,
     STRANGER,
     USERS_TABLE,
     Answer,
     cancelled,
+    data_of,
 )
 from tests.unit.webhooks.conftest import URL, Names, World, call
 from ticketing import clock
@@ -76,7 +76,7 @@ def rotate(webhook_id: str, body: Any = None, caller: Caller = ADMIN, **sent: An
 
 
 def secrets(webhook_id: str) -> list[Secret]:
-    found = WebhookRepository(clients.dynamodb(), NOTIFICATIONS_TABLE, "acme").get_with_secrets(webhook_id)
+    found = WebhookRepository(data_of(clients.dynamodb(), "acme")).get_with_secrets(webhook_id)
     assert found is not None
     return found[1]
 
@@ -342,7 +342,7 @@ def test_a_version_that_is_not_the_current_one(change: Any) -> None:
 
 def _failing(webhook_id: str, **values: Any) -> None:
     """Let a webhook fail, as its deliveries do."""
-    webhooks = WebhookRepository(clients.dynamodb(), NOTIFICATIONS_TABLE, "acme")
+    webhooks = WebhookRepository(data_of(clients.dynamodb(), "acme"))
     before = webhooks.get(webhook_id)
     assert before is not None
     webhooks.edit(before, before.model_copy(update={"version": before.version + 1, **values}))

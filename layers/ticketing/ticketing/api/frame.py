@@ -9,7 +9,6 @@ deployment.
 """
 
 import json
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -30,6 +29,7 @@ from ticketing.access.permissions import (
 from ticketing.api import cors
 from ticketing.api.bodies import NoQuery
 from ticketing.api.request import Request
+from ticketing.deployment import DEPLOYMENT
 from ticketing.errors import ApiError, InternalServerError, ServiceUnavailableError
 
 # What AWS answers when it is the one that is busy or ill: worth another try, by botocore first and then by the caller.
@@ -177,7 +177,7 @@ def _count(operation: Operation | PublicOperation, code: str | None) -> None:
 def _answer(response: Response, event: Mapping[str, Any]) -> dict[str, Any]:
     headers = {
         "Cache-Control": "no-store",
-        **cors.headers(event, os.environ.get("CORS_ORIGINS", "")),
+        **cors.headers(event, DEPLOYMENT.cors_origins),
         **response.headers,
     }
     if response.etag is not None:

@@ -14,14 +14,12 @@ from ticketing.access.identity import Caller
 from ticketing.access.permissions import Grant
 from ticketing.api.bodies import UUID
 from ticketing.api.problems import problems
-from ticketing.comments.errors import CommentNotFoundError
 from ticketing.errors import (
     ApiError,
     BadRequestError,
     PayloadTooLargeError,
     UnsupportedMediaTypeError,
 )
-from ticketing.tickets.errors import TicketNotFoundError
 
 BODY_LIMIT: Final = 256 * 1024
 """The largest body in bytes; API Gateway would pass 10 MiB on."""
@@ -56,16 +54,6 @@ class Request:
         on_own_domain = str(context.get("domainName", "")).endswith(".amazonaws.com")
         steps = [step for step in str(self.event["path"]).split("/") if step]
         return "/" + "/".join([str(context["stage"]), *steps] if on_own_domain else steps)
-
-    @property
-    def ticket_id(self) -> str:
-        """The ticket's id in the path, in lower case; what is no UUID names no ticket."""
-        return self.id_or(TicketNotFoundError)
-
-    @property
-    def comment_id(self) -> str:
-        """The comment's id in the path, in lower case; what is no UUID names no comment."""
-        return self.id_or(CommentNotFoundError, "commentId")
 
     @property
     def path_id(self) -> str:

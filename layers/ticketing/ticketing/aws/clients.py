@@ -7,7 +7,6 @@ the same code runs on AWS, on the local AWS and in a container of `sam local`.
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from typing import TYPE_CHECKING, Final, cast
 
@@ -15,6 +14,7 @@ from botocore.config import Config
 from botocore.session import get_session
 
 from ticketing.aws.isolation import TenantSessions
+from ticketing.deployment import DEPLOYMENT
 
 if TYPE_CHECKING:
     from botocore.session import Session
@@ -60,7 +60,7 @@ def dynamodb_for(tenant_id: str) -> DynamoDBClient:
     ServiceUnavailableError
         The credentials can't be had. Nothing falls back to the shared client.
     """
-    role = os.environ.get("TENANT_ROLE")
+    role = DEPLOYMENT.tenant_role
     return _tenants(role).client(tenant_id) if role else dynamodb()
 
 
@@ -145,7 +145,7 @@ def live_connections() -> ApiGatewayManagementApiClient:
 
     Where AWS_ENDPOINT_URL points the SDKs elsewhere, the connections are served there too.
     """
-    endpoint = os.environ.get("AWS_ENDPOINT_URL") or os.environ["LIVE_ENDPOINT"]
+    endpoint = DEPLOYMENT.live_endpoint
     config = Config(
         connect_timeout=1,
         read_timeout=2,

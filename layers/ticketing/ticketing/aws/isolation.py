@@ -8,7 +8,6 @@ docs/decisions/0010-tenants-apart-in-iam.md.
 from __future__ import annotations
 
 import json
-import os
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -18,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ticketing import clock
 from ticketing.access.identity import TENANT_ID
+from ticketing.deployment import DEPLOYMENT
 from ticketing.errors import ServiceUnavailableError
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class TenantSessions:
         try:
             credentials = self._sts.assume_role(
                 RoleArn=self._role,
-                RoleSessionName=os.environ["AWS_LAMBDA_FUNCTION_NAME"],  # CloudTrail shows it beside each call
+                RoleSessionName=DEPLOYMENT.function_name,  # CloudTrail shows it beside each call
                 Policy=session_policy(tenant_id),
                 DurationSeconds=int(LIFETIME.total_seconds()),
             )["Credentials"]

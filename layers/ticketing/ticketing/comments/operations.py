@@ -6,7 +6,6 @@ or removed. Every write checks that the ticket is as it was read, and is decided
 has all rules.
 """
 
-import os
 from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -16,14 +15,15 @@ from typing import Any, Final
 from ticketing import clock, ids
 from ticketing.access.identity import Caller
 from ticketing.access.permissions import Grant
-from ticketing.aws import clients
+from ticketing.aws.data import of_caller
 from ticketing.comments.errors import CommentNotFoundError
 from ticketing.comments.models import Comment, CommentCreate, mentions_in
 from ticketing.comments.repository import AlreadyMadeError, CommentRepository
 from ticketing.comments.rules import check_comment, is_answer
-from ticketing.comments.watchers import watchers_of
+from ticketing.comments.watchers import Watchers
 from ticketing.dynamodb.transactions import Checks, NotNamedError, VersionConflictError, until_written
 from ticketing.errors import ConflictError, IdempotencyKeyReusedError
+from ticketing.people.repository import People
 from ticketing.tickets.errors import InvalidReferenceError, TicketClosedError
 from ticketing.tickets.events import (
     EventType,
@@ -37,9 +37,8 @@ from ticketing.tickets.operations import (
     find_ticket,
     moved,
     next_version,
-    people_of,
-    tickets_of,
 )
+from ticketing.tickets.repository import TicketRepository
 from ticketing.tickets.rules import check_internal, sees_internal
 from ticketing.tickets.state_machine import Outcome, lifecycle_client
 
@@ -47,11 +46,6 @@ _ATTEMPTS: Final = 10
 """How often a comment is tried: it contradicts nobody else's, so it waits for its turn, 5 s altogether at most."""
 
 _NOT_SHOWN: Final = {"tenant_id", "request_hash"}
-
-
-def comments_of(caller: Caller) -> CommentRepository:
-    """Return the comments of the caller's tenant."""
-    return CommentRepository(clients.dynamodb_for(caller.tenant_id), os.environ["TICKETS_TABLE"], caller.tenant_id)
 
 
 def find_comment(caller: Caller, comment: Comment | None) -> Comment:
@@ -69,7 +63,7 @@ def presented_page(comments: Sequence[Comment], caller: Caller, expand: Collecti
         for comment in comments
     ]
     if expand:
-        known = people_of(caller).known({comment.author_id for comment in comments})
+        known = People(of_caller(caller)).known({comment.author_id for comment in comments})
         for body in bodies:
             body["author"] = asdict(known[body["authorId"]])
     return bodies
@@ -82,10 +76,10 @@ class Commenting:
         self._granted = granted
         self._caller = granted.caller
         self._ticket_id = ticket_id
-        self._tickets = tickets_of(self._caller)
-        self._comments = comments_of(self._caller)
-        self._watchers = watchers_of(self._caller)
-        self._people = people_of(self._caller)
+        self._tickets = TicketRepository(of_caller(self._caller))
+        self._comments = CommentRepository(of_caller(self._caller))
+        self._watchers = Watchers(of_caller(self._caller))
+        self._people = People(of_caller(self._caller))
 
     def add(self, body: CommentCreate, idempotency_key: str | None) -> Comment:
         """Write a comment and return it, or the one that the same Idempotency-Key has made on this ticket before.

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from ticketing.aws.data import TenantData
 from ticketing.comments.models import Comment
 from ticketing.dynamodb import cursors
 from ticketing.dynamodb.attributes import from_item, to_item
@@ -18,7 +19,6 @@ from ticketing.dynamodb.tables import (
     Page,
     full_page_of,
     put_new,
-    tenant_prefix,
     update_of,
 )
 from ticketing.dynamodb.transactions import Checks, raise_refusal, refusals
@@ -28,7 +28,6 @@ from ticketing.tickets.outbox import item_of
 from ticketing.tickets.queries import without_internal
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef, TransactWriteItemTypeDef
 
 type Items = list[dict[str, Any]]
@@ -50,11 +49,10 @@ class AlreadyMadeError(Exception):
 class CommentRepository:
     """The comments on one tenant's tickets. It cannot be made without one, and every key it builds starts with it."""
 
-    def __init__(self, client: DynamoDBClient, table: str, tenant_id: str) -> None:
-        tenant_prefix(tenant_id)
-        self._client = client
-        self._table = table
-        self._tenant_id = tenant_id
+    def __init__(self, data: TenantData) -> None:
+        self._client = data.client
+        self._table = data.tables.tickets
+        self._tenant_id = data.tenant_id
 
     def get(self, ticket_id: str, comment_id: str) -> Comment | None:
         """Return a comment as last written (a consistent read), or None if there is none (any more)."""

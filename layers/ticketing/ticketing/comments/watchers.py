@@ -6,22 +6,20 @@ mentioned in a comment chooses to watch by that, unless they had chosen before.
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Final
 
-from ticketing.access.identity import Caller
 from ticketing.access.permissions import Grant
-from ticketing.aws import clients
+from ticketing.aws.data import TenantData, of_caller
 from ticketing.dynamodb.attributes import to_item
-from ticketing.dynamodb.tables import items_of, tenant_prefix
+from ticketing.dynamodb.tables import items_of
 from ticketing.dynamodb.transactions import raise_refusal, until_written
 from ticketing.tickets.keys import ticket_partition
-from ticketing.tickets.operations import find_ticket, tickets_of
+from ticketing.tickets.operations import find_ticket
+from ticketing.tickets.repository import TicketRepository
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef, TransactWriteItemTypeDef
 
     from ticketing.tickets.events import TicketSummary
@@ -41,11 +39,10 @@ def watching(ticket: Ticket | TicketSummary, choices: Mapping[str, bool]) -> set
 class Watchers:
     """The choices to watch one tenant's tickets. It cannot be made without a tenant."""
 
-    def __init__(self, client: DynamoDBClient, table: str, tenant_id: str) -> None:
-        tenant_prefix(tenant_id)
-        self._client = client
-        self._table = table
-        self._tenant_id = tenant_id
+    def __init__(self, data: TenantData) -> None:
+        self._client = data.client
+        self._table = data.tables.tickets
+        self._tenant_id = data.tenant_id
 
     def choices(self, ticket_id: str) -> dict[str, bool]:
         """Return who chose to watch a ticket (True) or not to (False), by user id: one query for each 1 MB."""
@@ -105,11 +102,6 @@ class Watchers:
         return {"PK": ticket_partition(self._tenant_id, ticket_id), "SK": f"{PREFIX}{user_id}"}
 
 
-def watchers_of(caller: Caller) -> Watchers:
-    """Return the choices to watch tickets of the caller's tenant."""
-    return Watchers(clients.dynamodb_for(caller.tenant_id), os.environ["TICKETS_TABLE"], caller.tenant_id)
-
-
 def choose(granted: Grant, ticket_id: str, *, watches: bool) -> None:
     """Let the caller watch a ticket, or no longer.
 
@@ -121,7 +113,7 @@ def choose(granted: Grant, ticket_id: str, *, watches: bool) -> None:
         Others kept changing it.
     """
     caller = granted.caller
-    tickets, watchers = tickets_of(caller), watchers_of(caller)
+    tickets, watchers = TicketRepository(of_caller(caller)), Watchers(of_caller(caller))
 
     def attempt() -> None:
         ticket = find_ticket(granted, tickets.get(ticket_id))

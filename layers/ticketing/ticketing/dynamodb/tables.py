@@ -146,6 +146,18 @@ def erase_all(client: DynamoDBClient, table: str, keys: Sequence[Key]) -> None:
             raise ThrottledError
 
 
+def keys_in(client: DynamoDBClient, table: str, partition: str) -> Iterator[Key]:
+    """Yield the keys of all items of a partition, as last written: one request for each 1 MB."""
+    query: QueryInputTypeDef = {
+        "TableName": table,
+        "KeyConditionExpression": "PK = :partition",
+        "ExpressionAttributeValues": to_item({":partition": partition}),
+        "ProjectionExpression": "PK, SK",
+        "ConsistentRead": True,
+    }
+    return (dict(item) for item in items_of(client, query))
+
+
 def full_page_of(
     client: DynamoDBClient, query: QueryInputTypeDef, limit: int
 ) -> tuple[Sequence[Mapping[str, Any]], Mapping[str, Any] | None]:

@@ -6,22 +6,32 @@ wholly or after it was cut off anywhere, and by two at once.
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import batched, chain
 from typing import Any, Final
 
 from ticketing import clock
-from ticketing.aws import clients
+from ticketing.aws.data import TenantData, of_tenant
+from ticketing.dynamodb.tables import erase_all, keys_in
 from ticketing.dynamodb.transactions import until_written
-from ticketing.events.remains import NotificationRemains
-from ticketing.users.remains import Remains
+from ticketing.events import remains as events
+from ticketing.live import remains as live
+from ticketing.mail import remains as mail
+from ticketing.tickets.remains import TicketRemains
+from ticketing.users.remains import UserRemains
 from ticketing.users.tenant_models import DeletionState, TenantDeletion
-from ticketing.users.tenant_operations import tenant_with_id
 from ticketing.users.tenant_repository import TenantRepository
 from ticketing.users.usage_plan import Allowances, allowances
 from ticketing.users.user_pool import Directory, directory
+from ticketing.webhooks import remains as webhooks
+
+NOTIFICATIONS: Final = (webhooks, live, mail, events)
+"""The `remains` of the services that keep something in the notifications table."""
+
+_PAGE: Final = 100
+"""How many items of the notifications table are erased before the receipt says that there is progress."""
 
 type InTime = Callable[[], bool]
 """Whether there is time to begin something else."""
@@ -40,19 +50,12 @@ def erase(tenant_id: str, step: str, in_time: InTime) -> dict[str, Any]:
         Whatever AWS throws: what is done is done, and the step is to be repeated.
     """
     do = STEPS[step]
-    tenants = tenant_with_id(tenant_id)
+    tenants = TenantRepository(of_tenant(tenant_id))
     receipt = tenants.deletion()
     if receipt is None or receipt.state is DeletionState.DONE:
         return {"done": True}
-    eraser = Eraser(
-        receipt,
-        tenants,
-        Remains(clients.dynamodb(), os.environ["USERS_TABLE"], os.environ["TICKETS_TABLE"], tenant_id),
-        NotificationRemains(clients.dynamodb(), os.environ["NOTIFICATIONS_TABLE"], tenant_id),
-        directory(),
-        allowances(),
-        in_time,
-    )
+    data = of_tenant(tenant_id)
+    eraser = Eraser(data, receipt, tenants, UserRemains(data), TicketRemains(data), directory(), allowances(), in_time)
     return {"done": do(eraser), **eraser.erased}
 
 
@@ -60,10 +63,11 @@ def erase(tenant_id: str, step: str, in_time: InTime) -> dict[str, Any]:
 class Eraser:
     """One call's part of a tenant's deletion; `erased` counts it, by the names that the receipt has for it."""
 
+    data: TenantData
     receipt: TenantDeletion
     tenants: TenantRepository
-    remains: Remains
-    notifications_left: NotificationRemains
+    remains: UserRemains
+    tickets_left: TicketRemains
     directory: Directory
     allowances: Allowances
     in_time: InTime
@@ -75,15 +79,17 @@ class Eraser:
 
     def tickets(self) -> bool:
         """Erase the tickets with all that hangs on them."""
-        return self._each(self.remains.tickets(), self._ticket)
+        return self._each(self.tickets_left.partitions(), self._ticket)
 
     def notifications(self) -> bool:
         """Erase webhooks with their deliveries, connections, what was told, and what was done of events."""
-        for keys in self.notifications_left.pages():
-            if not self.in_time():
-                return False
-            self.notifications_left.erase(keys)
-            self.remains.count(clock.timestamp(clock.now()), {})
+        client, table = self.data.client, self.data.tables.notifications
+        for partition in chain.from_iterable(service.partitions(self.data) for service in NOTIFICATIONS):
+            for keys in batched(keys_in(client, table, partition), _PAGE, strict=False):
+                if not self.in_time():
+                    return False
+                erase_all(client, table, keys)
+                self.remains.count(clock.timestamp(clock.now()), {})
         return True
 
     def end(self) -> bool:
@@ -138,7 +144,7 @@ class Eraser:
             self.directory.remove(account.id)
 
     def _ticket(self, partition: str) -> Mapping[str, int]:
-        events = until_written(lambda: self.remains.erase_ticket(partition))
+        events = until_written(lambda: self.tickets_left.erase(partition))
         return {} if events is None else {"tickets": 1, "events": events}
 
 

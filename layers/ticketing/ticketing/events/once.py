@@ -10,18 +10,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, cast
 
 from aws_lambda_powertools.logging import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ticketing import clock
+from ticketing.aws.data import TenantData
 from ticketing.dynamodb.attributes import to_item
 from ticketing.dynamodb.tables import tenant_prefix
 from ticketing.ids import new_id
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 logger = Logger(service="notifications")
 
@@ -42,10 +40,10 @@ class BeingDoneError(Exception):
 class Once:
     """What one consumer has done of a tenant's events."""
 
-    def __init__(self, client: DynamoDBClient, table: str, tenant_id: str, consumer: str) -> None:
-        self._client = client
-        self._table = table
-        self._tenant = tenant_prefix(tenant_id)
+    def __init__(self, data: TenantData, consumer: str) -> None:
+        self._client = data.client
+        self._table = data.tables.notifications
+        self._partition = once_partition(data.tenant_id)
         self._consumer = consumer
 
     @contextmanager
@@ -78,7 +76,7 @@ class Once:
             and will be done again when the lease is over. So the work itself should bear to be repeated, or do
             without a lease.
         """
-        key = to_item({"PK": f"{self._tenant}#ONCE", "SK": "#".join(filter(None, (event_id, self._consumer, part)))})
+        key = to_item({"PK": self._partition, "SK": "#".join(filter(None, (event_id, self._consumer, part)))})
         token = new_id()
         try:
             mine = self._begin(key, token, lease)
@@ -166,3 +164,8 @@ def _if_mine(token: str) -> dict[str, Any]:
         "ExpressionAttributeNames": {"#token": "token"},
         "ExpressionAttributeValues": {":token": {"S": token}},
     }
+
+
+def once_partition(tenant_id: str) -> str:
+    """Return the partition key of what consumers have done of a tenant's events."""
+    return f"{tenant_prefix(tenant_id)}#ONCE"

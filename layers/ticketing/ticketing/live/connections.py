@@ -8,15 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, cast
 
 from ticketing import clock
+from ticketing.aws.data import TenantData
 from ticketing.dynamodb.attributes import from_item, to_item
 from ticketing.dynamodb.tables import items_of, tenant_prefix
 from ticketing.errors import BadRequestError, UnauthorizedError
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 MOST_TOPICS: Final = 50
 
@@ -44,11 +42,10 @@ class Connection:
 class Connections:
     """The open connections of one tenant. It cannot be made without one."""
 
-    def __init__(self, client: DynamoDBClient, table: str, tenant_id: str) -> None:
-        tenant_prefix(tenant_id)
-        self._client = client
-        self._table = table
-        self._tenant_id = tenant_id
+    def __init__(self, data: TenantData) -> None:
+        self._client = data.client
+        self._table = data.tables.notifications
+        self._tenant_id = data.tenant_id
 
     def open(self, connection: Connection) -> None:
         """Keep a new connection, without topics."""

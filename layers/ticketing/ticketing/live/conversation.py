@@ -5,7 +5,6 @@ Whoever speaks is looked up again, at most a minute old: what the authorizer fou
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -15,6 +14,7 @@ from ticketing import clock
 from ticketing.access.identity import Caller, caller_of
 from ticketing.access.permissions import Operation, grant
 from ticketing.aws import clients
+from ticketing.aws.data import of_caller
 from ticketing.errors import ServiceUnavailableError, UnauthorizedError
 from ticketing.live.connections import NOT_OPEN, Connection, Connections
 from ticketing.live.feed import MOST_READ, Feed
@@ -29,17 +29,13 @@ from ticketing.live.messages import (
 )
 from ticketing.live.sender import Outcome, Poster
 from ticketing.live.topics import Topic, check_queue, topics_of
-from ticketing.people.members import members_of
-from ticketing.tickets.operations import find_ticket, tickets_of
+from ticketing.people.members import remembered
+from ticketing.tickets.operations import find_ticket
+from ticketing.tickets.repository import TicketRepository
 from ticketing.tickets.rules import may_see
 
 MOST_TOLD: Final = 500
 """Events that catching up tells."""
-
-
-def connections_of(tenant_id: str) -> Connections:
-    """Return the connections of a tenant."""
-    return Connections(clients.dynamodb_for(tenant_id), os.environ["NOTIFICATIONS_TABLE"], tenant_id)
 
 
 def connection_of(event: Mapping[str, Any]) -> Connection:
@@ -66,7 +62,7 @@ class Speaker:
             Their token has expired, or they are not active any more: the connection has to be closed.
         """
         connection, known = connection_of(event), caller_of(event)
-        now_known = members_of(known.tenant_id).active({known.user_id})
+        now_known = remembered(of_caller(known)).active({known.user_id})
         if connection.is_over(clock.now()) or known.user_id not in now_known:
             raise UnauthorizedError(NOT_OPEN)
         return cls(now_known[known.user_id], connection)
@@ -90,7 +86,7 @@ class Speaker:
         """Let a subscription pass, or raise what REST would: TicketNotFoundError, ForbiddenError."""
         match message.topic:
             case Topic.TICKET:
-                ticket = tickets_of(self.caller).get(str(message.ticket_id))
+                ticket = TicketRepository(of_caller(self.caller)).get(str(message.ticket_id))
                 find_ticket(grant(Operation.GET_TICKET, self.caller), ticket)
             case Topic.MINE:
                 grant(Operation.LIST_TICKETS, self.caller)
@@ -100,9 +96,7 @@ class Speaker:
     def _catch_up(self, after: str) -> dict[str, Any]:
         """Send what has come since an event of the topics of this connection; the oldest first, as far as allowed."""
         topics = self._connections.topics(self.connection.id)
-        tenant_id = self.caller.tenant_id
-        feed = Feed(clients.dynamodb_for(tenant_id), os.environ["NOTIFICATIONS_TABLE"], tenant_id)
-        since = list(feed.since(after))
+        since = list(Feed(of_caller(self.caller)).since(after))
         theirs = (
             event
             for event in since[:MOST_READ]
@@ -119,4 +113,4 @@ class Speaker:
 
     @property
     def _connections(self) -> Connections:
-        return connections_of(self.caller.tenant_id)
+        return Connections(of_caller(self.caller))

@@ -9,16 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, cast
 
 from ticketing import clock
+from ticketing.aws.data import TenantData
 from ticketing.dynamodb.attributes import from_item, to_item
 from ticketing.dynamodb.tables import items_of, tenant_prefix
 from ticketing.live.errors import EventNotFoundError
 from ticketing.tickets.events import TicketEvent
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 LIFETIME: Final = timedelta(hours=24)
 
@@ -36,11 +34,10 @@ MOST_READ: Final = 2000
 class Feed:
     """The feed of one tenant. It cannot be made without one."""
 
-    def __init__(self, client: DynamoDBClient, table: str, tenant_id: str) -> None:
-        tenant_prefix(tenant_id)
-        self._client = client
-        self._table = table
-        self._tenant_id = tenant_id
+    def __init__(self, data: TenantData) -> None:
+        self._client = data.client
+        self._table = data.tables.notifications
+        self._tenant_id = data.tenant_id
 
     def add(self, event: TicketEvent) -> frozenset[str] | None:
         """Put an event into the feed; one that is there already keeps its place.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from aws_lambda_powertools.logging import Logger
 
+from ticketing.aws.data import of_tenant
 from ticketing.comments.repository import CommentRepository
 from ticketing.comments.watchers import Watchers, watching
 from ticketing.events.once import Once
@@ -35,8 +36,6 @@ from ticketing.mail.unsubscribe_links import MailLinks
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mypy_boto3_dynamodb import DynamoDBClient
-
     from ticketing.comments.models import Comment
     from ticketing.mail.recipients import Reader
     from ticketing.mail.sender import Post
@@ -51,16 +50,6 @@ logger = Logger(service="notifications")
 
 class OutOfTimeError(Exception):
     """There is no time for another mail: the event has to come again for the rest."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tables:
-    """DynamoDB, and the names of the three tables that mails are made from."""
-
-    client: DynamoDBClient
-    tickets: str
-    users: str
-    notifications: str
 
 
 @dataclass(slots=True)
@@ -79,8 +68,7 @@ class Mailer:
     `has_time` says whether another mail may be begun.
     """
 
-    def __init__(self, tables: Tables, post: Post, addresses: Addresses, has_time: Callable[[], bool]) -> None:
-        self._tables = tables
+    def __init__(self, post: Post, addresses: Addresses, has_time: Callable[[], bool]) -> None:
         self._post = post
         self._addresses = addresses
         self._has_time = has_time
@@ -108,7 +96,7 @@ class Mailer:
         if event.comment_id is not None and comment is None:
             self.tally.skipped[Skipped.COMMENT_GONE] += len(concerned)
             return
-        readers = Readers(self._tables.client, self._tables.users, event.tenant_id).known([*concerned, event.actor.id])
+        readers = Readers(of_tenant(event.tenant_id)).known([*concerned, event.actor.id])
         unsent: NotSentError | None = None
         for user_id, reasons in concerned.items():
             reader = readers.get(user_id)
@@ -127,14 +115,14 @@ class Mailer:
         """Return whom the event concerns and why; who watches is asked only where watchers are told."""
         watchers: set[str] = set()
         if event.ticket is not None and told_to_watchers(event) is not None:
-            choices = Watchers(self._tables.client, self._tables.tickets, event.tenant_id).choices(event.ticket_id)
+            choices = Watchers(of_tenant(event.tenant_id)).choices(event.ticket_id)
             watchers = watching(event.ticket, choices)
         return reasons_of(event, watchers)
 
     def _comment(self, event: TicketEvent) -> Comment | None:
         if event.comment_id is None:
             return None
-        comments = CommentRepository(self._tables.client, self._tables.tickets, event.tenant_id)
+        comments = CommentRepository(of_tenant(event.tenant_id))
         return comments.get(event.ticket_id, event.comment_id)
 
     def _mail_once(
@@ -151,7 +139,7 @@ class Mailer:
         """
         if not self._has_time():
             raise OutOfTimeError
-        once = Once(self._tables.client, self._tables.notifications, event.tenant_id, CONSUMER)
+        once = Once(of_tenant(event.tenant_id), CONSUMER)
         about = {"eventId": event.id, "tenantId": event.tenant_id, "userId": reader.id, "reason": reason}
         with once.doing(event.id, part=reader.id) as mine:
             if not mine:
@@ -176,7 +164,7 @@ class Mailer:
         readers: dict[str, Reader],
         comment: Comment | None,
     ) -> Letter:
-        link = MailLinks(self._tables.client, self._tables.notifications, event.tenant_id).of(reader.id)
+        link = MailLinks(of_tenant(event.tenant_id)).of(reader.id)
         unsubscribe = self._addresses.unsubscribe(link)
         links = {"link": self._addresses.ticket(event), "unsubscribe": unsubscribe}
         return Letter(

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from ticketing import clock
 from ticketing.api.bodies import Model
+from ticketing.aws.data import TenantData
 from ticketing.dynamodb.attributes import to_item
-from ticketing.dynamodb.tables import tenant_prefix
 from ticketing.people.keys import user_key
 from ticketing.people.repository import read_people
 from ticketing.users.models import Kind, MailOff, Notifications, TenantRole
@@ -15,7 +15,6 @@ from ticketing.users.models import Kind, MailOff, Notifications, TenantRole
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 _READ: Final = ("id", "kind", "name", "email", "role", "active", "timeZone", "notifications")
 
@@ -36,11 +35,10 @@ class Reader(Model):
 class Readers:
     """The people of one tenant. It cannot be made without a tenant."""
 
-    def __init__(self, client: DynamoDBClient, table: str, tenant_id: str) -> None:
-        tenant_prefix(tenant_id)
-        self._client = client
-        self._table = table
-        self._tenant_id = tenant_id
+    def __init__(self, data: TenantData) -> None:
+        self._client = data.client
+        self._table = data.tables.users
+        self._tenant_id = data.tenant_id
 
     def known(self, ids: Iterable[str]) -> dict[str, Reader]:
         """Return those of these people who are there, by id: one batch read for every 100.

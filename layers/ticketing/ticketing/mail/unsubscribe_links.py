@@ -11,14 +11,12 @@ import re
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ticketing import clock
+from ticketing.aws.data import TenantData
 from ticketing.dynamodb.attributes import to_item
 from ticketing.dynamodb.tables import tenant_prefix
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 GOOD_FOR: Final = timedelta(days=365)
 """How long a link works after the last mail that had it."""
@@ -50,11 +48,10 @@ def parse(token: str) -> MailLink | None:
 class MailLinks:
     """The links of one tenant's people. It cannot be made without a tenant."""
 
-    def __init__(self, client: DynamoDBClient, table: str, tenant_id: str) -> None:
-        tenant_prefix(tenant_id)
-        self._client = client
-        self._table = table
-        self._tenant_id = tenant_id
+    def __init__(self, data: TenantData) -> None:
+        self._client = data.client
+        self._table = data.tables.notifications
+        self._tenant_id = data.tenant_id
 
     def of(self, user_id: str) -> MailLink:
         """Return somebody's link, made when they get their first mail: one request, and safe to repeat."""

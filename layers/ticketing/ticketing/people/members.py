@@ -9,18 +9,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from os import environ
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from ticketing import clock
 from ticketing.access.identity import Caller
 from ticketing.access.roles import Role
-from ticketing.aws import clients
-from ticketing.dynamodb.tables import tenant_prefix
+from ticketing.aws.data import TenantData
+from ticketing.people.keys import user_key
 from ticketing.people.repository import read_people
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 REMEMBERED: Final = timedelta(seconds=60)
 
@@ -41,11 +37,10 @@ type Memory = dict[str, Seen]
 class Members:
     """The users of one tenant: people and API keys. It cannot be made without a tenant."""
 
-    def __init__(self, client: DynamoDBClient, table: str, tenant_id: str, memory: Memory) -> None:
-        self._client = client
-        self._table = table
-        self._tenant_id = tenant_id
-        self._prefix = tenant_prefix(tenant_id)
+    def __init__(self, data: TenantData, memory: Memory) -> None:
+        self._client = data.client
+        self._table = data.tables.users
+        self._tenant_id = data.tenant_id
         self._memory = memory
 
     def active(self, ids: Iterable[str]) -> dict[str, Caller]:
@@ -60,7 +55,7 @@ class Members:
         for each in [each for each, seen in self._memory.items() if now - seen.at >= REMEMBERED]:
             del self._memory[each]
         unknown = ids - self._memory.keys()
-        keys = [{"PK": f"{self._prefix}#USER#{each}", "SK": "USER"} for each in sorted(unknown)]
+        keys = [user_key(self._tenant_id, each) for each in sorted(unknown)]
         found = {each["id"]: each for each in read_people(self._client, self._table, keys, _ATTRIBUTES)}
         for each in unknown:
             self._memory[each] = Seen(self._caller(found.get(each, {})), now)
@@ -78,6 +73,6 @@ def _memory_of(_tenant_id: str) -> Memory:
     return {}
 
 
-def members_of(tenant_id: str) -> Members:
+def remembered(data: TenantData) -> Members:
     """Return the users of a tenant, remembered by this execution environment."""
-    return Members(clients.dynamodb_for(tenant_id), environ["USERS_TABLE"], tenant_id, _memory_of(tenant_id))
+    return Members(data, _memory_of(data.tenant_id))

@@ -13,9 +13,10 @@ from time import sleep
 from typing import TYPE_CHECKING, Any, Final
 
 from ticketing.access.roles import AGENTS
+from ticketing.aws.data import TenantData
 from ticketing.dynamodb.attributes import from_item, to_item
-from ticketing.dynamodb.tables import tenant_prefix
 from ticketing.errors import ServiceUnavailableError
+from ticketing.people.keys import user_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -42,10 +43,10 @@ class Person:
 class People:
     """The people of one tenant, as tickets name them. It cannot be made without a tenant."""
 
-    def __init__(self, client: DynamoDBClient, table: str, tenant_id: str) -> None:
-        self._client = client
-        self._table = table
-        self._users = f"{tenant_prefix(tenant_id)}#USER#"
+    def __init__(self, data: TenantData) -> None:
+        self._client = data.client
+        self._table = data.tables.users
+        self._tenant_id = data.tenant_id
 
     def check(self, person_id: str, *, agents_only: bool) -> TransactWriteItemTypeDef:
         """Return the member of a transaction that fails it unless the person is active (and an agent or admin)."""
@@ -94,7 +95,7 @@ class People:
         return people
 
     def _key(self, person_id: str) -> dict[str, str]:
-        return {"PK": f"{self._users}{person_id}", "SK": "USER"}
+        return user_key(self._tenant_id, person_id)
 
 
 def read_people(

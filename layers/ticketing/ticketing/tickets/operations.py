@@ -4,7 +4,6 @@ Every change is a loop of read, decide, write-if-unchanged. A lost race is decid
 number of times, so that no decision is ever carried out on another ticket than the one it was made on.
 """
 
-import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -13,7 +12,7 @@ from typing import Any, Final
 from ticketing import clock
 from ticketing.access.identity import Caller
 from ticketing.access.permissions import Grant
-from ticketing.aws import clients
+from ticketing.aws.data import of_caller
 from ticketing.dynamodb.transactions import (
     OTHERS_WERE_FIRST,
     Checks,
@@ -50,16 +49,6 @@ _NAMES_NOBODY: Final = {
     "assignedToId": "assignedToId: names no active agent or admin of this tenant",
     "reporterId": "reporterId: names no active user of this tenant",
 }
-
-
-def tickets_of(caller: Caller) -> TicketRepository:
-    """Return the tickets of the caller's tenant."""
-    return TicketRepository(clients.dynamodb_for(caller.tenant_id), os.environ["TICKETS_TABLE"], caller.tenant_id)
-
-
-def people_of(caller: Caller) -> People:
-    """Return the people of the caller's tenant."""
-    return People(clients.dynamodb_for(caller.tenant_id), os.environ["USERS_TABLE"], caller.tenant_id)
 
 
 def find_ticket(granted: Grant, ticket: Ticket | None, expected_version: int | None = None) -> Ticket:
@@ -114,7 +103,7 @@ def edit_ticket(granted: Grant, ticket_id: str, values: Mapping[str, Any], expec
     machine knows no users table, so who is named along with a status is looked up before the move and not in its write.
     """
     caller = granted.caller
-    tickets, people = tickets_of(caller), people_of(caller)
+    tickets, people = TicketRepository(of_caller(caller)), People(of_caller(caller))
     to = Status(values["status"]) if "status" in values else None
     wanted = {name: value for name, value in values.items() if name != "status"}
 
@@ -180,7 +169,7 @@ def presented_page(tickets: Sequence[Ticket], caller: Caller, expand: Collection
     """Return tickets as the contract shows them to this caller, with the people that the query asks to expand."""
     bodies = [presented(ticket, caller) for ticket in tickets]
     ids = {body[f"{field}Id"] for body in bodies for field in expand} - {None}
-    known = {person_id: asdict(person) for person_id, person in people_of(caller).known(ids).items()}
+    known = {person_id: asdict(person) for person_id, person in People(of_caller(caller)).known(ids).items()}
     for body in bodies:
         body |= {field.value: known.get(body[f"{field}Id"]) for field in sorted(expand)}
     return bodies

@@ -1,57 +1,137 @@
-"""What is left of a ticket when DynamoDB's TTL has removed it: its events, the comments on it, who watches it."""
+"""What hangs on a ticket, and its end: by DynamoDB's TTL after 30 days in the trash, or with its tenant."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from itertools import batched
 from typing import TYPE_CHECKING, Any, Final
 
-from ticketing.dynamodb.transactions import reasons
+from ticketing.dynamodb.attributes import to_item
+from ticketing.dynamodb.tables import Key, erase_all, items_of, pages_of
+from ticketing.dynamodb.transactions import VersionConflictError, reasons
 from ticketing.tickets import outbox
+from ticketing.tickets.keys import TICKET, list_partition
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+    from collections.abc import Iterator, Sequence
+
+    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef, TransactWriteItemTypeDef
+
+    from ticketing.aws.data import TenantData
+
+PAGE: Final = 100
+"""How many tickets are erased before the receipt of a tenant's deletion counts them."""
 
 _AT_ONCE: Final = 24
 """How many items one transaction deletes: it takes 4 MB, and an event with four long texts has up to 160 KB."""
 
 
-def purge(client: DynamoDBClient, table: str, ticket: Mapping[str, Any]) -> int:
-    """Delete what stands under the PK of a ticket (its key, as DynamoDB's JSON) and return how many items that was.
+class TicketRemains:
+    """One tenant's tickets by their partition keys, each with its events, the comments on it and who watches it."""
 
-    Every transaction checks that the ticket is gone; of one that is there, nothing (more) is deleted. Events come after
-    all else and newest first, so that the first event goes last: until then it keeps the ticket's id from being taken
-    again by a late repeat of an Idempotency-Key, and a new ticket never meets the old one's history or comments. Can be
-    repeated after it broke off.
-    """
-    gone: TransactWriteItemTypeDef = {
-        "ConditionCheck": {"TableName": table, "Key": ticket, "ConditionExpression": "attribute_not_exists(PK)"}
-    }
-    deleted = 0
-    while (keys := _next_keys(client, table, ticket)) and ticket not in keys:
-        deletes: list[TransactWriteItemTypeDef] = [{"Delete": {"TableName": table, "Key": key}} for key in keys]
+    def __init__(self, data: TenantData) -> None:
+        self._client = data.client
+        self._table = data.tables.tickets
+        self._tenant_id = data.tenant_id
+
+    def partitions(self) -> Iterator[list[str]]:
+        """Return the partition keys of the tenant's tickets, in the trash or not, page by page."""
+        query: QueryInputTypeDef = {
+            "TableName": self._table,
+            "IndexName": "byNumber",
+            "KeyConditionExpression": "tenantKey = :tenant",
+            "ExpressionAttributeValues": to_item({":tenant": list_partition(self._tenant_id)}),
+            "Limit": PAGE,
+        }
+        return ([item["PK"]["S"] for item in page] for page in pages_of(self._client, query))
+
+    def erase(self, partition: str) -> int | None:
+        """Erase a ticket with all that hangs on it; return the number of its events, or None if it is gone already.
+
+        The ticket goes last, as it leads to the rest, and only in the version that was read with the rest: a change
+        brings an event. Internal comments and watchers come without a change of the ticket, but never without the
+        ticket: those of meanwhile are looked for once it is gone.
+
+        Raises
+        ------
+        VersionConflictError
+            The ticket changed meanwhile; it is still there.
+        """
+        version, rest = self._under(partition)
+        self._erase_all(rest)
+        if version is None:
+            return None
         try:
-            client.transact_write_items(TransactItems=[gone, *deletes])
-        except client.exceptions.TransactionCanceledException as error:
-            if reasons(error)[0].get("Code") == "ConditionalCheckFailed":
-                break
-            raise
-        deleted += len(keys)
-    return deleted
+            self._client.delete_item(
+                TableName=self._table,
+                Key=_ticket(partition),
+                ConditionExpression="version = :read",
+                ExpressionAttributeValues={":read": version},
+            )
+        except self._client.exceptions.ConditionalCheckFailedException as error:
+            raise VersionConflictError from error
+        late = self._under(partition)[1]
+        self._erase_all(late)
+        return sum(map(outbox.is_event_key, (*rest, *late)))
+
+    def purge(self, partition: str) -> int:
+        """Delete what hung on a ticket that is gone and return how many items that was; of one that is there, nothing.
+
+        Every transaction checks that the ticket is gone. Events come after all else and newest first, so that the first
+        event goes last: until then it keeps the ticket's id from being taken again by a late repeat of an
+        Idempotency-Key, and a new ticket never meets the old one's history or comments. Can be repeated after it broke
+        off.
+        """
+        gone: TransactWriteItemTypeDef = {
+            "ConditionCheck": {
+                "TableName": self._table,
+                "Key": _ticket(partition),
+                "ConditionExpression": "attribute_not_exists(PK)",
+            }
+        }
+        deleted = 0
+        while True:
+            version, rest = self._under(partition)
+            if version is not None or not rest:
+                return deleted
+            for keys in batched(sorted(rest, key=_events_last, reverse=True), _AT_ONCE, strict=False):
+                deletes: list[TransactWriteItemTypeDef] = [
+                    {"Delete": {"TableName": self._table, "Key": key}} for key in keys
+                ]
+                try:
+                    self._client.transact_write_items(TransactItems=[gone, *deletes])
+                except self._client.exceptions.TransactionCanceledException as error:
+                    if reasons(error)[0].get("Code") == "ConditionalCheckFailed":
+                        return deleted
+                    raise
+                deleted += len(keys)
+
+    def _erase_all(self, keys: Sequence[Key]) -> None:
+        """Erase items of the table; raises what `erase_all` does."""
+        erase_all(self._client, self._table, keys)
+
+    def _under(self, partition: str) -> tuple[Any, list[Key]]:
+        """Return the version of the ticket with this partition key (None: it is gone), and the keys of the rest."""
+        query: QueryInputTypeDef = {
+            "TableName": self._table,
+            "KeyConditionExpression": "PK = :partition",
+            "ExpressionAttributeValues": to_item({":partition": partition}),
+            "ProjectionExpression": "PK, SK, version",
+            "ConsistentRead": True,
+        }
+        version: Any = None
+        rest: list[Key] = []
+        for item in items_of(self._client, query):
+            if item["SK"]["S"] == TICKET:
+                version = item["version"]
+            else:
+                rest.append({"PK": item["PK"], "SK": item["SK"]})
+        return version, rest
 
 
-def _next_keys(client: DynamoDBClient, table: str, ticket: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the keys of the items under a ticket's PK that go next; the ticket's own among them if it is there."""
-    for part in ("SK < :events", "SK >= :events"):
-        answer = client.query(
-            TableName=table,
-            KeyConditionExpression=f"PK = :pk AND {part}",
-            ExpressionAttributeValues={":pk": ticket["PK"], ":events": {"S": outbox.PREFIX}},
-            ProjectionExpression="PK, SK",
-            ConsistentRead=True,
-            ScanIndexForward=False,
-            Limit=_AT_ONCE,
-        )
-        if answer["Items"]:
-            return answer["Items"]
-    return []
+def _ticket(partition: str) -> dict[str, Any]:
+    return to_item({"PK": partition, "SK": TICKET})
+
+
+def _events_last(key: Key) -> tuple[bool, str]:
+    """Return what sorts keys, in reverse, so that all else comes before events, and new events before old ones."""
+    return not outbox.is_event_key(key), key["SK"]["S"]

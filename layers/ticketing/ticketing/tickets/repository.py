@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from ticketing.aws.data import TenantData
 from ticketing.dynamodb import cursors
 from ticketing.dynamodb.attributes import from_item, to_item
 from ticketing.dynamodb.tables import (
@@ -27,7 +28,7 @@ from ticketing.dynamodb.tables import (
 from ticketing.dynamodb.transactions import Checks, raise_refusal, reasons
 from ticketing.tickets import outbox
 from ticketing.tickets.events import TicketEvent
-from ticketing.tickets.keys import ticket_partition
+from ticketing.tickets.keys import counter_key, list_partition, ticket_key
 from ticketing.tickets.lifecycle import Status
 from ticketing.tickets.models import (
     EDITABLE,
@@ -47,7 +48,6 @@ from ticketing.tickets.queries import (
 )
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef, TransactWriteItemTypeDef
 
 
@@ -91,11 +91,11 @@ class TakenNumber:
 class TicketRepository:
     """The tickets of one tenant. It cannot be made without one, and every key it builds starts with it."""
 
-    def __init__(self, client: DynamoDBClient, table: str, tenant_id: str) -> None:
-        self._client = client
-        self._table = table
-        self._tenant_id = tenant_id
-        self._tenant = tenant_prefix(tenant_id)
+    def __init__(self, data: TenantData) -> None:
+        self._client = data.client
+        self._table = data.tables.tickets
+        self._tenant_id = data.tenant_id
+        self._tenant = tenant_prefix(data.tenant_id)
 
     def take_number(self, *, among: Collection[Creators]) -> TakenNumber:
         """Take the tenant's next ticket number: one write. A number that is then not used leaves a gap.
@@ -112,7 +112,7 @@ class TicketRepository:
         try:
             answer = self._client.update_item(
                 TableName=self._table,
-                Key=to_item({"PK": f"{self._tenant}#COUNTER", "SK": "TICKETS"}),
+                Key=to_item(counter_key(self._tenant_id)),
                 UpdateExpression="ADD lastNumber :one",
                 ConditionExpression=f"attribute_not_exists(creators) OR creators IN ({', '.join(names)})",
                 ExpressionAttributeValues=to_item({":one": 1, **names}),
@@ -147,7 +147,10 @@ class TicketRepository:
                     self._key(ticket.id)
                     | ticket.model_dump(mode="json", by_alias=True)
                     | self._index_keys(ticket)
-                    | {"tenantKey": f"{self._tenant}#TICKETS", "statusKey": f"{self._tenant}#STATUS#{ticket.status}"}
+                    | {
+                        "tenantKey": list_partition(self._tenant_id),
+                        "statusKey": f"{self._tenant}#STATUS#{ticket.status}",
+                    }
                 ),
                 "ConditionExpression": "attribute_not_exists(PK)",
                 "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
@@ -321,7 +324,7 @@ class TicketRepository:
         return put_new(self._table, item_of(event))
 
     def _key(self, ticket_id: str) -> dict[str, str]:
-        return {"PK": ticket_partition(self._tenant_id, ticket_id), "SK": "TICKET"}
+        return ticket_key(self._tenant_id, ticket_id)
 
     def _index_keys(self, ticket: Ticket) -> dict[str, str]:
         """Return the index keys that follow from what any function may write; `statusKey` is the state machine's."""

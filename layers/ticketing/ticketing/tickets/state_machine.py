@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self
 
 from ticketing.aws import clients
+from ticketing.deployment import DEPLOYMENT
 from ticketing.dynamodb.attributes import to_item
 from ticketing.errors import PayloadTooLargeError, ServiceUnavailableError
 from ticketing.tickets.models import Ticket
@@ -107,4 +107,4 @@ class LifecycleClient:
 
 def lifecycle_client() -> LifecycleClient:
     """Return the client of the deployment's state machine."""
-    return LifecycleClient(clients.stepfunctions(), os.environ["TICKET_LIFECYCLE"])
+    return LifecycleClient(clients.stepfunctions(), DEPLOYMENT.ticket_lifecycle)

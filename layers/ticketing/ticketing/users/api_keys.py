@@ -6,7 +6,6 @@ as long as its tenant, because tickets and their history name it.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -15,9 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from pydantic import AfterValidator
 
 from ticketing import clock
-from ticketing.access.identity import TENANT_ID, Caller
+from ticketing.access.identity import Caller
 from ticketing.api.bodies import Body
-from ticketing.aws import clients
+from ticketing.aws.data import TenantData
 from ticketing.dynamodb import cursors
 from ticketing.dynamodb.attributes import from_item, to_item
 from ticketing.dynamodb.tables import Page, page_of
@@ -27,7 +26,6 @@ from ticketing.users.models import Kind, Name, TenantRole, User
 from ticketing.users.repository import UserRepository
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
 
 _SHOWN: Final = {"id", "name", "role", "active", "expires_at", "last_used_at", "created_by_id", "created_at"}
@@ -72,17 +70,15 @@ class ApiKey(User):
 class ApiKeyRepository:
     """The API keys of one tenant. It cannot be made without one, and every key it builds starts with it."""
 
-    def __init__(self, client: DynamoDBClient, table: str, tenant_id: str) -> None:
-        if not TENANT_ID.fullmatch(tenant_id):
-            message = "a repository needs a tenant's id"
-            raise ValueError(message)
-        self._client = client
-        self._table = table
-        self._tenant_id = tenant_id
+    def __init__(self, data: TenantData) -> None:
+        self._data = data
+        self._client = data.client
+        self._table = data.tables.users
+        self._tenant_id = data.tenant_id
 
     def create(self, key: ApiKey) -> None:
         """Write a new API key; raises what `UserRepository.create` does."""
-        UserRepository(self._client, self._table, self._tenant_id).create(key)
+        UserRepository(self._data).create(key)
 
     def get(self, key_id: str) -> ApiKey | None:
         """Return an API key as last written (a consistent read), or None if there is none; a person is none."""
@@ -130,11 +126,6 @@ class ApiKeyRepository:
 
     def _key(self, key_id: str) -> dict[str, Any]:
         return to_item(user_key(self._tenant_id, key_id))
-
-
-def api_keys_of(caller: Caller) -> ApiKeyRepository:
-    """Return the API keys of the caller's tenant."""
-    return ApiKeyRepository(clients.dynamodb_for(caller.tenant_id), os.environ["USERS_TABLE"], caller.tenant_id)
 
 
 def new_api_key(body: ApiKeyCreate, caller: Caller, key_id: str) -> tuple[ApiKey, str]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ticketing.aws.data import of_caller
 from ticketing.dynamodb.transactions import ATTEMPTS, VersionConflictError, until_written
 from ticketing.errors import ServiceUnavailableError
 from ticketing.users.models import PENDING
@@ -19,15 +20,14 @@ from ticketing.users.operations import (
     check_still_admin,
     find_person,
     next_version,
-    users_of,
 )
+from ticketing.users.repository import UserRepository
 from ticketing.users.rules import check_admins
 from ticketing.users.user_pool import AccountGoneError, directory, next_second
 
 if TYPE_CHECKING:
     from ticketing.access.permissions import Grant
     from ticketing.users.models import User
-    from ticketing.users.repository import UserRepository
     from ticketing.users.user_pool import Directory
 
 _BUGS: Final = frozenset({"AccessDeniedException", "InvalidParameterException", "ValidationException"})
@@ -110,7 +110,7 @@ def change_user(granted: Grant, user_id: str, values: Mapping[str, Any], expecte
     ServiceUnavailableError
         The change is recorded, but Cognito was not told yet.
     """
-    users = users_of(granted.caller)
+    users = UserRepository(of_caller(granted.caller))
 
     def attempt() -> User:
         before = find_person(granted, users.get(user_id), expected_version)

@@ -8,7 +8,6 @@ left. docs/decisions/0011-deleting-a-tenant.md tells why.
 from __future__ import annotations
 
 import json
-import os
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,18 +17,19 @@ from ticketing import clock
 from ticketing.access.identity import TENANT_ID
 from ticketing.access.permissions import Relation
 from ticketing.aws import clients
+from ticketing.aws.data import of_caller, of_tenant
+from ticketing.deployment import DEPLOYMENT
 from ticketing.dynamodb.transactions import VersionConflictError, until_written
 from ticketing.errors import BadRequestError, ServiceUnavailableError
 from ticketing.users.errors import DeletionNotFoundError, TenantNotFoundError
 from ticketing.users.models import PENDING
 from ticketing.users.tenant_models import DeletionState, TenantDeletion, TenantState
-from ticketing.users.tenant_operations import tenant_of, tenant_with_id
+from ticketing.users.tenant_repository import TenantRepository
 from ticketing.users.text import folded
 
 if TYPE_CHECKING:
     from ticketing.access.identity import Caller
     from ticketing.access.permissions import Grant
-    from ticketing.users.tenant_repository import TenantRepository
 
 PATIENCE: Final = timedelta(minutes=15)
 """How long a deletion may go without progress before it is taken up again."""
@@ -47,7 +47,7 @@ def delete_tenant(caller: Caller, name: str) -> TenantDeletion:
     ServiceUnavailableError
         The deletion is recorded but could not be started; it starts within minutes.
     """
-    tenants = tenant_of(caller)
+    tenants = TenantRepository(of_caller(caller))
 
     def attempt() -> TenantDeletion:
         tenant = tenants.get()
@@ -92,7 +92,7 @@ def find_deletion(granted: Grant, tenant_id: str) -> TenantDeletion:
     DeletionNotFoundError
         There is none, or it is somebody else's.
     """
-    receipt = tenant_with_id(tenant_id).deletion() if TENANT_ID.fullmatch(tenant_id) else None
+    receipt = TenantRepository(of_tenant(tenant_id)).deletion() if TENANT_ID.fullmatch(tenant_id) else None
     if receipt is None or not granted.covers(
         {Relation.OWN} if receipt.requested_by_id == granted.caller.user_id else ()
     ):
@@ -106,7 +106,7 @@ def resume_deletion(tenant_id: str) -> None:
     Does nothing for a tenant that is not being deleted. The execution started may meet another that is still alive:
     they help each other.
     """
-    tenants = tenant_with_id(tenant_id)
+    tenants = TenantRepository(of_tenant(tenant_id))
     receipt = tenants.deletion()
     if receipt is not None:
         _see_to(tenants, receipt)
@@ -145,7 +145,7 @@ def _started(tenant_id: str, since: str) -> bool:
     name = f"{tenant_id}-{int(datetime.fromisoformat(since).timestamp())}"  # 80 characters at most
     body = json.dumps({"tenantId": tenant_id})
     try:
-        client.start_execution(stateMachineArn=os.environ["TENANT_DELETION"], name=name, input=body)
+        client.start_execution(stateMachineArn=DEPLOYMENT.tenant_deletion, name=name, input=body)
     except client.exceptions.ExecutionAlreadyExists:
         return False
     return True

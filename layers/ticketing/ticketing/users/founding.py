@@ -7,13 +7,13 @@ reconcileUsers, whoever is first.
 
 from __future__ import annotations
 
-import os
-
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ticketing import clock, ids
 from ticketing.access.roles import Role
 from ticketing.aws import clients
+from ticketing.aws.data import of_tenant
+from ticketing.deployment import DEPLOYMENT
 from ticketing.dynamodb.transactions import VersionConflictError, until_written
 from ticketing.errors import (
     ConflictError,
@@ -25,10 +25,11 @@ from ticketing.users.changes import settle
 from ticketing.users.claims import Claims, NameTakenError
 from ticketing.users.errors import TenantNameTakenError
 from ticketing.users.models import PENDING, User
-from ticketing.users.operations import new_person, users_in
+from ticketing.users.operations import new_person
+from ticketing.users.repository import UserRepository
 from ticketing.users.rows import user_item
 from ticketing.users.tenant_models import Tenant, TenantCreate, TenantSettings, TenantState
-from ticketing.users.tenant_operations import tenant_with_id
+from ticketing.users.tenant_repository import TenantRepository
 from ticketing.users.text import folded
 from ticketing.users.usage_plan import NoUsagePlanError, allowances
 from ticketing.users.user_pool import Account, directory
@@ -50,7 +51,7 @@ def found(user_id: str, body: TenantCreate) -> Tenant:
     if account is None:
         message = "The account is gone."
         raise UnauthorizedError(message)
-    claims = Claims(clients.dynamodb(), os.environ["USERS_TABLE"])
+    claims = Claims(clients.dynamodb(), DEPLOYMENT.tables.users)
 
     def attempt() -> Tenant:
         founded = claims.founded_by(user_id)
@@ -63,7 +64,7 @@ def found(user_id: str, body: TenantCreate) -> Tenant:
             message = "The account's e-mail address is not verified."
             raise ForbiddenError(message)
         tenant, founder = _new(account, body)
-        claims.found(tenant_with_id(tenant.id).item_of(tenant), user_item(founder), tenant.name)
+        claims.found(TenantRepository(of_tenant(tenant.id)).item_of(tenant), user_item(founder), tenant.name)
         return tenant
 
     try:
@@ -86,12 +87,12 @@ def finish_founding(tenant_id: str) -> None:
     Exception
         Whatever AWS throws: the tenant stays marked, and this can be repeated.
     """
-    tenants = tenant_with_id(tenant_id)
+    tenants = TenantRepository(of_tenant(tenant_id))
     tenant = tenants.get()
     if tenant is None or tenant.state is not TenantState.ACTIVE or tenant.task_key != PENDING:
         return
     allowances().ensure(tenant_id)
-    users = users_in(tenant_id)
+    users = UserRepository(of_tenant(tenant_id))
     founder = users.get(tenant.founded_by_id)
     if founder is not None and founder.task_key == PENDING:
         settle(users, directory(), founder)
@@ -100,7 +101,7 @@ def finish_founding(tenant_id: str) -> None:
 
 def _made_before(tenant_id: str, account: Account, body: TenantCreate) -> Tenant:
     """Return the tenant that the account founded, if the request asks for that one once more."""
-    tenant = tenant_with_id(tenant_id).get()
+    tenant = TenantRepository(of_tenant(tenant_id)).get()
     if tenant is None:
         raise VersionConflictError  # it went between the two reads
     if tenant.state is not TenantState.ACTIVE:

@@ -9,15 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ticketing import clock
+from ticketing.aws.data import of_caller
 from ticketing.dynamodb.transactions import VersionConflictError, until_written
 from ticketing.errors import BadRequestError
 from ticketing.users.changes import recorded, settle
 from ticketing.users.errors import EmailDomainNotAllowedError, UserExistsError
 from ticketing.users.models import Invitation, User
-from ticketing.users.operations import check_still_admin, new_person, users_of
-from ticketing.users.repository import RowExistsError
+from ticketing.users.operations import check_still_admin, new_person
+from ticketing.users.repository import RowExistsError, UserRepository
 from ticketing.users.rules import check_admins
-from ticketing.users.tenant_operations import find_tenant, tenant_of
+from ticketing.users.tenant_operations import find_tenant
+from ticketing.users.tenant_repository import TenantRepository
 from ticketing.users.user_pool import (
     NEVER_SIGNED_IN,
     UNCONFIRMED,
@@ -30,7 +32,6 @@ from ticketing.users.user_pool import (
 if TYPE_CHECKING:
     from ticketing.access.identity import Caller
     from ticketing.users.models import InviteUser
-    from ticketing.users.repository import UserRepository
     from ticketing.users.user_pool import Account, Directory
 
 
@@ -48,11 +49,11 @@ def invite(caller: Caller, body: InviteUser) -> tuple[User, bool]:
     check_admins(caller, {body.role})
     check_still_admin(caller)
     domain = body.email.rpartition("@")[2]
-    allowed = find_tenant(tenant_of(caller).get()).settings.allowed_email_domains
+    allowed = find_tenant(TenantRepository(of_caller(caller)).get()).settings.allowed_email_domains
     if allowed and domain not in allowed:
         message = "Your tenant's settings do not allow e-mail addresses of this domain."
         raise EmailDomainNotAllowedError(message, [f"email: allowed are addresses of {', '.join(allowed)}"])
-    users = users_of(caller)
+    users = UserRepository(of_caller(caller))
     invitation = Invitation(
         tenant_id=caller.tenant_id,
         email=body.email,

@@ -1,6 +1,5 @@
 """What the user operations share: finding users for their caller, making and changing them, and presenting them."""
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,7 +7,7 @@ from ticketing import clock
 from ticketing.access.identity import Caller
 from ticketing.access.permissions import Grant, Relation
 from ticketing.access.roles import Role
-from ticketing.aws import clients
+from ticketing.aws.data import of_caller
 from ticketing.dynamodb.transactions import until_written
 from ticketing.errors import ForbiddenError, PreconditionFailedError
 from ticketing.users.errors import UserNotFoundError
@@ -32,23 +31,13 @@ _SHOWN = {
 _SHOWN_TO_SELF = {"tenant_id", "notifications", "mail_off_reason"}
 
 
-def users_of(caller: Caller) -> UserRepository:
-    """Return the users of the caller's tenant."""
-    return UserRepository(clients.dynamodb_for(caller.tenant_id), os.environ["USERS_TABLE"], caller.tenant_id)
-
-
-def users_in(tenant_id: str) -> UserRepository:
-    """Return the users of any tenant, for what is done on no caller's behalf."""
-    return UserRepository(clients.dynamodb(), os.environ["USERS_TABLE"], tenant_id)
-
-
 def check_still_admin(caller: Caller) -> None:
     """Let a change of who may do what pass, or raise ForbiddenError: the caller is no admin any more.
 
     What the authorizer said of the caller may be a minute old. Whoever was deactivated, demoted or revoked in it must
     not use the rest to come back, or to leave somebody behind. Rows go with their tenant only, which writes look at.
     """
-    user = users_of(caller).get(caller.user_id)
+    user = UserRepository(of_caller(caller)).get(caller.user_id)
     if user is not None and not (user.active and user.role is Role.ADMIN):
         message = "You are no admin of the tenant any more."
         raise ForbiddenError(message)
@@ -112,7 +101,7 @@ def edit_me(granted: Grant, body: MeUpdate, expected_version: int | None) -> Use
         See `find_user`; the race was lost every time.
     """
     caller = granted.caller
-    users = users_of(caller)
+    users = UserRepository(of_caller(caller))
     wanted = body.model_dump(exclude_unset=True)
 
     def attempt() -> User:

@@ -7,7 +7,6 @@ so that two runs at once, or one beside requests, do no harm.
 
 from __future__ import annotations
 
-import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -20,6 +19,8 @@ from aws_lambda_powertools.logging import Logger
 from ticketing import clock
 from ticketing.access.identity import TENANT_ID
 from ticketing.aws import clients
+from ticketing.aws.data import of_tenant
+from ticketing.deployment import DEPLOYMENT
 from ticketing.dynamodb.transactions import until_written
 from ticketing.errors import BadRequestError
 from ticketing.users.changes import marked, settle, taken_out
@@ -28,16 +29,15 @@ from ticketing.users.errors import UserExistsError
 from ticketing.users.founding import finish_founding
 from ticketing.users.invitations import complete
 from ticketing.users.models import PENDING
-from ticketing.users.operations import new_person, next_version, users_in
-from ticketing.users.repository import RowExistsError, pending
+from ticketing.users.operations import new_person, next_version
+from ticketing.users.repository import RowExistsError, UserRepository, pending
 from ticketing.users.tenant_models import TenantState
-from ticketing.users.tenant_operations import tenant_with_id
+from ticketing.users.tenant_repository import TenantRepository
 from ticketing.users.usage_plan import allowances, usage_key
 from ticketing.users.user_pool import directory
 
 if TYPE_CHECKING:
     from ticketing.users.models import TenantRole, User
-    from ticketing.users.repository import UserRepository
     from ticketing.users.tenant_models import Tenant
     from ticketing.users.user_pool import Account
 
@@ -87,7 +87,7 @@ class Reconciliation:
     def finish_pending(self) -> None:
         """Finish what was cut off: changed users, invitations, tenants being founded or deleted."""
         until = clock.timestamp(clock.now() - PATIENCE)
-        for item in pending(clients.dynamodb(), os.environ["USERS_TABLE"], until=until):
+        for item in pending(clients.dynamodb(), DEPLOYMENT.tables.users, until=until):
             self._attempt("pending", item["PK"], partial(self._finish, item))
 
     def walk_the_pool(self) -> None:
@@ -118,13 +118,13 @@ class Reconciliation:
             case "DELETION":
                 resume_deletion(tenant_id)
             # Where the tenant is being deleted, its erasure takes care of both; what it released must stay released.
-            case "USER" if _is_active(tenant_with_id(tenant_id).get()):
-                users = users_in(tenant_id)
+            case "USER" if _is_active(TenantRepository(of_tenant(tenant_id)).get()):
+                users = UserRepository(of_tenant(tenant_id))
                 user = users.get(item["id"])
                 if user is not None and user.task_key == PENDING:
                     settle(users, self._accounts, user)
-            case "INVITATION" if _is_active(tenant_with_id(tenant_id).get()):
-                self._finish_invitation(users_in(tenant_id), item["email"])
+            case "INVITATION" if _is_active(TenantRepository(of_tenant(tenant_id)).get()):
+                self._finish_invitation(UserRepository(of_tenant(tenant_id)), item["email"])
 
     def _finish_invitation(self, users: UserRepository, email: str) -> None:
         invitation = users.invitation(email)
@@ -140,14 +140,14 @@ class Reconciliation:
         if not TENANT_ID.fullmatch(tenant_id):
             logger.warning("accounts of no tenant", extra={"tenantId": tenant_id, "accounts": len(accounts)})
             return
-        tenant = tenant_with_id(tenant_id).get()
+        tenant = TenantRepository(of_tenant(tenant_id)).get()
         if tenant is None:
             self._walk_nobodys(tenant_id, accounts)
         if tenant is None or not _is_active(tenant):
             return
         if usage_key(tenant_id) not in self._keys_in_plan:
             self._allowances.ensure(tenant_id)
-        users = users_in(tenant_id)
+        users = UserRepository(of_tenant(tenant_id))
         rows = {user.id: user for user in users.everyone()}
         for user_id in sorted(accounts.keys() | rows.keys()):
             row, account = rows.get(user_id), accounts.get(user_id)
@@ -157,7 +157,7 @@ class Reconciliation:
 
     def _walk_nobodys(self, tenant_id: str, accounts: Mapping[str, Account]) -> None:
         """Delete accounts that were made by hand for a tenant while it was being deleted."""
-        if tenant_with_id(tenant_id).deletion() is None:
+        if TenantRepository(of_tenant(tenant_id)).deletion() is None:
             logger.warning("accounts of no tenant", extra={"tenantId": tenant_id, "accounts": len(accounts)})
             return
         for user_id in accounts:

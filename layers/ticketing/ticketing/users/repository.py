@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from ticketing.aws.data import TenantData
 from ticketing.dynamodb import cursors
 from ticketing.dynamodb.attributes import from_item, to_item
 from ticketing.dynamodb.tables import (
@@ -73,15 +74,15 @@ class UserFilter:
 class UserRepository:
     """The users of one tenant. It cannot be made without one, and every key it builds starts with it."""
 
-    def __init__(self, client: DynamoDBClient, table: str, tenant_id: str) -> None:
-        self._people = list_key(tenant_id, Kind.PERSON)
-        self._client = client
-        self._table = table
-        self._id = tenant_id
+    def __init__(self, data: TenantData) -> None:
+        self._people = list_key(data.tenant_id, Kind.PERSON)
+        self._client = data.client
+        self._table = data.tables.users
+        self._id = data.tenant_id
         # What a single write answers where others were first, or are writing the same in a transaction right now.
         self._lost = (
-            client.exceptions.ConditionalCheckFailedException,
-            client.exceptions.TransactionConflictException,
+            data.client.exceptions.ConditionalCheckFailedException,
+            data.client.exceptions.TransactionConflictException,
         )
 
     def get(self, user_id: str) -> User | None:

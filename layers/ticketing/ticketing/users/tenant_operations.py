@@ -1,11 +1,10 @@
 """What the tenant operations share: finding a tenant for its caller, changing it, and presenting it."""
 
-import os
 from typing import Any
 
 from ticketing import clock
 from ticketing.access.identity import Caller
-from ticketing.aws import clients
+from ticketing.aws.data import of_caller, of_tenant
 from ticketing.dynamodb.transactions import until_written
 from ticketing.errors import PreconditionFailedError
 from ticketing.users.claims import NameTakenError
@@ -16,20 +15,9 @@ from ticketing.users.tenant_repository import TenantRepository
 _SHOWN = {"id", "name", "settings", "version", "created_at", "updated_at"}
 
 
-def tenant_of(caller: Caller) -> TenantRepository:
-    """Return where the caller's tenant lives."""
-    client = clients.dynamodb_for(caller.tenant_id)
-    return TenantRepository(client, os.environ["USERS_TABLE"], os.environ["TICKETS_TABLE"], caller.tenant_id)
-
-
-def tenant_with_id(tenant_id: str) -> TenantRepository:
-    """Return where any tenant lives, for what is done on no caller's behalf."""
-    return TenantRepository(clients.dynamodb(), os.environ["USERS_TABLE"], os.environ["TICKETS_TABLE"], tenant_id)
-
-
 def is_active(tenant_id: str) -> bool:
     """Return whether a tenant is there and not being deleted: one read, for work that nobody asked for."""
-    tenant = tenant_with_id(tenant_id).get()
+    tenant = TenantRepository(of_tenant(tenant_id)).get()
     return tenant is not None and tenant.state is TenantState.ACTIVE
 
 
@@ -56,7 +44,7 @@ def edit_tenant(caller: Caller, body: TenantUpdate, expected_version: int | None
     TenantNotFoundError, PreconditionFailedError, TenantNameTakenError
         As `find_tenant` says; another tenant has the name.
     """
-    tenants = tenant_of(caller)
+    tenants = TenantRepository(of_caller(caller))
     wanted = body.model_dump(exclude_unset=True)
 
     def attempt() -> Tenant:

@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from ticketing.aws.data import TenantData
 from ticketing.dynamodb.attributes import from_item, to_item
-from ticketing.dynamodb.tables import items_of, tenant_prefix, update_of
+from ticketing.dynamodb.tables import items_of, update_of
 from ticketing.dynamodb.transactions import VersionConflictError, refusals
+from ticketing.tickets.keys import counter_key
 from ticketing.tickets.models import Creators, Priority
 from ticketing.users.claims import NameTakenError, claim, name_claim, put_new, unclaim
 from ticketing.users.models import PENDING
@@ -35,12 +37,11 @@ if TYPE_CHECKING:
 class TenantRepository:
     """One tenant. It cannot be made without its id, and every key that it builds starts with it."""
 
-    def __init__(self, client: DynamoDBClient, users_table: str, tickets_table: str, tenant_id: str) -> None:
-        self._client = client
-        self._users = users_table
-        self._tickets = tickets_table
-        self._id = tenant_id
-        self._counter = {"PK": f"{tenant_prefix(tenant_id)}#COUNTER", "SK": "TICKETS"}
+    def __init__(self, data: TenantData) -> None:
+        self._client = data.client
+        self._users = data.tables.users
+        self._tickets = data.tables.tickets
+        self._id = data.tenant_id
 
     def get(self) -> Tenant | None:
         """Return the tenant as last written (a consistent read), being deleted or not, or None if there is none."""
@@ -166,7 +167,7 @@ class TenantRepository:
         return {"Update": update}
 
     def _set_counter(self, changes: Mapping[str, str | None]) -> TransactWriteItemTypeDef:
-        return {"Update": update_of(self._tickets, self._counter, changes)}
+        return {"Update": update_of(self._tickets, counter_key(self._id), changes)}
 
     def _consequences(self, before: TenantSettings, after: TenantSettings) -> list[TransactWriteItemTypeDef]:
         """Return the writes of what changed settings leave on other items."""

@@ -4,7 +4,6 @@ PyJWT comes with the functions of functions/identity, not with the layer: nobody
 """
 
 import hmac
-import os
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -18,6 +17,9 @@ from ticketing import clock
 from ticketing.access.identity import NOBODYS, TENANT_ID
 from ticketing.access.roles import Role
 from ticketing.aws import clients
+from ticketing.deployment import DEPLOYMENT
+from ticketing.dynamodb.attributes import to_item
+from ticketing.people.keys import user_key
 from ticketing.users import key_tokens
 
 _ROLES = (Role.ADMIN, Role.AGENT, Role.REPORTER)  # the widest first: it counts for a user in several groups
@@ -80,7 +82,7 @@ def _account(user_id: str) -> dict[str, str]:
     """Return the attributes that the user has at this moment, by name."""
     client = clients.cognito()
     try:
-        user = client.admin_get_user(UserPoolId=os.environ["USER_POOL_ID"], Username=user_id)
+        user = client.admin_get_user(UserPoolId=DEPLOYMENT.user_pool_id, Username=user_id)
     except client.exceptions.UserNotFoundException:
         message = "the user is gone"
         raise RefusedError(message) from None
@@ -94,13 +96,13 @@ def _account(user_id: str) -> dict[str, str]:
 def _keys() -> jwt.PyJWKClient:
     """Return the pool's public keys, fetched once and again when a token names a key that is not among them."""
     # AWS_ENDPOINT_URL is how every AWS SDK is pointed elsewhere; the keys are then served there too.
-    base = os.environ.get("AWS_ENDPOINT_URL") or f"https://cognito-idp.{os.environ['AWS_REGION']}.amazonaws.com"
-    url = f"{base.rstrip('/')}/{os.environ['USER_POOL_ID']}/.well-known/jwks.json"
+    base = DEPLOYMENT.endpoint_url or f"https://cognito-idp.{DEPLOYMENT.region}.amazonaws.com"
+    url = f"{base.rstrip('/')}/{DEPLOYMENT.user_pool_id}/.well-known/jwks.json"
     return jwt.PyJWKClient(url, cache_keys=True, lifespan=3600, timeout=3)
 
 
 def _issuer() -> str:
-    return f"https://cognito-idp.{os.environ['AWS_REGION']}.amazonaws.com/{os.environ['USER_POOL_ID']}"
+    return f"https://cognito-idp.{DEPLOYMENT.region}.amazonaws.com/{DEPLOYMENT.user_pool_id}"
 
 
 def _verified(token: str) -> dict[str, Any]:
@@ -110,7 +112,7 @@ def _verified(token: str) -> dict[str, Any]:
             token,
             _keys().get_signing_key_from_jwt(token).key,
             algorithms=["RS256"],
-            audience=os.environ["CLIENT_ID"],
+            audience=DEPLOYMENT.client_id,
             issuer=_issuer(),
             options={"require": ["exp", "iat", "sub", "token_use"]},
         )
@@ -144,11 +146,11 @@ def _api_key(token: str) -> Sender:
     if name is None:
         message = "not the shape of an API key"
         raise RefusedError(message)
-    key = {"PK": {"S": f"TENANT#{name.tenant_id}#USER#{name.key_id}"}, "SK": {"S": "USER"}}
+    key = to_item(user_key(name.tenant_id, name.key_id))
     item = (
         clients.dynamodb()
         .get_item(
-            TableName=os.environ["USERS_TABLE"],
+            TableName=DEPLOYMENT.tables.users,
             Key=key,
             ConsistentRead=True,
             ProjectionExpression="kind, keyHash, active, #role, expiresAt, lastUsedAt",
@@ -175,7 +177,7 @@ def _note_use(key: dict[str, Any], now: datetime) -> None:
     """Write when the key was used, if that can be had: the call that it is used for matters more."""
     try:
         clients.dynamodb().update_item(
-            TableName=os.environ["USERS_TABLE"],
+            TableName=DEPLOYMENT.tables.users,
             Key=key,
             UpdateExpression="SET lastUsedAt = :now",
             ConditionExpression="active = :active",  # also keeps it from making an item where none is left

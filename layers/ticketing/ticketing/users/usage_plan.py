@@ -6,11 +6,11 @@ Such a key identifies nobody and opens nothing. The authorizer names it for each
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from ticketing.aws import clients
+from ticketing.deployment import DEPLOYMENT
 
 if TYPE_CHECKING:
     from mypy_boto3_apigateway import APIGatewayClient
@@ -93,4 +93,4 @@ class Allowances:
 
 def allowances() -> Allowances:
     """Return the tenants' keys in the deployment's usage plan."""
-    return Allowances(clients.apigateway(), os.environ["USAGE_PLAN_NAME"])
+    return Allowances(clients.apigateway(), DEPLOYMENT.usage_plan_name)

@@ -7,7 +7,6 @@ how an account shall be, and may be said again with the same result.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +15,7 @@ from ticketing import clock
 from ticketing.access.identity import NOBODYS
 from ticketing.access.roles import Role
 from ticketing.aws import clients
+from ticketing.deployment import DEPLOYMENT
 
 if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
@@ -206,7 +206,7 @@ class Directory:
 
 def directory() -> Directory:
     """Return the accounts of the deployment's user pool."""
-    return Directory(clients.cognito(), os.environ["USER_POOL_ID"])
+    return Directory(clients.cognito(), DEPLOYMENT.user_pool_id)
 
 
 def next_second() -> int:

@@ -4,7 +4,6 @@ Where a delivery stands is in its item alone. The message in the queue only says
 twice, early, or late finds out.
 """
 
-import os
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,10 +13,13 @@ from math import ceil
 from typing import Final
 
 from ticketing import clock
+from ticketing.aws.data import of_tenant
+from ticketing.deployment import DEPLOYMENT
 from ticketing.dynamodb.transactions import VersionConflictError
 from ticketing.users.tenant_operations import is_active
 from ticketing.webhooks import signatures
-from ticketing.webhooks.delivery_operations import Message, deliveries_in
+from ticketing.webhooks.delivery_operations import Message
+from ticketing.webhooks.delivery_repository import DeliveryRepository
 from ticketing.webhooks.models import (
     MOST_ATTEMPTS_KEPT,
     Attempt,
@@ -26,7 +28,8 @@ from ticketing.webhooks.models import (
     Secret,
     Webhook,
 )
-from ticketing.webhooks.operations import next_version, webhooks_in
+from ticketing.webhooks.operations import next_version
+from ticketing.webhooks.repository import WebhookRepository
 from ticketing.webhooks.sender import post
 
 LEASE: Final = timedelta(seconds=30)
@@ -39,11 +42,6 @@ _JITTER: Final = 0.1
 """By which part of it a wait is longer or shorter, by chance: what failed together shall not come back together."""
 
 _HEADERS: Final = {"Content-Type": "application/json", "User-Agent": "ticket-system-webhooks/1"}
-
-
-def retry_seconds() -> list[int]:
-    """Return how long is waited after each attempt that failed; after the last one, there is none any more."""
-    return [int(seconds) for seconds in os.environ["WEBHOOK_RETRY_SECONDS"].split(",")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +64,11 @@ def deliver(message: Message) -> Outcome:
         DynamoDB failed. Before the attempt: it is still to be made. After it: it is made again when the lease is over,
         and the receiver knows it by its `webhook-id`.
     """
-    deliveries = deliveries_in(message.tenant_id, message.webhook_id)
+    deliveries = DeliveryRepository(of_tenant(message.tenant_id), message.webhook_id)
     delivery = deliveries.get(message.delivery_id)
     if delivery is None or delivery.round != message.round or delivery.state is not DeliveryState.PENDING:
         return Outcome()
-    found = webhooks_in(message.tenant_id).get_with_secrets(message.webhook_id)
+    found = WebhookRepository(of_tenant(message.tenant_id)).get_with_secrets(message.webhook_id)
     if found is None or not is_active(message.tenant_id):
         return Outcome()
     webhook, secrets = found
@@ -83,7 +81,7 @@ def deliver(message: Message) -> Outcome:
             return Outcome()
         begun = deliveries.begin(delivery, now, LEASE)
         attempt = _attempt(webhook, secrets, begun)
-        after = follow(begun, attempt, retry_seconds())
+        after = follow(begun, attempt, DEPLOYMENT.webhook_retry_seconds)
         deliveries.finish(begun, after)
     except VersionConflictError:
         return Outcome(int(LEASE.total_seconds()))  # somebody else is at it; then is seen what came of it
@@ -135,7 +133,7 @@ def _keep_watch(webhook: Webhook, attempt: Attempt) -> bool:
     if after is webhook:
         return False
     try:
-        webhooks_in(webhook.tenant_id).edit(webhook, after)
+        WebhookRepository(of_tenant(webhook.tenant_id)).edit(webhook, after)
     except VersionConflictError:
         return False
     return not after.active

@@ -1,19 +1,21 @@
 """What the operations on deliveries share: finding, repeating and presenting them; and their messages."""
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from ticketing import clock
 from ticketing.access.identity import Caller
 from ticketing.aws import clients
+from ticketing.aws.data import of_caller
+from ticketing.deployment import DEPLOYMENT
 from ticketing.dynamodb.transactions import VersionConflictError
 from ticketing.errors import ConflictError
 from ticketing.webhooks.delivery_repository import DeliveryRepository
 from ticketing.webhooks.errors import DeliveryNotFoundError, WebhookInactiveError
 from ticketing.webhooks.models import Delivery
-from ticketing.webhooks.operations import find_webhook, webhooks_of
+from ticketing.webhooks.operations import find_webhook
+from ticketing.webhooks.repository import WebhookRepository
 
 _NOT_SHOWN = {"tenant_id", "body", "tries", "round", "lease_until", "expires_at"}
 
@@ -40,21 +42,10 @@ class Message:
     def send(self) -> None:
         """Put it into the queue. The group lets one tenant's many not hold up another's few."""
         clients.sqs().send_message(
-            QueueUrl=os.environ["WEBHOOK_DELIVERIES"],
+            QueueUrl=DEPLOYMENT.webhook_deliveries,
             MessageBody=json.dumps(asdict(self)),
             MessageGroupId=self.tenant_id,
         )
-
-
-def deliveries_of(caller: Caller, webhook_id: str) -> DeliveryRepository:
-    """Return the deliveries to a webhook of the caller's tenant; there are none to one that is another tenant's."""
-    client = clients.dynamodb_for(caller.tenant_id)
-    return DeliveryRepository(client, os.environ["NOTIFICATIONS_TABLE"], caller.tenant_id, webhook_id)
-
-
-def deliveries_in(tenant_id: str, webhook_id: str) -> DeliveryRepository:
-    """Return the deliveries to a webhook of any tenant, for what is done on no caller's behalf."""
-    return DeliveryRepository(clients.dynamodb(), os.environ["NOTIFICATIONS_TABLE"], tenant_id, webhook_id)
 
 
 def find_delivery(delivery: Delivery | None) -> Delivery:
@@ -77,8 +68,8 @@ def redeliver(caller: Caller, webhook_id: str, delivery_id: str) -> Delivery:
     ConflictError
         An attempt is being made right now.
     """
-    webhook = find_webhook(webhooks_of(caller).get(webhook_id))
-    deliveries = deliveries_of(caller, webhook_id)
+    webhook = find_webhook(WebhookRepository(of_caller(caller)).get(webhook_id))
+    deliveries = DeliveryRepository(of_caller(caller), webhook_id)
     delivery = find_delivery(deliveries.get(delivery_id))
     if not webhook.active:
         raise WebhookInactiveError

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ticketing import clock
 from ticketing.api.bodies import UUID
+from ticketing.aws.data import TenantData
 from ticketing.dynamodb import cursors
 from ticketing.dynamodb.attributes import from_item, to_item
 from ticketing.dynamodb.tables import Page, page_of, tenant_prefix, update_of
@@ -18,7 +19,6 @@ from ticketing.dynamodb.transactions import VersionConflictError
 from ticketing.webhooks.models import Delivery, DeliveryState
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
 
 _FILTERED_PAGE: Final = 200
@@ -32,10 +32,10 @@ _STANDS: Final = "#state = :pending AND #round = :wasRound AND #tries = :wasTrie
 class DeliveryRepository:
     """The deliveries to one webhook of one tenant; every key it builds starts with the tenant."""
 
-    def __init__(self, client: DynamoDBClient, table: str, tenant_id: str, webhook_id: str) -> None:
-        self._client = client
-        self._table = table
-        self._tenant_id = tenant_id
+    def __init__(self, data: TenantData, webhook_id: str) -> None:
+        self._client = data.client
+        self._table = data.tables.notifications
+        self._tenant_id = data.tenant_id
         self._webhook_id = webhook_id
 
     def create(self, delivery: Delivery) -> bool:

@@ -1,23 +1,23 @@
 """From an event to its deliveries: one for each webhook of the tenant that wants it."""
 
 import json
-import os
 from datetime import datetime, timedelta
 from typing import Final
 
 from ticketing import clock, ids
-from ticketing.aws import clients
+from ticketing.aws.data import of_tenant
 from ticketing.events.once import Once
 from ticketing.tickets.events import TicketEvent
 from ticketing.users.tenant_operations import is_active
-from ticketing.webhooks.delivery_operations import Message, deliveries_in
+from ticketing.webhooks.delivery_operations import Message
+from ticketing.webhooks.delivery_repository import DeliveryRepository
 from ticketing.webhooks.models import (
     DELIVERIES_KEPT,
     Delivery,
     DeliveryState,
     Webhook,
 )
-from ticketing.webhooks.operations import webhooks_in
+from ticketing.webhooks.repository import WebhookRepository
 
 CONSUMER: Final = "webhooks"
 
@@ -36,12 +36,11 @@ def dispatch(event: TicketEvent) -> int:
     BeingDoneError, ClientError, BotoCoreError
         Somebody else is at it; AWS failed. Either way the event has to come again.
     """
-    wanting = [
-        each for each in webhooks_in(event.tenant_id).all() if each.wants(event.type, internal=event.is_internal)
-    ]
+    data = of_tenant(event.tenant_id)
+    wanting = [each for each in WebhookRepository(data).all() if each.wants(event.type, internal=event.is_internal)]
     if not wanting or not is_active(event.tenant_id):
         return 0
-    once = Once(clients.dynamodb(), os.environ["NOTIFICATIONS_TABLE"], event.tenant_id, CONSUMER)
+    once = Once(data, CONSUMER)
     with once.doing(event.id, lease=_LEASE) as mine:
         if not mine:
             return 0
@@ -51,7 +50,7 @@ def dispatch(event: TicketEvent) -> int:
 
 
 def _dispatch_to(webhook: Webhook, event: TicketEvent) -> None:
-    deliveries, delivery = deliveries_in(event.tenant_id, webhook.id), new_delivery(webhook, event)
+    deliveries, delivery = DeliveryRepository(of_tenant(event.tenant_id), webhook.id), new_delivery(webhook, event)
     if not deliveries.create(delivery):
         found = deliveries.get(delivery.id)
         if found is None or found.attempts or found.state is not DeliveryState.PENDING:

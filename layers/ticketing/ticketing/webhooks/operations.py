@@ -1,11 +1,10 @@
 """What the operations on webhooks share: making, finding and changing them, their secrets, and presenting them."""
 
-import os
 from typing import Any, Final
 
 from ticketing import clock, ids
 from ticketing.access.identity import Caller
-from ticketing.aws import clients
+from ticketing.aws.data import of_caller
 from ticketing.dynamodb.transactions import until_written
 from ticketing.errors import PreconditionFailedError
 from ticketing.webhooks.errors import WebhookNotFoundError, WebhookTargetNotAllowedError
@@ -22,18 +21,6 @@ from ticketing.webhooks.signatures import new_secret
 from ticketing.webhooks.targets import addresses_of, target_of
 
 _SECONDS_TO_RESOLVE: Final = 5.0
-
-
-def webhooks_of(caller: Caller) -> WebhookRepository:
-    """Return the webhooks of the caller's tenant."""
-    return WebhookRepository(
-        clients.dynamodb_for(caller.tenant_id), os.environ["NOTIFICATIONS_TABLE"], caller.tenant_id
-    )
-
-
-def webhooks_in(tenant_id: str) -> WebhookRepository:
-    """Return the webhooks of any tenant, for what is done on no caller's behalf."""
-    return WebhookRepository(clients.dynamodb(), os.environ["NOTIFICATIONS_TABLE"], tenant_id)
 
 
 def check_target(url: str) -> None:
@@ -64,8 +51,8 @@ def create_webhook(caller: Caller, body: WebhookCreate) -> tuple[Webhook, str]:
         updated_at=now,
         **body.model_dump(exclude={"secret"}),
     )
-    webhooks = webhooks_of(caller)
-    until_written(lambda: webhooks.create(webhook, Secret(key=secret), os.environ["USERS_TABLE"]))
+    webhooks = WebhookRepository(of_caller(caller))
+    until_written(lambda: webhooks.create(webhook, Secret(key=secret)))
     return webhook, secret
 
 
@@ -106,7 +93,7 @@ def edit_webhook(caller: Caller, webhook_id: str, body: WebhookUpdate, expected_
     WebhookNotFoundError, PreconditionFailedError, WebhookTargetNotAllowedError, ConflictError
         See `find_webhook`; nothing may be sent there; the race was lost every time.
     """
-    webhooks, wanted = webhooks_of(caller), body.model_dump(exclude_unset=True)
+    webhooks, wanted = WebhookRepository(of_caller(caller)), body.model_dump(exclude_unset=True)
 
     def attempt() -> Webhook:
         before = find_webhook(webhooks.get(webhook_id), expected_version)
@@ -133,7 +120,7 @@ def rotate_secret(
     WebhookNotFoundError, PreconditionFailedError, ConflictError
         See `find_webhook`; the race was lost every time.
     """
-    webhooks, secret = webhooks_of(caller), given or new_secret()
+    webhooks, secret = WebhookRepository(of_caller(caller)), given or new_secret()
 
     def attempt() -> Webhook:
         webhook, secrets = webhooks.get_with_secrets(webhook_id) or (None, [])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic.alias_generators import to_camel
 
+from ticketing.aws.data import TenantData
 from ticketing.dynamodb.attributes import from_item, to_item
 from ticketing.dynamodb.tables import items_of, tenant_prefix, update_of
 from ticketing.dynamodb.transactions import VersionConflictError, refusals
@@ -27,7 +28,6 @@ from ticketing.webhooks.models import (
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
-    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef, TransactWriteItemTypeDef
 
 _NAMES: Final = {f"#{name}": to_camel(name) for name in Webhook.model_fields}
@@ -43,13 +43,14 @@ _REFUSED: Final = "ConditionalCheckFailed"
 class WebhookRepository:
     """The webhooks of one tenant. It cannot be made without one, and every key it builds starts with it."""
 
-    def __init__(self, client: DynamoDBClient, table: str, tenant_id: str) -> None:
-        self._client = client
-        self._table = table
-        self._id = tenant_id
-        self._all = webhook_key(tenant_id, "")
+    def __init__(self, data: TenantData) -> None:
+        self._client = data.client
+        self._table = data.tables.notifications
+        self._users = data.tables.users
+        self._id = data.tenant_id
+        self._all = webhook_key(data.tenant_id, "")
 
-    def create(self, webhook: Webhook, secret: Secret, users_table: str) -> None:
+    def create(self, webhook: Webhook, secret: Secret) -> None:
         """Write a new webhook, if the tenant is active and may have another: one transaction.
 
         Raises
@@ -63,7 +64,7 @@ class WebhookRepository:
         item = webhook_key(self._id, webhook.id) | webhook.model_dump(by_alias=True) | {"secrets": secrets}
         check: TransactWriteItemTypeDef = {
             "ConditionCheck": {
-                "TableName": users_table,
+                "TableName": self._users,
                 "Key": to_item(tenant_key(self._id)),
                 "ConditionExpression": "#state = :active",
                 "ExpressionAttributeNames": {"#state": "state"},

@@ -5,7 +5,6 @@ connects to the address that was looked at: the name is resolved once (docs/deci
 """
 
 import ipaddress
-import os
 import re
 import socket
 from collections.abc import Callable, Iterable
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from typing import Final
 
+from ticketing.deployment import DEPLOYMENT
 from ticketing.webhooks.errors import WebhookTargetNotAllowedError
 
 type Resolver = Callable[[str, int], Iterable[str]]
@@ -63,7 +63,7 @@ class Target:
     @property
     def is_private(self) -> bool:
         """Whether the deployment lets webhooks reach just this origin, though it is not public."""
-        return self.origin in os.environ.get("WEBHOOK_PRIVATE_ORIGINS", "").split(",")
+        return self.origin in DEPLOYMENT.webhook_private_origins
 
 
 def target_of(url: str) -> Target:

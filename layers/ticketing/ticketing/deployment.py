@@ -1,0 +1,166 @@
+"""What the environment of a function says, typed. Nothing else reads environment variables.
+
+The template sets them: the tables' names for every function, the rest for the functions that need it. Each is read
+when it is asked for, so that a function needs only its own.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+
+class NotConfiguredError(Exception):
+    """The function's environment lacks a variable that it needs: the template has to name it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The names of the deployment's tables."""
+
+    tickets: str
+    users: str
+    notifications: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A deployment as its functions know it."""
+
+    environment: Mapping[str, str]
+
+    # --- data -----------------------------------------------------------------------------------------------------
+
+    @property
+    def tables(self) -> Tables:
+        """The names of the tables."""
+        return Tables(self._text("TICKETS_TABLE"), self._text("USERS_TABLE"), self._text("NOTIFICATIONS_TABLE"))
+
+    @property
+    def tenant_role(self) -> str | None:
+        """The role to assume for one tenant's data; None without strict isolation."""
+        return self.environment.get("TENANT_ROLE") or None
+
+    @property
+    def function_name(self) -> str:
+        """The name of the function that runs."""
+        return self._text("AWS_LAMBDA_FUNCTION_NAME")
+
+    # --- API ------------------------------------------------------------------------------------------------------
+
+    @property
+    def cors_origins(self) -> str:
+        """Origins of pages that may read answers, separated by commas, or `*`; empty for none."""
+        return self.environment.get("CORS_ORIGINS", "")
+
+    @property
+    def usage_plan_name(self) -> str:
+        """The usage plan that limits tenants."""
+        return self._text("USAGE_PLAN_NAME")
+
+    @property
+    def newcomers_key(self) -> str:
+        """The usage plan's key of everybody who belongs to no tenant."""
+        return self._text("NEWCOMERS_KEY")
+
+    # --- identity -------------------------------------------------------------------------------------------------
+
+    @property
+    def region(self) -> str:
+        """The AWS Region."""
+        return self._text("AWS_REGION")
+
+    @property
+    def endpoint_url(self) -> str | None:
+        """Where all of AWS is served instead; None on AWS. Every SDK reads the same variable."""
+        return self.environment.get("AWS_ENDPOINT_URL") or None
+
+    @property
+    def user_pool_id(self) -> str:
+        """The Cognito user pool."""
+        return self._text("USER_POOL_ID")
+
+    @property
+    def client_id(self) -> str:
+        """The user pool's app client, the audience of ID tokens."""
+        return self._text("CLIENT_ID")
+
+    # --- state machines and events --------------------------------------------------------------------------------
+
+    @property
+    def ticket_lifecycle(self) -> str:
+        """The ARN of the state machine that moves tickets."""
+        return self._text("TICKET_LIFECYCLE")
+
+    @property
+    def tenant_deletion(self) -> str:
+        """The ARN of the state machine that erases tenants."""
+        return self._text("TENANT_DELETION")
+
+    @property
+    def event_bus(self) -> str:
+        """The name of the event bus."""
+        return self._text("EVENT_BUS")
+
+    @property
+    def unpublished_events(self) -> str:
+        """The URL of the queue of events that could not be published."""
+        return self._text("UNPUBLISHED_EVENTS")
+
+    # --- live updates, email, webhooks ----------------------------------------------------------------------------
+
+    @property
+    def live_endpoint(self) -> str:
+        """Where the WebSocket API's connections are posted to."""
+        return self.endpoint_url or self._text("LIVE_ENDPOINT")
+
+    @property
+    def mail_from(self) -> str:
+        """The sender's address of emails about tickets."""
+        return self._text("MAIL_FROM")
+
+    @property
+    def mail_templates(self) -> str:
+        """What the names of SES's templates start with, before `-<reason>`."""
+        return self._text("MAIL_TEMPLATES")
+
+    @property
+    def mail_configuration_set(self) -> str:
+        """SES's configuration set, which tells of bounces and complaints."""
+        return self._text("MAIL_CONFIGURATION_SET")
+
+    @property
+    def app_url(self) -> str:
+        """Where people read a ticket, with `{number}` or `{id}` in it; empty for no link."""
+        return self.environment.get("APP_URL", "")
+
+    @property
+    def api_url(self) -> str:
+        """The base URL of unsubscribe links."""
+        return self._text("API_URL")
+
+    @property
+    def webhook_deliveries(self) -> str:
+        """The URL of the queue of deliveries to webhooks."""
+        return self._text("WEBHOOK_DELIVERIES")
+
+    @property
+    def webhook_retry_seconds(self) -> Sequence[int]:
+        """How many seconds to wait after each failed attempt of a delivery; after the last one there is no other."""
+        return [int(seconds) for seconds in self._text("WEBHOOK_RETRY_SECONDS").split(",")]
+
+    @property
+    def webhook_private_origins(self) -> Sequence[str]:
+        """Origins that webhooks may lead to although they are not public."""
+        return self.environment.get("WEBHOOK_PRIVATE_ORIGINS", "").split(",")
+
+    def _text(self, name: str) -> str:
+        value = self.environment.get(name)
+        if not value:
+            message = f"the environment has no {name}"
+            raise NotConfiguredError(message)
+        return value
+
+
+DEPLOYMENT: Final = Deployment(os.environ)
+"""The deployment that this function is part of."""
