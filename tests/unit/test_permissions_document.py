@@ -7,6 +7,7 @@ from pathlib import Path
 from ticketing.access.permissions import (
     PEOPLE_ONLY,
     PERMISSIONS,
+    RECHECKED,
     Operation,
     PublicOperation,
     Relation,
@@ -22,9 +23,10 @@ ROLES = (Role.NEWCOMER, Role.REPORTER, Role.AGENT, Role.ADMIN)
 
 
 def word(operation: Operation, role: Role) -> str:
-    """Return what the page says of a role; `(people)` marks what no API key of the role has."""
+    """Return what the page says of a role, with the marks of the operation."""
     said = WORDS[PERMISSIONS[operation].get(role, frozenset())]
-    return f"{said} (people)" if operation in PEOPLE_ONLY and said != "no" else said
+    marks = [mark for mark, marked in (("people", PEOPLE_ONLY), ("rechecked", RECHECKED)) if operation in marked]
+    return f"{said} ({', '.join(marks)})" if marks and said != "no" else said
 
 
 def test_the_page_shows_every_operation() -> None:
@@ -41,7 +43,7 @@ def test_the_page_says_which_operations_have_no_caller() -> None:
 
 
 def test_the_page_explains_every_word() -> None:
-    for said in ("own", "all", "no", "(people)"):
+    for said in ("own", "all", "no", "(people)", "(rechecked)"):
         assert f"- **{said}**: " in TEXT
 
 

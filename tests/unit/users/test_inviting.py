@@ -213,7 +213,7 @@ def test_an_address_that_cognito_refuses(world: World) -> None:
 )
 def test_what_is_no_invitation(world: World, body: Any) -> None:
     assert invite(body).error == (400, "bad_request")
-    assert world.asked == []
+    assert world.asked == ["GetItem"], "the caller's own row"
 
 
 @pytest.mark.parametrize("caller", [AGENT, REPORTER])

@@ -152,6 +152,23 @@ It may not leave anything behind that goes on when it is revoked (other keys, we
 the tenant, and has no profile.
 """
 
+RECHECKED = frozenset(
+    {
+        Operation.INVITE_USER,
+        Operation.UPDATE_USER,
+        Operation.DEACTIVATE_USER,
+        Operation.CREATE_API_KEY,
+        Operation.CREATE_WEBHOOK,
+        Operation.UPDATE_WEBHOOK,
+        Operation.ROTATE_SECRET,
+    }
+)
+"""The operations before which the frame reads the caller's own row, as last written.
+
+What the authorizer said of the caller may be a minute old. Whoever was deactivated, demoted or revoked in that minute
+must not use the rest of it to come back, or to leave somebody or something behind.
+"""
+
 
 @dataclass(slots=True)
 class Grant:

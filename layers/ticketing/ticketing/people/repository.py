@@ -12,7 +12,7 @@ from itertools import batched
 from time import sleep
 from typing import TYPE_CHECKING, Any, Final
 
-from ticketing.access.roles import AGENTS
+from ticketing.access.roles import AGENTS, Role
 from ticketing.aws.data import TenantData
 from ticketing.dynamodb.attributes import from_item, to_item
 from ticketing.errors import ServiceUnavailableError
@@ -38,6 +38,10 @@ class Person:
     id: str
     name: str | None = None
     active: bool = False
+
+
+class PersonGoneError(Exception):
+    """There is no such person any more."""
 
 
 class People:
@@ -67,15 +71,21 @@ class People:
 
     def is_active(self, person_id: str, *, agents_only: bool) -> bool:
         """Return what `check` would find, by a consistent read: for a write that somebody else makes."""
-        answer = self._client.get_item(
-            TableName=self._table,
-            Key=to_item(self._key(person_id)),
-            ConsistentRead=True,
-            ProjectionExpression="#active, #role",
-            ExpressionAttributeNames={"#active": "active", "#role": "role"},
-        )
-        person = from_item(answer.get("Item", {}))
+        person = self._standing(person_id)
         return person.get("active") is True and (not agents_only or person.get("role") in AGENTS)
+
+    def role_now(self, person_id: str) -> Role | None:
+        """Return somebody's role as last written (a consistent read): None if they are not active.
+
+        Raises
+        ------
+        PersonGoneError
+            They have no row.
+        """
+        person = self._standing(person_id)
+        if not person:
+            raise PersonGoneError
+        return Role(person["role"]) if person["active"] else None
 
     def known(self, ids: Iterable[str], *, consistent: bool = False) -> dict[str, Person]:
         """Return each of these people by id, also those who are not there: one batch read for every 100.
@@ -93,6 +103,16 @@ class People:
         for found in read_people(self._client, self._table, keys, attributes, consistent=consistent):
             people[found["id"]] = Person(**found)
         return people
+
+    def _standing(self, person_id: str) -> dict[str, Any]:
+        answer = self._client.get_item(
+            TableName=self._table,
+            Key=to_item(self._key(person_id)),
+            ConsistentRead=True,
+            ProjectionExpression="#active, #role",
+            ExpressionAttributeNames={"#active": "active", "#role": "role"},
+        )
+        return from_item(answer.get("Item", {}))
 
     def _key(self, person_id: str) -> dict[str, str]:
         return user_key(self._tenant_id, person_id)

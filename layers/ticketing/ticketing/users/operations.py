@@ -4,12 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ticketing import clock
-from ticketing.access.identity import Caller
 from ticketing.access.permissions import Grant, Relation
-from ticketing.access.roles import Role
 from ticketing.aws.data import of_caller
 from ticketing.dynamodb.transactions import until_written
-from ticketing.errors import ForbiddenError, PreconditionFailedError
+from ticketing.errors import PreconditionFailedError
 from ticketing.users.errors import UserNotFoundError
 from ticketing.users.models import Kind, MailOff, MeUpdate, Notifications, TenantRole, User
 from ticketing.users.repository import UserRepository
@@ -29,18 +27,6 @@ _SHOWN = {
     "updated_at",
 }
 _SHOWN_TO_SELF = {"tenant_id", "notifications", "mail_off_reason"}
-
-
-def check_still_admin(caller: Caller) -> None:
-    """Let a change of who may do what pass, or raise ForbiddenError: the caller is no admin any more.
-
-    What the authorizer said of the caller may be a minute old. Whoever was deactivated, demoted or revoked in it must
-    not use the rest to come back, or to leave somebody behind. Rows go with their tenant only, which writes look at.
-    """
-    user = UserRepository(of_caller(caller)).get(caller.user_id)
-    if user is not None and not (user.active and user.role is Role.ADMIN):
-        message = "You are no admin of the tenant any more."
-        raise ForbiddenError(message)
 
 
 def find_user(granted: Grant, user: User | None, expected_version: int | None = None) -> User:
