@@ -6,14 +6,14 @@ EXPORT := .venv/bin/uv export --quiet --frozen --no-annotate --no-header
 # What the seconds in front of the progress lines are counted from.
 export LOCAL_STARTED := $(shell date +%s)
 
-.PHONY: run deploy token mails schemas sam-local reset test check lock bench
+.PHONY: run deploy token mails template schemas sam-local reset test check lock bench
 
 # The local stack: set up on first use, deployed, served until Ctrl-C.
-run: $(READY)
+run: $(READY) template.yaml
 	@$(PYTHON) -m local run
 
 # Changed code into the running stack.
-deploy: $(READY)
+deploy: $(READY) template.yaml
 	@$(PYTHON) -m local deploy
 
 # An ID token alone on standard output. Every shell has a USER of its own, so only one given to make counts.
@@ -28,6 +28,14 @@ endif
 # The mails that the local stack would have sent, the newest last: invitations, and codes.
 mails: $(READY)
 	@$(PYTHON) -m local mails
+
+# template.yaml, after a change of its fragments (stack/).
+template:
+	@rm -f template.yaml && $(MAKE) --no-print-directory template.yaml
+
+template.yaml: $(READY) $(wildcard stack/*) openapi/api.yaml
+	$(PYTHON) -m stack.compose >$@.new
+	mv $@.new $@
 
 # The events' JSON Schemas, after a change of the models (docs/events/).
 schemas: $(READY)
@@ -48,6 +56,7 @@ check: $(READY)
 	.venv/bin/ruff format --check
 	.venv/bin/ruff check
 	.venv/bin/mypy
+	$(PYTHON) -m stack.compose | diff - template.yaml
 	.venv/bin/cfn-lint template.yaml
 	.venv/bin/openapi-spec-validator openapi/api.yaml
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 .venv/bin/sam validate --lint

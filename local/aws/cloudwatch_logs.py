@@ -2,6 +2,7 @@
 
 import logging
 import queue
+import threading
 import time
 from logging.handlers import RotatingFileHandler
 from types import ModuleType
@@ -11,14 +12,14 @@ from local.emulator.loading import LOG_BYTES, MiniStack
 from local.emulator.patching import replace, require, rewritten
 from local.settings import Settings
 
-STREAMS_PER_GROUP = 200
+STREAMS_PER_GROUP = 500
 # A line that a worker writes after what a function has logged, so that nobody needs to wait and see.
 END_OF_LOG = "\x1eend-of-log\x1e"
 _LOG_TIMEOUT = 1.0
 
 
 def patch(emulator: MiniStack, settings: Settings) -> None:
-    """Know when a call's log has ended, keep the newest log streams, and write functions' logs to a bounded file.
+    """Know when a call's log has ended, name log streams as AWS does, keep the newest, and write a bounded file.
 
     Raises
     ------
@@ -71,7 +72,7 @@ def _function_log(settings: Settings) -> logging.Logger:
 
 
 def _keep_newest_streams(emulator: MiniStack, file: logging.Logger) -> None:
-    service, logs = emulator.lambda_service, emulator.logs
+    service, logs, lock = emulator.lambda_service, emulator.logs, threading.Lock()
     original = require(
         service, "_emit_lambda_logs", "func", "request_id", "log_text", "error", "duration_ms", "log_source"
     )
@@ -85,15 +86,18 @@ def _keep_newest_streams(emulator: MiniStack, file: logging.Logger) -> None:
         *,
         log_source: str | None = None,
     ) -> None:
-        original(func, request_id, log_text, error, duration_ms, log_source=log_source)
         config = func.get("config") or func
         name = config.get("FunctionName", "")
         for line in log_text.splitlines():
             file.info("%s %s", name, line)
-        # Every call makes a stream of its own.
         group = (config.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{name}"
-        streams = (logs._log_groups.get(group) or {}).get("streams", {})  # noqa: SLF001
-        _drop_oldest(streams, STREAMS_PER_GROUP)
+        with lock:
+            original(func, request_id, log_text, error, duration_ms, log_source=log_source)
+            streams = (logs._log_groups.get(group) or {}).get("streams", {})  # noqa: SLF001
+            # Every call makes a stream. Where functions share a group, AWS puts the function into the stream's name.
+            if stream := next(reversed(streams), None):
+                streams[stream.replace("/[", f"/{name}[", 1)] = streams.pop(stream)
+            _drop_oldest(streams, STREAMS_PER_GROUP)
 
     replace(service, "_emit_lambda_logs", emit)
 

@@ -5,6 +5,8 @@ import re
 import tomllib
 from typing import Any
 
+import yaml
+
 from functions.live import push_event
 from tests.unit.support import ROOT, template
 from ticketing.mail.rules import OLDEST
@@ -64,14 +66,85 @@ def test_data_outlives_a_mistake() -> None:
         assert table["SSESpecification"] == {"SSEEnabled": True}
 
 
-def test_every_function_has_a_role_and_a_log_of_its_own() -> None:
+def test_every_function_has_a_role_of_its_own_and_its_services_log() -> None:
     resources = template()["Resources"]
-    functions = {name for name, each in resources.items() if each["Type"] == "AWS::Serverless::Function"}
-    for function in functions:
-        name = function.removesuffix("Function")
-        assert resources[function]["Properties"]["Role"] == f"{name}Role.Arn"
-        assert resources[function]["Properties"]["LoggingConfig"] == {"LogGroup": f"{name}Logs"}
-        assert resources[f"{name}Logs"]["Properties"]["RetentionInDays"] == "LogRetentionDays"
+    services = set()
+    for name, function in _functions().items():
+        service = function["CodeUri"].removeprefix("functions/").capitalize()
+        services.add(service)
+        role = f"{name.removesuffix('Function')}Role"
+        assert function["Role"] == f"{role}.Arn"
+        assert function["LoggingConfig"] == {"LogGroup": f"{service}Logs"}
+        assert resources[role]["Properties"]["ManagedPolicyArns"] == [f"{service}Policy"]
+    groups = {name for name, each in resources.items() if each["Type"] == "AWS::Logs::LogGroup"}
+    assert groups == {f"{service}Logs" for service in services} | {"TenantDeletionLogs", "TicketLifecycleLogs"}
+    assert all(resources[group]["Properties"]["RetentionInDays"] == "LogRetentionDays" for group in groups)
+    for service in services:
+        log, traces = resources[f"{service}Policy"]["Properties"]["PolicyDocument"]["Statement"]
+        assert log == {
+            "Effect": "Allow",
+            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+            "Resource": f"{service}Logs.Arn",
+        }
+        assert traces[0] == "Traced"
+
+
+def test_api_gateway_may_invoke_what_it_calls_and_nothing_else() -> None:
+    """By one role. API Gateway sends no account and no ARN when it assumes it: a condition would refuse every call."""
+    resources = template()["Resources"]
+    role = resources["ApiRole"]["Properties"]
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust == {
+        "Effect": "Allow",
+        "Principal": {"Service": "apigateway.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+    location = resources["Api"]["Properties"]["DefinitionBody"]["Fn::Transform"]["Parameters"]["Location"]
+    document = yaml.safe_load((ROOT / location).read_text())
+    calls = [
+        (each["uri"]["Fn::Sub"], each["credentials"])
+        for path in document["paths"].values()
+        for operation in path.values()
+        if isinstance(operation, dict) and (each := operation.get("x-amazon-apigateway-integration"))
+    ]
+    calls += [
+        (each["authorizerUri"]["Fn::Sub"], each["authorizerCredentials"])
+        for scheme in document["components"]["securitySchemes"].values()
+        if (each := scheme.get("x-amazon-apigateway-authorizer"))
+    ]
+    assert all(credentials == {"Fn::GetAtt": ["ApiRole", "Arn"]} for _, credentials in calls)
+    for each in (resource["Properties"] for resource in resources.values()):
+        if uri := each.get("IntegrationUri"):
+            assert each["CredentialsArn"] == "ApiRole.Arn"
+            calls.append((uri, None))
+        elif uri := each.get("AuthorizerUri"):
+            assert each["AuthorizerCredentialsArn"] == "ApiRole.Arn"
+            calls.append((uri, None))
+    called = {re.fullmatch(r".*/functions/\$\{(\w+)\.Arn\}/invocations", uri)[1] for uri, _ in calls}  # type: ignore[index]
+    (policy,) = role["Policies"]
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert statement == {
+        "Effect": "Allow",
+        "Action": "lambda:InvokeFunction",
+        "Resource": sorted(f"{function}.Arn" for function in called),
+    }
+    assert not [name for name, each in resources.items() if each["Type"] == "AWS::Lambda::Permission"]
+
+
+def test_every_environment_is_built_for_the_processor_that_it_is_deployed_to() -> None:
+    """`sam build` does not read what is set for `sam deploy`."""
+    for name, content in tomllib.loads((ROOT / "samconfig.toml").read_text()).items():
+        if name not in {"default", "version"}:
+            built, deployed = (
+                [
+                    each
+                    for each in content[command]["parameters"].get("parameter_overrides", ())
+                    if "Architecture" in each
+                ]
+                for command in ("build", "deploy")
+            )
+            assert built == deployed
+            assert len(built) == (name != "local")  # there it is the machine's: `make run` gives it to both
 
 
 def _functions() -> dict[str, dict[str, Any]]:

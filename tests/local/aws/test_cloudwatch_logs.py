@@ -21,14 +21,16 @@ def test_a_log_ends_where_the_worker_says_so() -> None:
     assert lines.get_nowait() == "of the next call"
 
 
-def test_a_function_s_log_is_in_a_file_and_its_group_is_bounded(stack: Stack) -> None:
+def test_the_logs_of_a_service_are_in_a_file_and_in_a_bounded_group_by_function(stack: Stack) -> None:
     with httpx.Client(base_url=stack.base_url, timeout=30) as api:
         for _ in range(STREAMS_PER_GROUP + 5):
             assert api.options("/v1/tickets").is_success
 
     logs = stack.client("logs")
     groups = [group["logGroupName"] for group in logs.describe_log_groups(limit=50)["logGroups"]]
-    group = next(name for name in groups if "Preflight" in name)
+    group = next(name for name in groups if "ApiLogs" in name)
     pages = logs.get_paginator("describe_log_streams").paginate(logGroupName=group)
-    assert sum(len(page["logStreams"]) for page in pages) <= STREAMS_PER_GROUP
+    streams = [stream["logStreamName"] for page in pages for stream in page["logStreams"]]
+    assert len(streams) == STREAMS_PER_GROUP
+    assert all("/ticket-system-local-PreflightFunction-" in stream for stream in streams)
     assert (stack.state / "logs" / "functions.log").exists()

@@ -1,0 +1,235 @@
+"""Print template.yaml, made of the fragments in this folder (`make template`).
+
+A fragment is a part of a SAM template and holds all that belongs to one service. What is the same for all functions is
+written here, so that an operation is one block:
+
+- A service that has functions gets a log group and a policy to write to it: tickets.yaml gets `TicketsLogs` and
+  `TicketsPolicy`.
+- Each function gets a role: `GetTicketFunction` gets `GetTicketRole`, which has its service's policy. Beside the
+  function's `Properties`, `Role` says what else it may do. `Allow` lists the statements, without `Effect`. With
+  `PerTenant: true` it may assume its role once more, with a policy that names one tenant (`TenantIsolation=strict`).
+- `ApiRole` may invoke the functions that API Gateway's integrations and authorizers name.
+
+Comments stay in the fragments.
+"""
+
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final, cast
+
+import yaml
+
+ROOT: Final = Path(__file__).parents[1]
+SECTIONS: Final = (
+    *("AWSTemplateFormatVersion", "Transform", "Description"),
+    *("Parameters", "Rules", "Conditions", "Globals", "Resources", "Outputs"),
+)
+_HEADER: Final = "# Made of stack/*.yaml by `make template`: change it there.\n"
+_CALLED: Final = re.compile(r"functions/\$\{(\w+)\.Arn\}/invocations")
+"""How an integration or an authorizer names its function."""
+
+_SERVICE: Final = """
+<SERVICE>Logs:
+  Type: AWS::Logs::LogGroup
+  DeletionPolicy: Delete
+  UpdateReplacePolicy: Delete
+  Properties: { RetentionInDays: !Ref LogRetentionDays }
+<SERVICE>Policy:
+  Type: AWS::IAM::ManagedPolicy
+  Properties:
+    PolicyDocument:
+      Version: "2012-10-17"
+      Statement:
+        - { Effect: Allow, Action: ["logs:CreateLogStream", "logs:PutLogEvents"], Resource: !GetAtt <SERVICE>Logs.Arn }
+        # X-Ray has no resources to name: these two actions exist for "*" only.
+        - !If
+          - Traced
+          - { Effect: Allow, Action: ["xray:PutTelemetryRecords", "xray:PutTraceSegments"], Resource: "*" }
+          - !Ref AWS::NoValue
+"""
+_FUNCTION: Final = """
+Role: !GetAtt <NAME>Role.Arn
+LoggingConfig: { LogGroup: !Ref <SERVICE>Logs }
+"""
+_ROLE: Final = """
+Type: AWS::IAM::Role
+Properties:
+  AssumeRolePolicyDocument:
+    Version: "2012-10-17"
+    Statement:
+      - { Effect: Allow, Principal: { Service: lambda.amazonaws.com }, Action: "sts:AssumeRole" }
+  ManagedPolicyArns: [!Ref <SERVICE>Policy]
+"""
+_POLICY: Final = """
+PolicyName: <NAME>
+PolicyDocument: { Version: "2012-10-17" }
+"""
+# A role can't be named before it is made: hence the account, and how CloudFormation begins the name.
+_TRUST_IN_ITSELF: Final = """
+!If
+  - IsStrict
+  - Effect: Allow
+    Principal: { AWS: !Ref AWS::AccountId }
+    Action: sts:AssumeRole
+    Condition: { ArnLike: { "aws:PrincipalArn": !Sub "<ITSELF>" } }
+  - !Ref AWS::NoValue
+"""
+_USE_OF_ITSELF: Final = """
+!If
+  - IsStrict
+  - { Effect: Allow, Action: "sts:AssumeRole", Resource: !Sub "<ITSELF>" }
+  - !Ref AWS::NoValue
+"""
+_ITSELF: Final = "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${AWS::StackName}-<NAME>Role-*"
+_TENANT_ROLE: Final = """
+TENANT_ROLE: !If [IsStrict, !GetAtt <NAME>Role.Arn, ""]
+"""
+
+
+class FragmentError(ValueError):
+    """A fragment that no template can be made of; the text says where and why."""
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes nodes the way that the fragments are written: lists are indented."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002, FBT001, FBT002
+        super().increase_indent(flow, indentless=False)
+
+
+def compose(root: Path = ROOT) -> str:
+    """Return the text of the template whose fragments are in `root`/stack.
+
+    Raises
+    ------
+    FragmentError
+        If a name is there twice, a section is none of a template's, or a function's `Role` holds something unknown.
+    """
+    sections: dict[str, yaml.Node] = {}
+    for path in sorted((root / "stack").glob("*.yaml"), key=lambda path: (path.stem != "head", path.stem)):
+        for section, node in _entries(_parsed(path.read_text(encoding="utf-8"))):
+            if section not in SECTIONS:
+                message = f"{path.name}: {section} is no section of a template"
+                raise FragmentError(message)
+            if section == "Resources":
+                _complete(node, path.stem)
+            known = sections.setdefault(section, node)
+            if known is not node:
+                if twice := {name for name, _ in _entries(known)} & {name for name, _ in _entries(node)}:
+                    message = f"{path.name}: in an earlier fragment, too: {', '.join(sorted(twice))}"
+                    raise FragmentError(message)
+                known.value += node.value
+    _let_api_gateway_invoke(sections["Resources"], root)
+    return _HEADER + _text_of(_mapping({name: sections[name] for name in SECTIONS if name in sections}))
+
+
+def _complete(resources: yaml.Node, service: str) -> None:
+    """Add what each function of a fragment needs and no fragment holds: its role, its log group, its tenant's role."""
+    names = {"SERVICE": service.capitalize()}
+    completed = []
+    for name, resource in _entries(resources):
+        completed.append((_scalar(name), resource))
+        if _at(resource, "Type").value == "AWS::Serverless::Function":
+            names["NAME"] = name.removesuffix("Function")
+            completed.append((_scalar(f"{names['NAME']}Role"), _role(resource, names)))
+            _at(resource, "Properties").value += _parsed(_FUNCTION, names).value
+    if "NAME" in names:
+        completed += _parsed(_SERVICE, names).value
+    resources.value = completed
+
+
+def _role(function: yaml.Node, names: Mapping[str, str]) -> yaml.Node:
+    """Return the role of a function, made of its `Role`, which is taken out."""
+    settings = {}
+    for pair in list(function.value):
+        if pair[0].value == "Role":
+            settings = dict(_entries(pair[1]))
+            function.value.remove(pair)
+    if unknown := settings.keys() - {"Allow", "PerTenant"}:
+        message = f"{names['NAME']}Function: unknown in Role: {', '.join(sorted(unknown))}"
+        raise FragmentError(message)
+    role = _parsed(_ROLE, names)
+    statements = settings["Allow"].value if "Allow" in settings else []
+    for statement in statements:
+        statement.value.insert(0, (_scalar("Effect"), _scalar("Allow")))
+    if "PerTenant" in settings:
+        _at(role, "Properties", "AssumeRolePolicyDocument", "Statement").value.append(_parsed(_TRUST_IN_ITSELF, names))
+        statements.append(_parsed(_USE_OF_ITSELF, names))
+        _variables(_at(function, "Properties")).value += _parsed(_TENANT_ROLE, names).value
+    if statements:
+        policy = _parsed(_POLICY, names)
+        _put(_at(policy, "PolicyDocument"), "Statement", _list(statements))
+        _put(_at(role, "Properties"), "Policies", _list([policy]))
+    return role
+
+
+def _let_api_gateway_invoke(resources: yaml.Node, root: Path) -> None:
+    """Write the functions that integrations and authorizers name into the policy of API Gateway's role."""
+    body = _at(resources, "Api", "Properties", "DefinitionBody", "Fn::Transform", "Parameters", "Location").value
+    text = (root / body).read_text(encoding="utf-8") + _text_of(resources)
+    (policy,) = _at(resources, "ApiRole", "Properties", "Policies").value
+    (statement,) = _at(policy, "PolicyDocument", "Statement").value
+    named = sorted(set(_CALLED.findall(text)))
+    _put(statement, "Resource", _list([yaml.ScalarNode("!GetAtt", f"{name}.Arn") for name in named]))
+
+
+def _variables(properties: yaml.Node) -> yaml.Node:
+    """Return the variables of a function's environment, added if it has none."""
+    if "Environment" not in dict(_entries(properties)):
+        _put(properties, "Environment", _mapping({"Variables": _mapping({})}))
+    return _at(properties, "Environment", "Variables")
+
+
+# --- YAML's nodes, which keep tags such as !Ref, and whether a list stands on one line --------------------------------
+
+
+def _parsed(text: str, names: Mapping[str, str] = MappingProxyType({})) -> yaml.Node:
+    text = text.replace("<ITSELF>", _ITSELF)
+    for word, name in names.items():
+        text = text.replace(f"<{word}>", name)
+    node = yaml.compose(text, yaml.SafeLoader)
+    if node is None:
+        message = "nothing is in a fragment"
+        raise FragmentError(message)
+    return node
+
+
+def _text_of(node: yaml.Node) -> str:
+    text: str = yaml.serialize(node, Dumper=_Dumper, width=sys.maxsize, allow_unicode=True)
+    text = re.sub(r"(!(?:GetAtt|Ref|Sub) )'([\w.:]+)'", r"\1\2", text)  # PyYAML quotes whatever has a tag
+    return re.sub(r"(?<!:\n)^(?=(?:  )?\w+:\n)", "\n", text, flags=re.MULTILINE)
+
+
+def _scalar(value: str) -> yaml.Node:
+    return yaml.ScalarNode("tag:yaml.org,2002:str", value)
+
+
+def _list(nodes: list[yaml.Node]) -> yaml.Node:
+    return yaml.SequenceNode("tag:yaml.org,2002:seq", nodes, flow_style=False)
+
+
+def _mapping(entries: Mapping[str, yaml.Node]) -> yaml.Node:
+    pairs = [(_scalar(name), node) for name, node in entries.items()]
+    return yaml.MappingNode("tag:yaml.org,2002:map", pairs, flow_style=False)
+
+
+def _entries(mapping: yaml.Node) -> list[tuple[str, yaml.Node]]:
+    return [(key.value, value) for key, value in mapping.value]
+
+
+def _at(node: yaml.Node, *path: str) -> yaml.Node:
+    for key in path:
+        node = dict(_entries(node))[key]
+    return node
+
+
+def _put(mapping: yaml.Node, key: str, node: yaml.Node) -> None:
+    cast("yaml.MappingNode", mapping).flow_style = False
+    mapping.value.append((_scalar(key), node))
+
+
+if __name__ == "__main__":
+    sys.stdout.write(compose())

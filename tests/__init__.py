@@ -1,0 +1,1 @@
+"""All tests. As a package, so that no file here hides a module of the project, such as stack/."""
