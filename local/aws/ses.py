@@ -149,7 +149,9 @@ def _write_mails(emulator: MiniStack, settings: Settings) -> None:
             # In the order of their names, which is that of their times.
             for old in sorted(folder.glob("*.eml"))[: -(MAILS - 1)]:
                 old.unlink()
-            (folder / name).write_text(message_str)
+            # Whole or not at all: others look into the folder at any moment.
+            (draft := folder / f"{name}.part").write_text(message_str)
+            draft.replace(folder / name)
             del sent_in_memory()[:-MAILS]
 
     for service in (emulator.ses, emulator.ses_v2):  # the second has imported it by name

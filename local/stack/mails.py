@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from functools import lru_cache
 from pathlib import Path
 from typing import cast
 
@@ -39,6 +40,7 @@ def print_mails(settings: Settings) -> int:
     return 0
 
 
+@lru_cache(maxsize=2_000)  # a mail never changes, and reading its headers takes milliseconds
 def _parsed(path: Path) -> Mail:
     message = message_from_bytes(path.read_bytes(), policy=policy.default)
     sent_at = datetime.strptime(path.name.split("-")[0], "%Y%m%dT%H%M%S.%f").replace(tzinfo=UTC)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
@@ -128,11 +129,11 @@ def cancelled(client: DynamoDBClient, *codes: str) -> ClientError:
 # --- the table, as template.yaml defines it --------------------------------------------------------------------------
 
 
-class _CloudFormationLoader(yaml.SafeLoader):
+class _CloudFormationLoader(yaml.CSafeLoader):
     """YAML with CloudFormation's tags; what a tag stands for does not matter here, so its value is kept as written."""
 
 
-def _untagged(loader: yaml.SafeLoader, _suffix: str, node: yaml.Node) -> Any:
+def _untagged(loader: yaml.CSafeLoader, _suffix: str, node: yaml.Node) -> Any:
     if isinstance(node, yaml.ScalarNode):
         return loader.construct_scalar(node)
     if isinstance(node, yaml.SequenceNode):
@@ -144,8 +145,9 @@ def _untagged(loader: yaml.SafeLoader, _suffix: str, node: yaml.Node) -> Any:
 _CloudFormationLoader.add_multi_constructor("!", _untagged)
 
 
+@cache
 def template() -> dict[str, Any]:
-    """Return template.yaml, its tags taken off."""
+    """Return template.yaml, its tags taken off; read once, so whoever changes a part copies it first."""
     document: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(), _CloudFormationLoader)  # noqa: S506
     return document
 

@@ -1,6 +1,7 @@
 """Two tables, a user pool, a usage plan and a state machine on moto, and people to fill them with."""
 
 import json
+from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
@@ -227,8 +228,8 @@ class Place:
 
 
 @pytest.fixture(scope="package")
-def place(moto_backend: DynamoDBBackend) -> Place:
-    """Make the user pool and the usage plan."""
+def place(moto_backend: DynamoDBBackend) -> Iterator[Place]:
+    """Make the user pool and the usage plan; a process may come to these tests more than once."""
     session = get_session()
     session.set_credentials("testing", "testing")
     session.set_config_variable("region", "us-east-1")
@@ -242,8 +243,10 @@ def place(moto_backend: DynamoDBBackend) -> Place:
     for role in ("admin", "agent", "reporter"):
         cognito.create_group(UserPoolId=pool["Id"], GroupName=role)
     apigateway: Any = session.create_client("apigateway")
-    apigateway.create_usage_plan(name=PLAN)
-    return Place(moto_backend, pool["Id"])
+    plan = apigateway.create_usage_plan(name=PLAN)
+    yield Place(moto_backend, pool["Id"])
+    apigateway.delete_usage_plan(usagePlanId=plan["id"])
+    cognito.delete_user_pool(UserPoolId=pool["Id"])
 
 
 @pytest.fixture
