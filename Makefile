@@ -5,6 +5,8 @@ READY := .venv/.ready
 EXPORT := .venv/bin/uv export --quiet --frozen --no-annotate --no-header
 # What the seconds in front of the progress lines are counted from.
 export LOCAL_STARTED := $(shell date +%s)
+# Where this is set, each of the hundreds of processes of a test run would compile the same modules again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run deploy token mails template schemas sam-local reset test check lock bench
 
