@@ -31,12 +31,16 @@ endif
 mails: $(READY)
 	@$(PYTHON) -m local mails
 
-# template.yaml, after a change of its fragments (stack/).
+# template.yaml, and what API Gateway imports, after a change of the fragments (stack/) or of the contract (openapi/).
 template:
-	@rm -f template.yaml && $(MAKE) --no-print-directory template.yaml
+	@rm -f openapi/gateway.yaml template.yaml && $(MAKE) --no-print-directory template.yaml
 
-template.yaml: $(READY) $(wildcard stack/*) openapi/api.yaml
+template.yaml: $(READY) $(wildcard stack/*) openapi/gateway.yaml
 	$(PYTHON) -m stack.compose >$@.new
+	mv $@.new $@
+
+openapi/gateway.yaml: $(READY) openapi/compose.py openapi/api.yaml
+	$(PYTHON) -m openapi.compose >$@.new
 	mv $@.new $@
 
 # The events' JSON Schemas, after a change of the models (docs/events/).
@@ -58,6 +62,7 @@ check: $(READY)
 	.venv/bin/ruff format --check
 	.venv/bin/ruff check
 	.venv/bin/mypy
+	$(PYTHON) -m openapi.compose | diff - openapi/gateway.yaml
 	$(PYTHON) -m stack.compose | diff - template.yaml
 	.venv/bin/cfn-lint template.yaml
 	.venv/bin/openapi-spec-validator openapi/api.yaml

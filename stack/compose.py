@@ -9,6 +9,7 @@ written here, so that an operation is one block:
   function's `Properties`, `Role` says what else it may do. `Allow` lists the statements, without `Effect`. With
   `PerTenant: true` it may assume its role once more, with a policy that names one tenant (`TenantIsolation=strict`).
 - `ApiRole` may invoke the functions that API Gateway's integrations and authorizers name.
+- What API Gateway imports, openapi/gateway.yaml, is put into the template where api.yaml includes it.
 
 Comments stay in the fragments.
 """
@@ -122,7 +123,8 @@ def compose(root: Path = ROOT) -> str:
                     message = f"{path.name}: in an earlier fragment, too: {', '.join(sorted(twice))}"
                     raise FragmentError(message)
                 known.value += node.value
-    _let_api_gateway_invoke(sections["Resources"], root)
+    _put_in_the_api(_at(sections["Resources"], "Api", "Properties"), root)
+    _let_api_gateway_invoke(sections["Resources"])
     return _HEADER + _text_of(_mapping({name: sections[name] for name in SECTIONS if name in sections}))
 
 
@@ -166,13 +168,19 @@ def _role(function: yaml.Node, names: Mapping[str, str]) -> yaml.Node:
     return role
 
 
-def _let_api_gateway_invoke(resources: yaml.Node, root: Path) -> None:
+def _put_in_the_api(api: yaml.Node, root: Path) -> None:
+    """Put what API Gateway imports in the place of its `AWS::Include`: SAM adds to no document that it does not see."""
+    (body,) = (pair for pair in api.value if pair[0].value == "DefinitionBody")
+    location = _at(body[1], "Fn::Transform", "Parameters", "Location").value
+    api.value.remove(body)
+    _put(api, "DefinitionBody", _parsed((root / location).read_text(encoding="utf-8")))
+
+
+def _let_api_gateway_invoke(resources: yaml.Node) -> None:
     """Write the functions that integrations and authorizers name into the policy of API Gateway's role."""
-    body = _at(resources, "Api", "Properties", "DefinitionBody", "Fn::Transform", "Parameters", "Location").value
-    text = (root / body).read_text(encoding="utf-8") + _text_of(resources)
     (policy,) = _at(resources, "ApiRole", "Properties", "Policies").value
     (statement,) = _at(policy, "PolicyDocument", "Statement").value
-    named = sorted(set(_CALLED.findall(text)))
+    named = sorted(set(_CALLED.findall(_text_of(resources))))
     _put(statement, "Resource", _list([yaml.ScalarNode("!GetAtt", f"{name}.Arn") for name in named]))
 
 

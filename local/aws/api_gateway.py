@@ -1,4 +1,4 @@
-"""API Gateway's REST API as AWS has it: gateway responses of the contract, and usage plans by the authorizer's key.
+"""API Gateway's REST API as AWS has it: gateway responses of an import, and usage plans by the authorizer's key.
 
 The emulator knows gateway responses but does not read them from an imported OpenAPI document. It knows usage plans, but
 takes every key from the header `x-api-key`. Here the authorizer names the key
@@ -31,7 +31,7 @@ class _Authorized(dict[str, str]):
 
 
 def patch(emulator: MiniStack) -> None:
-    """Read gateway responses from the contract, and count requests by the key that the authorizer names.
+    """Read gateway responses from an imported document, and count requests by the key that the authorizer names.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def _import_gateway_responses(apigateway: ModuleType) -> None:
         for kind, response in (spec.get(_RESPONSES) or {}).items():
             status, _, body = put(api_id, kind, response)
             if status != _CREATED:
-                message = f"The gateway response {kind} of the contract is refused: {body!r}"
+                message = f"The gateway response {kind} is refused: {body!r}"
                 raise EmulatorError(message)
         return api_id
 

@@ -17,7 +17,7 @@ from local.progress import elapsed, say
 from local.settings import REGION, Settings
 from local.stack.statedir import read_json, write_json
 
-SOURCES = ("template.yaml", "samconfig.toml", "uv.lock", "openapi", "functions", "layers", "statemachines")
+SOURCES = ("template.yaml", "samconfig.toml", "uv.lock", "functions", "layers", "statemachines")
 _DEPLOYED = "deployed.json"
 _LINES_SHOWN = 40
 _POLL_SECONDS = 0.2

@@ -87,9 +87,6 @@ def local_template(built: Path) -> dict[str, Any]:
         for key in _PATHS:
             if isinstance(properties.get(key), str):
                 properties[key] = str((built.parent / properties[key]).resolve())
-        include = properties.get("DefinitionBody", {}).get("Fn::Transform", {}).get("Parameters", {})
-        if "Location" in include:
-            include["Location"] = str((built.parent / include["Location"]).resolve())
     return template
 
 

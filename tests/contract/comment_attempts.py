@@ -83,18 +83,11 @@ VALID = {
     "watchTicket": Valid("POST", new, suffix="/watchers/me", status=204),
     "unwatchTicket": Valid("DELETE", new, suffix="/watchers/me", status=204),
     "getWatching": Valid("GET", new, suffix="/watchers/me"),
-    "preflightTicketComments": Valid("OPTIONS", new, suffix="/comments"),
-    "preflightTicketComment": Valid("OPTIONS", commented),
-    "preflightTicketWatching": Valid("OPTIONS", new, suffix="/watchers/me"),
 }
 OF_A_COMMENT = ("getComment", "updateComment", "deleteComment")
 
 ATTEMPTS = [
-    *(
-        Attempt(name, 404, given=none, code="ticket_not_found")
-        for name, valid in VALID.items()
-        if valid.given is new and valid.method != "OPTIONS"
-    ),
+    *(Attempt(name, 404, given=none, code="ticket_not_found") for name, valid in VALID.items() if valid.given is new),
     *(Attempt(name, 404, given=no_comment, code="comment_not_found") for name in OF_A_COMMENT),
     *(Attempt(name, 404, "reporter", commented_internally, code="comment_not_found") for name in OF_A_COMMENT),
     Attempt("createComment", 201, "reporter", resolved),

@@ -1,4 +1,4 @@
-"""The document openapi/api.yaml as tests look at it: its operations, schemas and codes, with references resolved."""
+"""The contract, openapi/api.yaml, as tests look at it: operations, schemas and codes, with references resolved."""
 
 import re
 from collections.abc import Iterator
@@ -12,6 +12,9 @@ OPENAPI = Path(__file__).parents[2] / "openapi"
 TEXT = (OPENAPI / "api.yaml").read_text(encoding="utf-8")
 DOCUMENT: dict[str, Any] = yaml.safe_load(TEXT)
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
+GATEWAY: dict[str, Any] = yaml.safe_load((OPENAPI / "gateway.yaml").read_text(encoding="utf-8"))
+"""What API Gateway imports."""
+GATEWAY_RESPONSES: dict[str, dict[str, Any]] = GATEWAY["x-amazon-apigateway-gateway-responses"]
 
 
 def resolved(node: Any) -> Any:
@@ -29,16 +32,18 @@ def resolved(node: Any) -> Any:
 
 
 OPERATIONS: dict[str, dict[str, Any]] = {
-    operation["operationId"]: operation | {"parameters": item.get("parameters", []) + operation.get("parameters", [])}
+    operation["operationId"]: {
+        "security": DOCUMENT["security"],
+        **operation,
+        "parameters": item.get("parameters", []) + operation.get("parameters", []),
+    }
     for item in resolved(DOCUMENT["paths"]).values()
     for method, operation in item.items()
     if method in METHODS
 }
-API_OPERATIONS = {name: operation for name, operation in OPERATIONS.items() if not name.startswith("preflight")}
 PUBLIC = {"showUnsubscribe", "unsubscribe"}
 """The operations of the API that need no token: whoever has the link may call them."""
 SCHEMAS: dict[str, dict[str, Any]] = resolved(DOCUMENT["components"]["schemas"])
-GATEWAY_RESPONSES: dict[str, dict[str, Any]] = DOCUMENT["x-amazon-apigateway-gateway-responses"]
 
 
 def problems(schema: dict[str, Any], value: Any) -> list[str]:

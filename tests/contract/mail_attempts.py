@@ -13,14 +13,9 @@ def without_a_token(_: World) -> str:
     return "/v1/unsubscribe"
 
 
-def page(_: World) -> str:
-    return "/v1/unsubscribe"
-
-
 VALID = {
     "showUnsubscribe": Valid("GET", link, by="anonymous"),
     "unsubscribe": Valid("POST", link, by="anonymous"),
-    "preflightUnsubscribe": Valid("OPTIONS", page),
 }
 
 ATTEMPTS = [Attempt(name, 200, given=without_a_token) for name in ("showUnsubscribe", "unsubscribe")]

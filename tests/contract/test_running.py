@@ -16,11 +16,11 @@ from tests.contract.checker import Contract
 from tests.contract.document import OPERATIONS, PUBLIC
 from tests.receiver import Receiver
 from tests.stack import Stack
+from ticketing.api import cors
 
 KINDS = (ticket_attempts, comment_attempts, user_attempts, webhook_attempts, mail_attempts)
 VALID: dict[str, Valid] = {name: valid for kind in KINDS for name, valid in kind.VALID.items()}
-API = [name for name in VALID if not name.startswith("preflight") and name not in PUBLIC]
-PREFLIGHTS = [name for name in VALID if name.startswith("preflight")]
+API = [name for name in VALID if name not in PUBLIC]
 WITH_BODY = [name for name in API if VALID[name].body]
 
 
@@ -30,7 +30,6 @@ def _takes(name: str, parameter: str) -> bool:
 
 ATTEMPTS = [
     *(Attempt(name, VALID[name].status) for name in [*API, *sorted(PUBLIC)]),
-    *(Attempt(name, 204, by="anonymous", headers={"Origin": "https://app.example"}) for name in PREFLIGHTS),
     *(Attempt(name, 401, by="anonymous") for name in API),
     *(Attempt(name, 403, by="without_a_role") for name in API),
     *(Attempt(name, 400, query="?colour=red") for name in API if name != "deleteTenant"),
@@ -57,7 +56,7 @@ CODES = {
 
 NEVER_HERE = {
     429: "the local stack's allowances are too large to use up",
-    500: "it takes a bug; tests/unit/test_frame.py has the answer, tests/contract/test_document.py API Gateway's own",
+    500: "it takes a bug; tests/unit/test_frame.py has the answer, openapi/compose.py API Gateway's own",
     503: "it takes an AWS that fails; tests/unit/test_frame.py has the answer",
 }
 NOT_ON_DEMAND = {case: why for kind in KINDS for case, why in kind.NOT_ON_DEMAND.items()}
@@ -87,6 +86,8 @@ def test_documented_answers_are_given(world: World, contract: Contract, attempt:
     assert operation
     assert operation["operationId"] == attempt.operation
     assert answer.status_code == attempt.status, answer.text
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"  # of any deployment that allows all origins
+    assert answer.headers["Access-Control-Expose-Headers"] == cors.EXPOSED
     if attempt.status >= 400:
         assert answer.json()["code"] == (attempt.code or CODES[attempt.status])
 

@@ -107,13 +107,6 @@ VALID = {
     "listApiKeys": Valid("GET", api_keys, by="owner"),
     "getApiKey": Valid("GET", an_api_key, by="owner"),
     "revokeApiKey": Valid("DELETE", an_api_key, by="owner", status=204),
-    "preflightUsers": Valid("OPTIONS", users),
-    "preflightMe": Valid("OPTIONS", me),
-    "preflightUser": Valid("OPTIONS", nobody),
-    "preflightTenant": Valid("OPTIONS", tenant),
-    "preflightTenantDeletion": Valid("OPTIONS", no_deletion),
-    "preflightApiKeys": Valid("OPTIONS", api_keys),
-    "preflightApiKey": Valid("OPTIONS", no_api_key),
 }
 
 FOR_ADMINS = (

@@ -363,7 +363,7 @@ def test_the_walk_knows_every_operation(contract: Contract) -> None:
         operation["operationId"]
         for path in contract.document["paths"].values()
         for name, operation in path.items()
-        if name not in {"parameters", "options"}  # preflights are without a caller, so nobody can be refused
+        if name != "parameters"
     }
     assert document - set(PublicOperation) == set(STEPS) == set(PERMISSIONS) == set(Operation)
     assert set(PublicOperation) == PUBLIC <= document  # who calls these is nobody in particular
