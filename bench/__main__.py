@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench import against, http, live, requests, start, warm
 from bench.report import Figure, show
-from tests.stack import launch
+from bench.stack import Stack
 
 RESULTS = Path(".bench/results.json")
 
@@ -29,7 +29,7 @@ def main() -> int:
 
     figures: list[Figure] = [*start.measure(rounds=3 if quick else 15)]
     with tempfile.TemporaryDirectory(prefix="bench-") as state:
-        stack = launch(Path(state))
+        stack = Stack.launch(Path(state))
         try:
             stack.wait_until_ready()
             figures += requests.measure(stack)

@@ -2,7 +2,7 @@
 
 import httpx
 
-from tests.stack import Stack
+from bench.stack import Stack
 
 TICKET = {
     "title": "The printer on the third floor prints blank pages",

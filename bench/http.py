@@ -13,7 +13,7 @@ import httpx
 
 from bench.callers import TICKET, connect, move, new_ticket
 from bench.report import Figure
-from tests.stack import Stack
+from bench.stack import Stack
 
 CALLERS = 4
 TICKETS = 4

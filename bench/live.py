@@ -12,7 +12,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from bench.callers import TICKET
 from bench.report import Figure
-from tests.stack import Stack
+from bench.stack import Stack
 
 AT_ONCE = 16
 """Connections that are being opened at the same time."""

@@ -1,70 +1,140 @@
-"""How long a function takes to start: its import and its first client, against a bare handler that uses boto3.
+"""How long a function takes from nothing to its first answer, as shipped: what `sam build` made, writing no caches.
 
-Each start is a process of its own, as a cold start is. The rounds take turns, so that the machine's moods meet all
-alike.
+Each start is a process of its own, as a cold start is: it imports the handler out of the built function and the built
+layers, calls it with one event of API Gateway, and ends. Beside it, a bare handler that uses boto3 does the same with
+one GetItem. AWS is a server on this machine that answers at once, so that only starting is measured. The rounds take
+turns, so that the machine's moods meet all alike.
 """
 
+import json
 import os
+import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import yaml
+
+from bench.aws import answering
+from bench.events import EVENTS, TWO_CLIENTS
 from bench.report import Figure
 
-REACH = 1.35
-GROUP = "Start: import and first client, whole process"
 ROOT = Path(__file__).parents[1]
+GROUP = "Start as shipped: from nothing to the first answer, whole process"
 
-SERVICES = ("identity", "tickets", "users")
-_CLIENTS = {"authorize": "cognito", "transition_ticket": "stepfunctions"}
-"""Whom a function calls first, where that is not DynamoDB."""
+ONE, TWO = 1.4, 1.6
+"""How many times a bare handler's start an operation may take, with one client of AWS and with two."""
+
+_RUN = """
+import json, sys
+from {module} import handler
+class Context:
+    aws_request_id = function_name = "bench"
+    def get_remaining_time_in_millis(self): return 10_000
+answer = handler(json.loads({event!r}), Context())
+sys.exit(answer["statusCode"] >= 500)
+"""
 
 _BARE = """
 import boto3
 dynamodb = boto3.client("dynamodb")
 def handler(event, context):
-    return {"statusCode": 200}
+    found = dynamodb.get_item(TableName="tickets", Key={"PK": {"S": "x"}, "SK": {"S": "TICKET"}})
+    return {"statusCode": 200, "body": found["Item"]["title"]["S"]}
+print(handler({}, None))
 """
 
 
 def measure(rounds: int) -> Iterator[Figure]:
-    """Time every function's start and yield the medians and their ratios to the bare handler."""
-    scripts = {"bare handler (boto3, DynamoDB client)": _BARE} | {name: _script(name) for name in _functions()}
-    times: dict[str, list[float]] = {name: [] for name in scripts}
-    for round_ in range(rounds + 1):
-        for name, script in scripts.items():
-            elapsed = _time(script)
-            if round_ > 0:  # the first writes the bytecode
-                times[name].append(elapsed)
+    """Build, time every operation's start, and yield the medians and their ratios to the bare handler."""
+    with tempfile.TemporaryDirectory(prefix="bench-build-") as folder, answering() as endpoint:
+        built = _build(Path(folder))
+        runs = {"bare handler (boto3, one GetItem)": ("", _BARE)} | {
+            name: (path, _RUN.format(module=module, event=json.dumps(EVENTS[name])))
+            for name, module, path in _functions(built)
+        }
+        times: dict[str, list[float]] = {name: [] for name in runs}
+        for round_ in range(rounds + 1):
+            for name, (path, script) in runs.items():
+                elapsed = _time(script, path, endpoint)
+                if round_ > 0:  # the first reads the files from the disk
+                    times[name].append(elapsed)
     medians = {name: statistics.median(each) for name, each in times.items()}
-    bare, *functions = medians
+    bare, *operations = medians
     yield Figure(GROUP, bare, medians[bare] * 1000, "ms")
-    for name in functions:
+    for name in operations:
         yield Figure(GROUP, name, medians[name] * 1000, "ms")
-        yield Figure(GROUP, f"{name} / bare", medians[name] / medians[bare], "x", reach=REACH)
+        reach = TWO if name in TWO_CLIENTS else ONE
+        yield Figure(GROUP, f"{name} / bare", medians[name] / medians[bare], "x", reach=reach)
 
 
-def _functions() -> list[str]:
-    return sorted(path.stem for service in SERVICES for path in (ROOT / "functions" / service).glob("*.py"))
+def _build(folder: Path) -> Path:
+    """Run `sam build` for this machine's processor and return the built template."""
+    architecture = "arm64" if platform.machine() in {"aarch64", "arm64"} else "x86_64"
+    subprocess.run(
+        [
+            str(Path(sys.executable).with_name("sam")),
+            "build",
+            "--build-dir",
+            str(folder),
+            "--parameter-overrides",
+            f"Architecture={architecture}",
+        ],
+        cwd=ROOT,
+        env=os.environ
+        | {"SAM_CLI_TELEMETRY": "0", "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    return folder / "template.yaml"
 
 
-def _script(function: str) -> str:
-    client = _CLIENTS.get(function, "dynamodb")
-    return f"import {function}; from ticketing import aws; aws.{client}()"
+def _functions(built: Path) -> Iterator[tuple[str, str, str]]:
+    """Yield each operation that is measured, its handler's module, and where Python finds that and what it needs."""
+    template: dict[str, Any] = yaml.safe_load(built.read_text())
+    resources, shared = template["Resources"], template["Globals"]["Function"]["Layers"]
+    for name in EVENTS:
+        properties = resources[f"{name[0].upper()}{name[1:]}Function"]["Properties"]
+        layers = [
+            resources[each["Ref"]]["Properties"]["ContentUri"] for each in [*shared, *properties.get("Layers", [])]
+        ]
+        places = [properties["CodeUri"], *(f"{layer}/python" for layer in layers)]
+        path = os.pathsep.join(str((built.parent / place).resolve()) for place in places)
+        yield name, properties["Handler"].removesuffix(".handler"), path
 
 
-def _time(script: str) -> float:
-    environment = os.environ | {
+def _time(script: str, path: str, endpoint: str) -> float:
+    environment = {
         "AWS_ACCESS_KEY_ID": "x",
         "AWS_SECRET_ACCESS_KEY": "x",
         "AWS_DEFAULT_REGION": "us-east-1",
-        "PYTHONPATH": os.pathsep.join(
-            [str(ROOT / "layers" / "ticketing"), *(str(ROOT / "functions" / service) for service in SERVICES)]
-        ),
+        "AWS_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_LAMBDA_FUNCTION_NAME": "bench",
+        "CORS_ORIGINS": "*",
+        "NOTIFICATIONS_TABLE": "notifications",
+        "PATH": os.environ["PATH"],
+        "PYTHONDONTWRITEBYTECODE": "1",  # as Lambda's layers, which can't be written to
+        "PYTHONPATH": path,
+        "TENANT_DELETION": "arn:aws:states:us-east-1:000000000000:stateMachine:deletion",
+        "TICKETS_TABLE": "tickets",
+        "TICKET_LIFECYCLE": "arn:aws:states:us-east-1:000000000000:stateMachine:lifecycle",
+        "USERS_TABLE": "users",
+        "USER_POOL_ID": "us-east-1_bench",
+        "USAGE_PLAN_NAME": "bench",
+        "WEBHOOK_DELIVERIES": f"{endpoint}/000000000000/deliveries",
     }
     started = time.perf_counter()
-    subprocess.run([sys.executable, "-c", script], env=environment, check=True)
-    return time.perf_counter() - started
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
+    elapsed = time.perf_counter() - started
+    if done.returncode:
+        raise RuntimeError(done.stdout + done.stderr)
+    return elapsed

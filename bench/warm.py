@@ -19,7 +19,7 @@ from botocore.client import BaseClient
 
 from bench.callers import TICKET, move, replacement
 from bench.report import Figure
-from tests.stack import Stack
+from bench.stack import Stack
 
 GROUP = "Handler's own time, warm, without the calls of AWS, median"
 REACH = 2.0
@@ -65,6 +65,7 @@ def measure(stack: Stack, rounds: int) -> Iterator[Figure]:
         "AWS_ENDPOINT_URL": stack.aws_endpoint,
         "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
         "CORS_ORIGINS": "*",
+        "NOTIFICATIONS_TABLE": stack.outputs["NotificationsTableName"],
         "TICKETS_TABLE": stack.outputs["TicketsTableName"],
         "TICKET_LIFECYCLE": stack.outputs["TicketLifecycleArn"],
         "USERS_TABLE": stack.outputs["UsersTableName"],

@@ -1,0 +1,84 @@
+"""The first event that each operation gets when its start is measured: one that it answers with a success."""
+
+import json
+from typing import Any, Final
+
+from bench.aws import ME, OTHER, TENANT
+
+_TICKET = {"title": "VPN drops", "description": "Every ten minutes."}
+_WHOLE = _TICKET | {"status": "OPEN", "priority": "LOW", "type": "QUESTION", "reporterId": ME}
+
+
+def _event(
+    body: Any = None,
+    *,
+    role: str = "admin",
+    query: dict[str, str] | None = None,
+    **path: str,
+) -> dict[str, Any]:
+    """Return what API Gateway sends; ids in the path are of somebody's else's thing, unless the path says otherwise."""
+    query = query or {}
+    return {
+        "path": "/v1/tickets",
+        "httpMethod": "POST",
+        "headers": {"Content-Type": "application/json"},
+        "pathParameters": {"id": OTHER, "commentId": OTHER, "deliveryId": OTHER, **path},
+        "queryStringParameters": query,
+        "multiValueQueryStringParameters": {name: [value] for name, value in query.items()},
+        "requestContext": {
+            "requestId": "bench",
+            "stage": "api",
+            "authorizer": {"userId": ME, "tenantId": TENANT, "role": role},
+        },
+        "body": None if body is None else json.dumps(body),
+        "isBase64Encoded": False,
+    }
+
+
+EVENTS: Final[dict[str, dict[str, Any]]] = {
+    "createTicket": _event(_TICKET),
+    "listTickets": _event(),
+    "getTicket": _event(),
+    "replaceTicket": _event(_WHOLE),
+    "updateTicket": _event({"title": "VPN drops again"}),
+    "deleteTicket": _event(),
+    "restoreTicket": _event(),
+    "transitionTicket": _event({"to": "OPEN"}),
+    "listTicketHistory": _event(),
+    "listComments": _event(),
+    "createComment": _event({"body": "Which floor?"}),
+    "getComment": _event(),
+    "updateComment": _event({"body": "Which floor, please?"}),
+    "deleteComment": _event(),
+    "watchTicket": _event(),
+    "unwatchTicket": _event(),
+    "getWatching": _event(),
+    "getMe": _event(),
+    "updateMe": _event({"name": "Ada L."}),
+    "listUsers": _event(),
+    "getUser": _event(),
+    "inviteUser": _event({"email": "ben@example.com", "role": "agent"}),
+    "updateUser": _event({"role": "agent"}, id=ME),
+    "deactivateUser": _event(id=ME),
+    "getTenant": _event(),
+    "updateTenant": _event({"name": "Bench 2"}),
+    "deleteTenant": _event(query={"name": "Bench"}),
+    "getTenantDeletion": _event(id=TENANT),
+    "listApiKeys": _event(),
+    "createApiKey": _event({"name": "Import", "role": "agent"}),
+    "getApiKey": _event(),
+    "revokeApiKey": _event(),
+    "listWebhooks": _event(),
+    "createWebhook": _event({"url": "https://93.184.216.34/hooks", "eventTypes": ["*"]}),
+    "getWebhook": _event(),
+    "updateWebhook": _event({"description": "Desk"}),
+    "deleteWebhook": _event(),
+    "rotateSecret": _event({}),
+    "listDeliveries": _event(),
+    "getDelivery": _event(),
+    "redeliver": _event(),
+}
+"""By operation. createTenant is left out: it takes three clients."""
+
+TWO_CLIENTS: Final = frozenset({"inviteUser", "updateUser", "deactivateUser", "deleteTenant", "redeliver"})
+"""The operations that ask another service of AWS beside DynamoDB."""
