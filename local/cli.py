@@ -1,6 +1,6 @@
 """The commands: run, deploy, token, mails, sam-local, sam-env, reset.
 
-Modules are imported by the command that needs them: `token` has to answer in a blink.
+Each command imports the modules that it needs: `token` must answer at once.
 """
 
 import argparse
@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("deploy", help="bring changed code into the running stack")
     token = commands.add_parser("token", help="print an ID token of a demo user")
     token.add_argument("user", help="for example agent@acme.example")
-    commands.add_parser("mails", help="print the mails that would have been sent, the newest last")
+    commands.add_parser("mails", help="print the emails that would have been sent, the newest last")
     sam = commands.add_parser("sam-local", help="serve the API by `sam local start-api`, in containers")
     sam.add_argument("more", nargs="*", help="further arguments for SAM, after --")
     commands.add_parser("sam-env", help="print the environment of all functions, for `sam local` --env-vars")

@@ -1,7 +1,7 @@
-"""The one door to the process: the API on its port, the emulator's control plane on the other, and who may enter.
+"""The two ports of the process: the API and the emulator's control plane, and which requests each of them accepts.
 
-The API's port leads to the deployed API and to nothing else. The control plane has no passwords, so it has to be kept
-from web pages: a page of any origin can make a browser send requests to 127.0.0.1.
+The API's port serves the deployed API and nothing else. The control plane has no passwords, so it must refuse web
+pages: a page of any origin can make a browser send requests to 127.0.0.1.
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from local.settings import LIVE_PATH, LOOPBACK, Settings
-from local.stack.outputs import Stack
+from local.stack.outputs import StackOutputs
 
 type Scope = MutableMapping[str, Any]
 type Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -28,10 +28,10 @@ _TEXT = (b"content-type", b"text/plain; charset=utf-8")
 class Front:
     """An ASGI application in front of the emulator's."""
 
-    def __init__(self, emulator: App, settings: Settings, stack: Stack) -> None:
+    def __init__(self, emulator: App, settings: Settings, outputs: StackOutputs) -> None:
         self._emulator = emulator
         self._port = settings.port
-        self._stack = stack
+        self._outputs = outputs
         self._api_names = frozenset({"localhost", "127.0.0.1", "[::1]"})
         self._aws_names = _loopback_names(settings)
 
@@ -40,7 +40,7 @@ class Front:
         if scope["type"] == "lifespan":
             await _start_and_stop(receive, send)
         elif scope["type"] == "websocket":
-            await self._serve_live(scope, receive, send)
+            await self._serve_websocket(scope, receive, send)
         elif scope["server"][1] == self._port:
             await self._serve_api(scope, receive, send)
         elif (reason := self._refusal(scope)) is not None:
@@ -48,36 +48,36 @@ class Front:
         else:
             await self._emulator(self._with_connections(scope), receive, send)
 
-    async def _serve_live(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Lead a WebSocket of the API's port to the WebSocket API; a page needs a token there, whatever its origin."""
+    async def _serve_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Forward a WebSocket of the API's port to the WebSocket API; a page of any origin needs a token there."""
         known = scope["server"][1] == self._port and scope["path"] == LIVE_PATH
-        if not known or _host(dict(scope["headers"])) not in self._api_names or self._stack.live_id is None:
+        if not known or _host(dict(scope["headers"])) not in self._api_names or self._outputs.live_id is None:
             await receive()
             await send({"type": "websocket.close", "code": 1008})
         else:
-            await self._emulator(_within(scope, self._stack.live_id, "live", path=""), receive, send)
+            await self._emulator(_to_stage(scope, self._outputs.live_id, "live", path=""), receive, send)
 
     def _with_connections(self, scope: Scope) -> Scope:
-        """Lead what SDKs ask of WebSocket connections, at an endpoint that names no API, to the deployed API."""
-        if self._stack.live_id is None or not scope["path"].startswith("/@connections/"):
+        """Forward SDK calls about WebSocket connections to the deployed API: the endpoint does not name one."""
+        if self._outputs.live_id is None or not scope["path"].startswith("/@connections/"):
             return scope
-        return _within(scope, self._stack.live_id, "live")
+        return _to_stage(scope, self._outputs.live_id, "live")
 
     async def _serve_api(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
         if _host(headers) not in self._api_names:
             await _refuse(send, 403, "forbidden", "The local API answers to localhost only.")
-        elif self._stack.api_id is None:
+        elif self._outputs.api_id is None:
             await _refuse(
                 send, 503, "service_unavailable", "The local stack is being deployed.", [(b"retry-after", b"5")]
             )
         elif _length(headers) > MAX_BODY:
             await _refuse(send, 413, "payload_too_large", "The request is larger than 10 MB.")
         else:
-            await self._emulator(_within(scope, self._stack.api_id, "api"), receive, send)
+            await self._emulator(_to_stage(scope, self._outputs.api_id, "api"), receive, send)
 
     def _refusal(self, scope: Scope) -> str | None:
-        """Say why a request may not reach the control plane, or None when it may."""
+        """Return why a request may not reach the control plane, or None if it may."""
         headers = dict(scope["headers"])
         host = _host(headers)
         # A name that somebody else's DNS resolves to 127.0.0.1 makes their page "same origin" (DNS rebinding).
@@ -95,14 +95,14 @@ class Front:
 
 
 async def _start_and_stop(receive: Receive, send: Send) -> None:
-    """Agree to the server's start and stop: the emulator's own are seen to elsewhere."""
+    """Confirm the server's start and stop; `emulator.loading` runs the emulator's own start."""
     for phase in ("startup", "shutdown"):
         await receive()
         await send({"type": f"lifespan.{phase}.complete"})
 
 
-def _within(scope: Scope, api_id: str, stage: str, path: str | None = None) -> Scope:
-    """Return the scope of a request to a stage of an API, to the same path unless told otherwise."""
+def _to_stage(scope: Scope, api_id: str, stage: str, path: str | None = None) -> Scope:
+    """Return the scope of a request to a stage of an API, with the same path by default."""
     prefix = f"/_aws/execute-api/{api_id}/{stage}"
     raw_path = scope["raw_path"] if path is None else path.encode()
     return {

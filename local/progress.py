@@ -1,4 +1,4 @@
-"""Lines that tell a waiting person what is happening and for how long."""
+"""Progress lines on standard error, with the seconds since the start."""
 
 import os
 import sys

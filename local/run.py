@@ -1,4 +1,4 @@
-"""``make run``: everything up, in order, until Ctrl-C."""
+"""``make run``: start everything in order, then serve until Ctrl-C."""
 
 import asyncio
 import signal
@@ -31,10 +31,10 @@ from local.progress import say
 from local.settings import LOOPBACK, Settings
 from local.stack.client import CallError
 from local.stack.deploy import Deployer, DeployError
-from local.stack.outputs import Stack
+from local.stack.outputs import StackOutputs
 from local.stack.seed import seed
 from local.stack.statedir import InUseError, locked, write_json
-from local.watch.faults import make_faults
+from local.watch.faults import inject_faults
 from local.watch.principals import Principals
 from local.watch.recorder import record_calls
 
@@ -50,7 +50,7 @@ Three lines to try in another terminal:
        -d '{{"title": "Printer on fire", "description": "Third floor."}}' {base}/v1/tickets
   curl -i -H "Authorization: Bearer $TOKEN" {base}/v1/tickets
 
-What happens to tickets is told at {live} (docs/real-time.md).
+Live updates: {live} (docs/real-time.md).
 
 Changed code: make deploy. Stop: Ctrl-C. What differs from AWS: docs/local.md."""
 
@@ -60,7 +60,7 @@ class StartError(RuntimeError):
 
 
 def run(settings: Settings) -> int:
-    """Serve the local stack until it is told to stop; return the exit status."""
+    """Serve the local stack until a signal; return the exit status."""
     try:
         with locked(settings):
             binds = _bind(settings)
@@ -100,18 +100,18 @@ class _Run:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._stack = Stack(settings)
+        self._outputs = StackOutputs(settings)
         self._deployer = Deployer(settings, settings.aws_port)
         self._emulator = load(settings)
-        self._snapshots = Snapshots(self._emulator, settings, self._stack)
+        self._snapshots = Snapshots(self._emulator, settings, self._outputs)
         self._items = Items(self._emulator, settings, self._snapshots.save_all)
         self._stopping = asyncio.Event()
         self._failure: str | None = None
-        self._change_emulator()
+        self._patch_emulator()
 
-    def _change_emulator(self) -> None:
+    def _patch_emulator(self) -> None:
         emulator, settings = self._emulator, self._settings
-        # Below the patches of DynamoDB: what they change is in the journal, too.
+        # Before the patches of DynamoDB, which call it: what they change must be in the journal, too.
         self._items.install()
         api_gateway.patch(emulator)
         cloudwatch_logs.patch(emulator, settings)
@@ -125,18 +125,18 @@ class _Run:
         step_functions.patch(emulator)
         sts.patch(emulator)
         websockets.patch(emulator)
-        # Around all services as they are now.
+        # After all patches of services: it saves what they change.
         self._snapshots.install()
-        self._watch()
+        self._watch_calls()
 
-    def _watch(self) -> None:
-        """Let calls fail, and record them, if that is asked for."""
+    def _watch_calls(self) -> None:
+        """Inject faults and record calls, if the settings ask for it."""
         faults, calls = self._settings.faults, self._settings.record_calls
         if faults is None and calls is None:
             return
         principals = Principals(self._emulator)
         if faults is not None:
-            make_faults(self._emulator, faults, principals)
+            inject_faults(self._emulator, faults, principals)
         if calls is not None:
             record_calls(self._emulator, calls, principals)
 
@@ -154,7 +154,7 @@ class _Run:
             config.graceful_timeout = _GRACE
             config.keep_alive_timeout = _KEEP_ALIVE
             config.errorlog = None
-            app = Front(self._emulator.app.app, self._settings, self._stack)
+            app = Front(self._emulator.app.app, self._settings, self._outputs)
             start = asyncio.create_task(self._start())
             await serve(app, config, shutdown_trigger=self._stopping.wait)  # type: ignore[arg-type]
             await start
@@ -188,19 +188,19 @@ class _Run:
         write_json(settings.state / "run.json", {"port": settings.port, "aws_port": settings.aws_port})
         say(f"emulator up at {settings.aws_endpoint}")
         self._deploy()
-        made = seed(settings.aws_port, self._stack.outputs)
+        made = seed(settings.aws_port, self._outputs.values)
         say(f"{made} demo users made" if made else "data of the last run is there")
         if not self._stopping.is_set():
             say("ready")
             print(_READY.format(base=settings.base_url, live=settings.live_url), flush=True)
 
     def _deploy(self) -> None:
-        if self._stack.api_id and self._deployer.is_current():
+        if self._outputs.api_id and self._deployer.is_current():
             return
         try:
             self._deployer.deploy()
         except DeployError as error:
-            if not self._stack.api_id or self._stopping.is_set():
+            if not self._outputs.api_id or self._stopping.is_set():
                 raise
             # The last deployment still works, and its data is there: better than nothing to look at.
             print(f"{error}\nServing what was deployed last. Correct it, then: make deploy", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""What can be set from outside, and where things are kept."""
+"""Settings of a local stack, from environment variables, and the paths of its files."""
 
 import os
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ ACCOUNT_ID = "000000000000"
 
 
 class SettingsError(ValueError):
-    """A variable has a value that cannot be used; the text says which and why."""
+    """An environment variable has an invalid value; the text says which and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class Settings:
 
     @property
     def mails(self) -> Path:
-        """Folder of the mails that would have been sent."""
+        """Folder of the emails that would have been sent."""
         return self.state / "mails"
 
     @property

@@ -2,5 +2,5 @@
 
 Each module has a `patch` that changes one service when the process starts; `iam`, which says how IAM sees and decides a
 call, changes nothing. A new difference from AWS goes into the file of its service, and into the table of differences in
-docs/local.md if it stays. Modules import `local.emulator` and `local.settings`, and of this folder `iam` alone.
+docs/local.md if it stays. Modules import `local.emulator` and `local.settings`, and of this folder only `iam`.
 """

@@ -79,7 +79,7 @@ def _take_keys_from_the_authorizer(apigateway: ModuleType) -> None:
     )
     authorize = apigateway._authorize_request_v1  # noqa: SLF001
 
-    async def authorize_and_note(api_id: str, *request: object) -> tuple[object, object]:
+    async def authorize_and_remember(api_id: str, *request: object) -> tuple[object, object]:
         error, context = await authorize(api_id, *request)
         by_authorizer = apigateway._rest_apis[api_id]["apiKeySource"] == "AUTHORIZER"  # noqa: SLF001
         _usage_key.set(getattr(context, "usage_key", "") if by_authorizer else None)
@@ -93,7 +93,7 @@ def _take_keys_from_the_authorizer(apigateway: ModuleType) -> None:
         api_id: str = import_api(spec, {**(base_data or {}), "apiKeySource": spec.get(_SOURCE, "HEADER")})
         return api_id
 
-    replace(apigateway, "_authorize_request_v1", authorize_and_note)
+    replace(apigateway, "_authorize_request_v1", authorize_and_remember)
     replace(apigateway, "_api_key_from_request", key_of_request)
     replace(apigateway, "_import_rest_api", import_with_source)
 

@@ -1,7 +1,6 @@
-"""Cognito's rules for what people may do with their own accounts, where the emulator is more generous.
+"""Cognito as AWS has it: who may sign up, which attributes a client may write, codes, and disabled accounts.
 
-Who may sign up, which attributes a client may write, what a code is good for, and what ends with an account's being
-disabled. Several of these checks the emulator has, but makes them only together with its checks of IAM.
+The emulator has several of these checks, but makes them only together with its checks of IAM.
 """
 
 import secrets
@@ -19,7 +18,7 @@ _ALWAYS = {"    from ministack.app import AUTH\n": "    AUTH = True\n"}
 
 
 def patch(emulator: MiniStack) -> None:
-    """Let the emulator's Cognito refuse what AWS's refuses.
+    """Let the emulator's Cognito refuse what AWS refuses.
 
     Raises
     ------
@@ -30,7 +29,7 @@ def patch(emulator: MiniStack) -> None:
     for name in ("_admin_disable_user", "_refresh_auth_user", "_run_idp_handler"):
         rewrite(cognito, name, _ALWAYS)
     _make_codes_random(cognito)
-    _let_codes_prove_addresses(cognito)
+    _verify_addresses_by_codes(cognito)
     _remove_blank_attributes(cognito)
     _Rules(cognito).install()
 
@@ -49,8 +48,8 @@ def _new_code() -> str:
     return f"{secrets.randbelow(1_000_000):06}"
 
 
-def _let_codes_prove_addresses(cognito: ModuleType) -> None:
-    """With the mark on an account that its owner has received a code at its address."""
+def _verify_addresses_by_codes(cognito: ModuleType) -> None:
+    """Mark an address as verified when its owner enters a code that was sent to it."""
     change = '    user["UserStatus"] = "CONFIRMED"\n'
     verified = '    user["Attributes"] = _merge_attributes(user["Attributes"], _VERIFIED)\n'
     names = {"_VERIFIED": [{"Name": "email_verified", "Value": "true"}]}
@@ -59,7 +58,7 @@ def _let_codes_prove_addresses(cognito: ModuleType) -> None:
 
 
 def _remove_blank_attributes(cognito: ModuleType) -> None:
-    """Let a blank value remove an attribute."""
+    """Let an empty value remove an attribute."""
     merge = require(cognito, "_merge_attributes", "existing", "updates")
 
     def merge_without_blanks(existing: Attributes, updates: Attributes) -> Attributes:
@@ -69,7 +68,7 @@ def _remove_blank_attributes(cognito: ModuleType) -> None:
 
 
 class _Rules:
-    """Signing up, and changing one's own attributes, as AWS allows it."""
+    """The rules for signing up and for changing one's own attributes."""
 
     def __init__(self, cognito: ModuleType) -> None:
         self._cognito = cognito
@@ -87,19 +86,19 @@ class _Rules:
         )
 
     def install(self) -> None:
-        replace(self._cognito, "_sign_up", self._sign_up_if_allowed)
-        replace(self._cognito, "_update_user_attributes", self._update_if_allowed)
-        replace(self._cognito, "_dispatch_idp", self._dispatch_more)
+        replace(self._cognito, "_sign_up", self._check_and_sign_up)
+        replace(self._cognito, "_update_user_attributes", self._check_and_update)
+        replace(self._cognito, "_dispatch_idp", self._dispatch_with_verification)
 
-    async def _dispatch_more(self, action: str, data: dict[str, Any]) -> Response:
-        """Serve the two calls that prove a changed address, which the emulator does not have."""
+    async def _dispatch_with_verification(self, action: str, data: dict[str, Any]) -> Response:
+        """Add the two calls that verify a changed address, which the emulator does not have."""
         more = {"GetUserAttributeVerificationCode": self._send_code, "VerifyUserAttribute": self._verify}
         if action not in more:
             return await self._dispatch(action, data)
         response: Response = self._cognito._run_idp_handler(more[action], action, data)  # noqa: SLF001
         return response
 
-    def _sign_up_if_allowed(self, data: dict[str, Any]) -> Response:
+    def _check_and_sign_up(self, data: dict[str, Any]) -> Response:
         pool, _ = self._pool_of(data.get("ClientId"))
         if pool is not None:
             config = pool.get("AdminCreateUserConfig") or {}
@@ -109,7 +108,7 @@ class _Rules:
                 return self._unauthorized_attribute()
         return self._sign_up(data)
 
-    def _update_if_allowed(self, data: dict[str, Any]) -> Response:
+    def _check_and_update(self, data: dict[str, Any]) -> Response:
         token, attributes = data.get("AccessToken", ""), data.get("UserAttributes", [])
         user, pool = self._user_of(token)
         if user is None:

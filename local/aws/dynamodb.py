@@ -2,7 +2,7 @@
 
 The emulator sorts and filters a whole index partition for each page: a page of 25 out of 100,000 tickets would take
 seconds. Here each partition of an index is kept in order, and a query that asks for a whole partition (`key = :value`)
-is handed just the stretch of it that its page needs. The emulator then does all that it did before, with less.
+gets only the part of it that its page needs. The emulator then does all that it did before, with less.
 """
 
 import re
@@ -27,7 +27,7 @@ type Members = dict[str, dict[Any, _Partition]]
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """What of a partition a query can need: `limit` items behind `start`, in one direction."""
+    """The part of a partition that a query needs: `limit` items after `start`, in one direction."""
 
     start: Item | None
     limit: int
@@ -85,7 +85,7 @@ def _keep_indexes_in_order(emulator: MiniStack) -> None:
     require(emulator.dynamodb, "_index_members", "table")
     require(emulator.dynamodb, "_index_item", "table", "base_pk", "base_sk", "item", "add")
     replace(emulator.dynamodb, "_index_members", indexes.members)
-    replace(emulator.dynamodb, "_index_item", indexes.note)
+    replace(emulator.dynamodb, "_index_item", indexes.index_item)
     replace(emulator.dynamodb, "_query", indexes.query)
 
 
@@ -113,13 +113,13 @@ class _Indexes:
         kept: Members = table[self._kept_as]
         return kept
 
-    def note(self, table: Item, _base_pk: str, _base_sk: str, item: Item, add: bool) -> None:  # noqa: FBT001
-        """Follow one item into or out of the indexes."""
+    def index_item(self, table: Item, _base_pk: str, _base_sk: str, item: Item, add: bool) -> None:  # noqa: FBT001
+        """Add one item to the indexes, or remove it."""
         if self._kept_as in table:
             self._change(table, table[self._kept_as], item, add=add)
 
     def query(self, data: Item) -> object:
-        """Query as before, with only the stretch of the index partition that the page needs."""
+        """Query as before, with only the part of the index partition that the page needs."""
         whole = _WHOLE_PARTITION.fullmatch(data.get("KeyConditionExpression") or "")
         limit = data.get("Limit")
         page = None

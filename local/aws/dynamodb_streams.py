@@ -1,6 +1,6 @@
-"""Streams of tables as their consumers see them: what expires is on them, and what keeps failing is put aside.
+"""DynamoDB Streams as AWS has it: expired items are on streams, and batches are retried, filtered and given up.
 
-Streams are in memory only. What is on one when the process ends is lost, and consumers go on with what comes next.
+Streams are in memory only. Records that no consumer has read when the process ends are lost.
 """
 
 import logging
@@ -17,9 +17,9 @@ from local.emulator.patching import replace, require, rewrite
 _BY_DYNAMODB = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
 _REAPER = "dynamodb-ttl-reaper"
 
-# Records that are looked at at once, and seconds between one look and the next.
-_MOST = 1000
-_PACE = 0.25
+# Per poll of a stream, and from one poll to the next.
+_MAX_RECORDS = 1000
+_POLL_SECONDS = 0.25
 STREAM_RECORDS = 20_000
 
 type Record = dict[str, Any]
@@ -38,7 +38,7 @@ def patch(emulator: MiniStack) -> None:
         If what this builds on is not there.
     """
     _put_expired_items_on_streams(emulator)
-    _consume_as_aws_does(emulator)
+    _deliver_as_aws_does(emulator)
     _keep_newest_records(emulator.dynamodb)
 
 
@@ -49,9 +49,9 @@ def _put_expired_items_on_streams(emulator: MiniStack) -> None:
     build = require(dynamodb, "_build_change_record", "table", "event_name", "old_item", "new_item", "view_type")
     emit = require(dynamodb, "_emit_stream_event", "table_name", "event_name", "old_item", "new_item", "replicate")
 
-    def remove_and_tell(table: Record, pk_val: str, sk_val: str) -> Record | None:
+    def remove_and_emit(table: Record, pk_val: str, sk_val: str) -> Record | None:
         old: Record | None = remove(table, pk_val, sk_val)
-        if old is not None and _is_reaper():  # all others tell by themselves
+        if old is not None and _is_reaper():  # all other callers emit it themselves
             emit(table["TableName"], "REMOVE", old, None)
         return old
 
@@ -59,7 +59,7 @@ def _put_expired_items_on_streams(emulator: MiniStack) -> None:
         record: Record = build(table, event_name, old_item, new_item, view_type)
         return {**record, "userIdentity": _BY_DYNAMODB} if _is_reaper() else record
 
-    replace(dynamodb, "_remove_item", remove_and_tell)
+    replace(dynamodb, "_remove_item", remove_and_emit)
     replace(dynamodb, "_build_change_record", build_and_mark)
 
 
@@ -67,13 +67,13 @@ def _is_reaper() -> bool:
     return threading.current_thread().name == _REAPER
 
 
-def _consume_as_aws_does(emulator: MiniStack) -> None:
-    """Let consumers report which records failed, give up on what keeps failing, filter first, and not ask all the time.
+def _deliver_as_aws_does(emulator: MiniStack) -> None:
+    """Retry batches as the event source mapping says, filter before batches are cut, and poll at AWS's rate.
 
-    The emulator takes a report of failures for a success, and repeats a batch for ever. Here all of the batch is
-    repeated, as consumers have to expect anyway, and at last put aside whole. It cuts batches before it filters, and
-    asks after each write: work beside every request, which a caller would take for the system's own slowness. Here, as
-    on AWS, a stream is asked four times a second.
+    The emulator takes a report of failed records for a success, and retries a failed batch for ever. Here the whole
+    batch is retried, as consumers have to expect anyway, and at last sent to the failure destination. The emulator cuts
+    batches before it filters, and polls after each write: work beside every request, which a caller would take for the
+    system's own slowness. Here, as on AWS, a stream is polled four times a second.
     """
     service = emulator.lambda_service
     require(service, "_execute_function", "func", "event")
@@ -92,56 +92,63 @@ def _consume_as_aws_does(emulator: MiniStack) -> None:
 
     changes = {
         "            batch = _ddb.stream_records_since(table_name, pos, batch_size)\n": (
-            "            batch = _batch_of(_ddb.stream_records_since(table_name, pos, _MOST), esm, batch_size)\n"
+            "            batch = _batch_of(_ddb.stream_records_since(table_name, pos, _MAX_RECORDS), esm, batch_size)\n"
         ),
         "            result = _execute_function(func_rec, event)\n": (
-            "            result = _judged(esm, func_rec, batch, source_arn, _execute_function(func_rec, event))\n"
+            "            result = _with_retries(esm, func_rec, batch, source_arn, _execute_function(func_rec, event))\n"
         ),
     }
-    rewrite(service, "_poll_dynamodb_streams", changes, _batch_of=batch_of, _judged=_Judge(service), _MOST=_MOST)
-    _ask_apart(service)
+    rewrite(
+        service,
+        "_poll_dynamodb_streams",
+        changes,
+        _batch_of=batch_of,
+        _with_retries=_RetryPolicy(service),
+        _MAX_RECORDS=_MAX_RECORDS,
+    )
+    _poll_in_own_thread(service)
 
 
 def forget_positions(emulator: MiniStack) -> None:
-    """Forget how far consumers had come in the streams of the last process, which are gone; call after its restart.
+    """Forget how far consumers had read the streams of the last process, which are gone; call after a restart.
 
-    A place that is kept would be taken for one in the new stream, and what comes before it there be passed over.
+    A position that is kept would be taken for one in the new stream, and the records before it would be skipped.
     """
     emulator.lambda_service._dynamodb_stream_positions._data.clear()  # noqa: SLF001
 
 
-def _ask_apart(service: ModuleType) -> None:
-    """Ask streams in a thread of their own: the emulator's one waits for each function, and asks the queues, too."""
+def _poll_in_own_thread(service: ModuleType) -> None:
+    """Poll streams in a thread of its own: the emulator's one waits for each function, and polls the queues, too."""
     poll = service._poll_dynamodb_streams  # noqa: SLF001
 
-    def ask() -> None:
+    def poll_for_ever() -> None:
         while True:
             try:
                 poll()
             except Exception:
-                logger.exception("asking the streams failed")
-            time.sleep(_PACE)
+                logger.exception("polling the streams failed")
+            time.sleep(_POLL_SECONDS)
 
     started = threading.Event()
 
     def start() -> bool:
         if not started.is_set():
             started.set()
-            threading.Thread(target=ask, name="streams", daemon=True).start()
+            threading.Thread(target=poll_for_ever, name="streams", daemon=True).start()
         return False  # nothing that the emulator's own thread would have to come back for
 
     replace(service, "_poll_dynamodb_streams", start)
 
 
-class _Judge:
-    """Tells whether a batch is done with; counts its failures."""
+class _RetryPolicy:
+    """Counts the failures of each batch, and gives up on it after MaximumRetryAttempts."""
 
     def __init__(self, service: ModuleType) -> None:
         self._service = service
         self._failures = Counter[tuple[str, str]]()
 
     def __call__(self, esm: Record, function: Record, batch: list[Record], stream_arn: str, result: Record) -> Record:
-        """Return the result that the emulator is to act upon."""
+        """Return the result that the emulator acts on: an error is retried."""
         key = esm["UUID"], batch[0]["dynamodb"]["SequenceNumber"]
         reported = (result.get("body") or {}).get("batchItemFailures") if not result.get("error") else None
         if reported and "ReportBatchItemFailures" in esm["FunctionResponseTypes"]:

@@ -1,4 +1,4 @@
-"""How IAM sees a call of DynamoDB: which actions on which tables and indexes, naming which attributes.
+"""How IAM sees and decides a call of DynamoDB: its actions, resources and attributes, and whether a policy allows it.
 
 After the service authorization reference: a transaction is not an action of its own, each of its members is checked as
 the single-item action that it performs, and `dynamodb:Attributes` are the top-level attributes that a request names.
@@ -31,7 +31,7 @@ _EXPRESSIONS = (
     "UpdateExpression",
 )
 # Reserved words cannot be attribute names in an expression, so these are never attributes.
-_WORDS = {"ADD", "AND", "BETWEEN", "DELETE", "IN", "NOT", "OR", "REMOVE", "SET"}
+_KEYWORDS = {"ADD", "AND", "BETWEEN", "DELETE", "IN", "NOT", "OR", "REMOVE", "SET"}
 # A query names its partition with an equals sign, and here before all else.
 _PARTITION_CONDITION = re.compile(r"#?\w+\s*=\s*(?P<value>:\w+)")
 _READS = {"BatchGetItem", "GetItem", "Query", "Scan"}
@@ -118,7 +118,7 @@ def _attributes(detail: dict[str, Any]) -> set[str]:
     names.update(detail.get("AttributesToGet") or ())
     for expression in _EXPRESSIONS:
         heads = (match["head"] for match in _TOKEN.finditer(detail.get(expression) or ""))
-        names.update(aliases.get(head, head) for head in heads if head and head.upper() not in _WORDS)
+        names.update(aliases.get(head, head) for head in heads if head and head.upper() not in _KEYWORDS)
     return names
 
 

@@ -24,7 +24,7 @@ from local.settings import Settings
 _PACKAGES = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3")
 PROCESSES = max(4, 2 * (os.cpu_count() or 1))
 # Longer than any function may run. A caller that waits so long gets the emulator's refusal.
-_PATIENCE = 30.0
+_WAIT_SECONDS = 30.0
 
 
 def patch(emulator: MiniStack, settings: Settings) -> None:
@@ -43,7 +43,7 @@ def patch(emulator: MiniStack, settings: Settings) -> None:
 def _run_functions_apart(emulator: MiniStack, settings: Settings) -> None:
     """Make the interpreter and let the emulator's Python workers use it."""
     original = require(emulator.lambda_runtime, "_detect_runtime_binary", "runtime")
-    python = _make(settings.state / "runtime")
+    python = _make_python(settings.state / "runtime")
 
     def detect(runtime: str) -> tuple[str, str]:
         binary, script = original(runtime)
@@ -84,7 +84,7 @@ class _Layers:
         Path(target).symlink_to(folder)
 
 
-def _make(folder: Path) -> Path:
+def _make_python(folder: Path) -> Path:
     venv.EnvBuilder(clear=True, symlinks=True).create(folder)
     packages = next(folder.glob("lib/python3.*/site-packages"))
     for name in _PACKAGES:
@@ -118,7 +118,7 @@ def _bound_processes(emulator: MiniStack) -> None:
         max_concurrency: int | None = None,
     ) -> tuple[Any, str]:
         place = places[f"{func_name}:{qualifier}"]
-        if not place.acquire(timeout=_PATIENCE):
+        if not place.acquire(timeout=_WAIT_SECONDS):
             return None, "func_cap"
         worker, reason = acquire(func_name, config, code_zip, qualifier, max_concurrency)
         if worker is None:

@@ -18,8 +18,7 @@ from local.emulator.loading import MiniStack
 from local.emulator.patching import replace, require, rewrite
 from local.settings import Settings
 
-# The newest ones are kept.
-MAILS = 500
+MAILS_KEPT = 500
 _PARTS = {"Subject": "SubjectPart", "Text": "TextPart", "Html": "HtmlPart"}
 
 # A line that holds nothing but the head, middle or end of a condition leaves no line behind.
@@ -147,12 +146,12 @@ def _write_mails(emulator: MiniStack, settings: Settings) -> None:
             moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
             name = f"{moment}-{next(numbers) % 1000:03}-{address}.eml"
             # In the order of their names, which is that of their times.
-            for old in sorted(folder.glob("*.eml"))[: -(MAILS - 1)]:
+            for old in sorted(folder.glob("*.eml"))[: -(MAILS_KEPT - 1)]:
                 old.unlink()
             # Whole or not at all: others look into the folder at any moment.
             (draft := folder / f"{name}.part").write_text(message_str)
             draft.replace(folder / name)
-            del sent_in_memory()[:-MAILS]
+            del sent_in_memory()[:-MAILS_KEPT]
 
     for service in (emulator.ses, emulator.ses_v2):  # the second has imported it by name
         require(service, "_smtp_relay", "source", "to_addrs", "message_str")

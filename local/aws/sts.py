@@ -1,7 +1,7 @@
-"""Sessions with a policy of their own reach no more of DynamoDB than it allows (`TenantIsolation=strict`).
+"""STS as AWS has it: a session with a policy reaches no more of DynamoDB than it allows (`TenantIsolation=strict`).
 
-The emulator hands out such sessions and keeps their policies, but looks at none. Here they are looked at, for calls of
-DynamoDB, as IAM does it. What the role itself allows is looked at by tests/integration/test_policies.py alone.
+The emulator gives out such sessions and keeps their policies, but does not check them. Here they are checked, as IAM
+does, for calls of DynamoDB. Only tests/integration/test_policies.py checks what the role itself allows.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Which calls change something that has to be there again after a crash."""
+"""Which calls change state that must survive a crash."""
 
 from local.emulator.calls import action_of
 
@@ -20,9 +20,9 @@ _READS = (
     "Test",
     "Validate",
 )
-# What is written all the time and kept as of the last snapshot: logs, metrics, messages, executions, invocations.
-# DynamoDB's items have the journal.
-_NOISE = {
+# Logs, metrics, messages, executions and invocations change all the time: they are kept as of the last snapshot.
+# DynamoDB's items are in the journal.
+_NOT_SAVED = {
     "dynamodb": {
         "BatchExecuteStatement",
         "BatchWriteItem",
@@ -55,10 +55,10 @@ _NOISE = {
 def changes_state(  # noqa: PLR0913, PLR0917 (the emulator's handler signature)
     service: str, method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, list[str]]
 ) -> bool:
-    """Tell whether a successful call may have changed what the service's snapshot holds."""
+    """Return whether a successful call may have changed what the service's snapshot holds."""
     action = action_of(headers, body, query)
     if action:
-        return not action.startswith(_READS) and action not in _NOISE.get(service, ())
+        return not action.startswith(_READS) and action not in _NOT_SAVED.get(service, ())
     if service == "lambda" and path.endswith(("/invocations", "/invoke-async")):
         return False
     return method not in {"GET", "HEAD", "OPTIONS"}

@@ -1,6 +1,6 @@
-"""DynamoDB's items outlive the process: each change is in the journal before its caller is answered.
+"""DynamoDB's items survive the process: each change is in the journal before its caller gets an answer.
 
-The items live in the journal alone; the snapshot of DynamoDB holds the tables without them, so that the two can never
+The items are in the journal only; the snapshot of DynamoDB holds the tables without them, so that the two can never
 disagree about an item.
 """
 
@@ -15,7 +15,7 @@ from local.settings import Settings
 
 type Table = dict[str, Any]
 
-# Below this many lines a rewrite is not worth its while.
+# A shorter journal is not rewritten.
 _FEW_LINES = 1000
 _changes: ContextVar[list[Change] | None] = ContextVar("changes", default=None)
 
@@ -31,16 +31,16 @@ class Items:
         self._tables_on_disk: set[str] = set()
         self._set = require(dynamodb, "_set_item", "table", "pk_val", "sk_val", "item")
         self._remove = require(dynamodb, "_remove_item", "table", "pk_val", "sk_val")
-        self._swapped = require(dynamodb, "_items_replaced", "table")
+        self._items_replaced = require(dynamodb, "_items_replaced", "table")
         self._handle = require(dynamodb, "handle_request", "method", "path", "headers", "body", "query_params")
         self._get_state = require(dynamodb, "get_state")
 
     def install(self) -> None:
         """Watch every change of an item; call before the emulator starts."""
-        replace(self._dynamodb, "_set_item", self._set_and_note)
-        replace(self._dynamodb, "_remove_item", self._remove_and_note)
-        replace(self._dynamodb, "_items_replaced", self._note_all)
-        replace(self._dynamodb, "handle_request", self._handle_and_write)
+        replace(self._dynamodb, "_set_item", self._set_and_record)
+        replace(self._dynamodb, "_remove_item", self._remove_and_record)
+        replace(self._dynamodb, "_items_replaced", self._record_all)
+        replace(self._dynamodb, "handle_request", self._handle_and_record)
         replace(self._dynamodb, "get_state", self._state_without_items)
 
     def restore(self) -> None:
@@ -72,29 +72,29 @@ class Items:
         self._compact()
 
     def close(self) -> None:
-        """Write down what is not yet; call after the last request, and once the tables are saved."""
+        """Write what is not written yet; call after the last request, when the tables are saved."""
         if self._durable:
             self._compact()
         else:
             self._journal.rewrite(self._items())
 
-    def _set_and_note(self, table: Table, pk_val: str, sk_val: str, item: Item) -> object:
+    def _set_and_record(self, table: Table, pk_val: str, sk_val: str, item: Item) -> object:
         old = self._set(table, pk_val, sk_val, item)
-        self._note([(table["TableId"], pk_val, sk_val, item)])
+        self._record([(table["TableId"], pk_val, sk_val, item)])
         return old
 
-    def _remove_and_note(self, table: Table, pk_val: str, sk_val: str) -> object:
+    def _remove_and_record(self, table: Table, pk_val: str, sk_val: str) -> object:
         old = self._remove(table, pk_val, sk_val)
         if old is not None:
-            self._note([(table["TableId"], pk_val, sk_val, None)])
+            self._record([(table["TableId"], pk_val, sk_val, None)])
         return old
 
-    def _note_all(self, table: Table) -> None:
+    def _record_all(self, table: Table) -> None:
         """After a failed PartiQL transaction or a restored backup: rare, so all items of the table are written."""
-        self._swapped(table)
-        self._note(list(_items_of(table)))
+        self._items_replaced(table)
+        self._record(list(_items_of(table)))
 
-    async def _handle_and_write(self, *request: object) -> tuple[int, dict[str, str], bytes]:
+    async def _handle_and_record(self, *request: object) -> tuple[int, dict[str, str], bytes]:
         changes: list[Change] = []
         token = _changes.set(changes)
         try:
@@ -108,7 +108,7 @@ class Items:
             await self._journal.sync()
         return response
 
-    def _note(self, changes: list[Change]) -> None:
+    def _record(self, changes: list[Change]) -> None:
         request = _changes.get()
         if request is None:
             self._write(changes)  # the thread that removes expired items: nobody waits for it

@@ -1,7 +1,7 @@
-"""Everything but DynamoDB's items is on the disk when its change is acknowledged.
+"""Snapshots of every service, on the disk before a change is acknowledged; DynamoDB's items are in the journal instead.
 
-The emulator by itself writes its state on a clean stop only. Here a service's file is written before a call that
-changed the service is answered, and all files when a deployment has ended, before anybody is told that it has.
+The emulator alone writes its state on a clean stop only. Here a service's file is written before a call that changed
+the service is answered, and all files when a deployment ends, before its end can be seen.
 """
 
 import json
@@ -14,7 +14,7 @@ from local.emulator.calls import Response
 from local.emulator.loading import MiniStack
 from local.emulator.patching import require
 from local.settings import Settings
-from local.stack.outputs import Stack
+from local.stack.outputs import StackOutputs
 
 type Handler = Callable[[str, str, dict[str, str], bytes, dict[str, list[str]]], Awaitable[Response]]
 
@@ -24,11 +24,11 @@ _SUCCESS = range(200, 300)
 class Snapshots:
     """Writes one JSON file per service of the emulator."""
 
-    def __init__(self, emulator: MiniStack, settings: Settings, stack: Stack) -> None:
+    def __init__(self, emulator: MiniStack, settings: Settings, outputs: StackOutputs) -> None:
         self._app = emulator.app
         self._cloudformation = emulator.cloudformation
         self._folder = settings.services
-        self._stack = stack
+        self._outputs = outputs
         self._events_on_disk = -1
         self._state_getters = require(emulator.app, "_build_persistence_save_dict")
         self._version_of = require(emulator.persistence, "_state_format_version", "service")
@@ -43,8 +43,8 @@ class Snapshots:
             handlers[service] = self._saving(service, keys, handler)
 
     def restored(self) -> None:
-        """Take what the emulator has read as what is on the disk."""
-        self._stack.refresh(self._cloudformation)
+        """Remember what the emulator has read as the state on the disk."""
+        self._outputs.refresh(self._cloudformation)
         self._events_on_disk = self._stack_events()
 
     def save_all(self) -> None:
@@ -76,7 +76,7 @@ class Snapshots:
             return
         if (events := self._stack_events()) != self._events_on_disk:
             self.save_all()
-            self._stack.refresh(self._cloudformation)
+            self._outputs.refresh(self._cloudformation)
             self._events_on_disk = events
 
     def _stack_events(self) -> int:

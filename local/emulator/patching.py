@@ -1,7 +1,7 @@
-"""The few places where the emulator is changed, and the checks that they still are what they were.
+"""Replacing functions of the emulator, or parts of their text, after checking that they are what they were.
 
-Each change is small and says why it is there. What is replaced is looked at first: a release of the emulator that
-moves or rewrites it stops the start with a clear message, instead of running without the change.
+A release of the emulator that moves or rewrites what is replaced stops the start with a clear message, instead of
+running without the change. Each replacement says why it is there.
 """
 
 import inspect

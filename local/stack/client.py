@@ -1,4 +1,4 @@
-"""Calls to the running emulator, without an SDK: importing one takes longer than the call."""
+"""A client of the running emulator without an SDK: importing one takes longer than the call."""
 
 import http.client
 import json
@@ -9,7 +9,7 @@ from local.settings import LOOPBACK, REGION
 COGNITO = "AWSCognitoIdentityProviderService"
 DYNAMODB = "DynamoDB_20120810"
 # Longer than any function may run that is called here.
-_PATIENCE = 60.0
+_TIMEOUT_SECONDS = 60.0
 
 
 class CallError(RuntimeError):
@@ -45,7 +45,7 @@ def invoke(aws_port: int, function: str, event: dict[str, object]) -> dict[str, 
     Raises
     ------
     CallError
-        If the function fails; the text says what it says.
+        If the function fails; the text has its error.
     OSError
         If nothing listens on the port.
     """
@@ -61,7 +61,7 @@ def _post(
 ) -> tuple[int, str | None, dict[str, Any]]:
     """Return the status, what kind of failure a function says it is, and the content."""
     credential = f"AWS4-HMAC-SHA256 Credential=local/20260101/{REGION}/{service}/aws4_request"
-    connection = http.client.HTTPConnection(LOOPBACK, aws_port, timeout=_PATIENCE)
+    connection = http.client.HTTPConnection(LOOPBACK, aws_port, timeout=_TIMEOUT_SECONDS)
     try:
         connection.request("POST", path, json.dumps(parameters), {**headers, "Authorization": credential})
         response = connection.getresponse()

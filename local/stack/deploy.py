@@ -1,4 +1,4 @@
-"""Building and deploying with the real SAM CLI."""
+"""``make deploy``, and the deployment of ``make run``: the real `sam build` and `sam deploy`."""
 
 import fcntl
 import hashlib
@@ -37,7 +37,7 @@ class Deployer:
         self._stopped = threading.Event()
 
     def is_current(self) -> bool:
-        """Tell whether what was deployed last was made from the sources as they are now."""
+        """Return whether the last deployment was made from the current sources and parameters."""
         deployed = read_json(self._settings.state / _DEPLOYED)
         return deployed == {"sources": fingerprint(self._settings.root), "parameters": self._parameters()}
 
@@ -50,7 +50,7 @@ class Deployer:
             If SAM fails, or `stop` was called.
         """
         sources = fingerprint(self._settings.root)
-        with self._alone():
+        with self._build_lock():
             self._build(sources)
             began = elapsed()
             say("sam deploy --config-env local")
@@ -59,7 +59,7 @@ class Deployer:
         write_json(self._settings.state / _DEPLOYED, {"sources": sources, "parameters": self._parameters()})
 
     def stop(self) -> None:
-        """End a `sam` that is running, and start no other."""
+        """Stop a running `sam`, and start no other."""
         self._stopped.set()
         if (child := self._child) is not None:
             # With its own children, such as pip.
@@ -67,8 +67,8 @@ class Deployer:
                 os.killpg(child.pid, signal.SIGTERM)
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Keep others from building in the same folder meanwhile, such as a test run beside `make run`."""
+    def _build_lock(self) -> Iterator[None]:
+        """Lock the build folder against other builds, such as a test run beside `make run`."""
         folder = self._settings.root / ".aws-sam"
         folder.mkdir(exist_ok=True)
         waiting = False
@@ -168,7 +168,7 @@ def fingerprint(root: Path) -> str:
 
 
 def deploy_running(settings: Settings) -> int:
-    """Bring the sources into the stack that `make run` serves; return the exit status."""
+    """Deploy the sources to the stack that `make run` serves; return the exit status."""
     running = read_json(settings.state / "run.json")
     if not running or not _is_running(settings):
         print("The local stack is not running. `make run` starts it, and deploys what has changed.", file=sys.stderr)

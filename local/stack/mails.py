@@ -14,24 +14,24 @@ from local.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """A mail that was sent: `text` is its plain part, or the other one where it has none."""
+    """An email that was sent: `text` is its plain part, or its HTML if it has none."""
 
     sent_at: datetime
     to: str
     subject: str
     text: str
     html: str
-    """Empty where it is plain text alone."""
+    """Empty if the email is plain text only."""
     headers: dict[str, str]
 
 
 def mails_in(folder: Path) -> list[Mail]:
-    """Return the mails in a folder, the newest last."""
+    """Return the emails in a folder, the newest last."""
     return [_parsed(path) for path in sorted(folder.glob("*.eml"))]
 
 
 def print_mails(settings: Settings) -> int:
-    """Print all mails, the newest last, and return 0."""
+    """Print all emails, the newest last, and return 0."""
     mails = mails_in(settings.mails)
     for mail in mails:
         print(f"{mail.sent_at.astimezone():%Y-%m-%d %H:%M:%S}  to {mail.to}: {mail.subject}\n\n{mail.text}\n")

@@ -1,4 +1,4 @@
-"""The demo tenants and users, made once."""
+"""The demo tenants and users, created at the first start."""
 
 from datetime import UTC, datetime
 

@@ -1,4 +1,4 @@
-"""The state folder: who uses it, what is running in it, and how it is emptied."""
+"""The state folder: its lock, its JSON files, and emptying it."""
 
 import fcntl
 import json

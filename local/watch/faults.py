@@ -1,4 +1,4 @@
-"""Faults on demand: calls of AWS that fail as AWS's do, for tests of what becomes of the work then.
+"""Fault injection: calls of AWS fail as AWS's do, so that tests see whether they are retried and what is left behind.
 
 Switched on by LOCAL_FAULTS, the name of a file that is read again whenever it has changed (docs/local.md).
 """
@@ -23,12 +23,12 @@ type Call = Callable[[bytes], Awaitable[Response]]
 """Makes the call with this body."""
 
 CONNECTIONS = "execute-api"
-"""What the service is called here that posts to open WebSocket connections."""
+"""The service name of posts to WebSocket connections."""
 
-_LONGEST = 30.0
-_PARTLY = {"PutEvents"}
-# How large a part of a request's entries fails when it fails in part; one at least.
-_PART = 0.5
+_MAX_SECONDS = 30.0
+_PARTIAL_ACTIONS = {"PutEvents"}
+# The share of entries that fails in a partial failure; at least one.
+_FAILING_SHARE = 0.5
 
 logger = logging.getLogger("local.faults")
 
@@ -41,7 +41,7 @@ class Rule:
     action: str
     """An action, or a method and path where a service has none; `*` stands for anything."""
     functions: frozenset[str] | None
-    """Whose calls, by names of the template; None for all functions'."""
+    """Functions by their names in the template whose calls fail; None for all."""
     share: float
     """From 0 to 1."""
     kind: Kind
@@ -51,15 +51,15 @@ class Rule:
 
     @classmethod
     def read(cls, values: dict[str, Any], seed: str) -> Self:
-        """Return a rule as it stands in the file.
+        """Return a rule of the file.
 
         Raises
         ------
         KeyError, TypeError, ValueError
-            It is none; the text says why.
+            If it is not a rule; the text says why.
         """
         kind, share, seconds = values["kind"], float(values["share"]), float(values.get("seconds", 5))
-        if kind not in get_args(Kind.__value__) or not 0 <= share <= 1 or not 0 <= seconds <= _LONGEST:
+        if kind not in get_args(Kind.__value__) or not 0 <= share <= 1 or not 0 <= seconds <= _MAX_SECONDS:
             message = f"not a rule: {values}"
             raise ValueError(message)
         functions = values.get("functions")
@@ -73,17 +73,17 @@ class Rule:
             chance=random.Random(seed),  # noqa: S311 (the same faults again, for the same seed)
         )
 
-    def hits(self, service: str, action: str, principal: str) -> bool:
-        """Return whether this call is one that fails."""
+    def matches(self, service: str, action: str, principal: str) -> bool:
+        """Return whether this call fails. Draws from the rule's random numbers."""
         return (
             service == self.service
             and fnmatchcase(action, self.action)
             and (self.functions is None or principal in self.functions)
-            and (self.kind != "partial" or action in _PARTLY)
+            and (self.kind != "partial" or action in _PARTIAL_ACTIONS)
             and self.chance.random() < self.share
         )
 
-    async def play(self, call: Call, body: bytes, headers: dict[str, str]) -> Response:
+    async def apply(self, call: Call, body: bytes, headers: dict[str, str]) -> Response:
         """Make the call fail."""
         match self.kind:
             case "error":
@@ -97,13 +97,13 @@ class Rule:
                 await call(body)
                 return _failure(500, "InternalServerError", headers)
             case "partial":
-                return await self._partly(call, body)
+                return await self._put_partly(call, body)
 
-    async def _partly(self, call: Call, body: bytes) -> Response:
-        """Put some of the events only, and answer with success and what failed."""
+    async def _put_partly(self, call: Call, body: bytes) -> Response:
+        """Put some of the events only; answer 200 with the entries that failed."""
         request = json.loads(body)
         entries = request["Entries"]
-        failing = {index for index in range(len(entries)) if self.chance.random() < _PART}
+        failing = {index for index in range(len(entries)) if self.chance.random() < _FAILING_SHARE}
         failing = failing or {self.chance.randrange(len(entries))}
         kept = [entry for index, entry in enumerate(entries) if index not in failing]
         headers, put = {"Content-Type": "application/x-amz-json-1.1"}, iter(())
@@ -119,7 +119,7 @@ class Rule:
 
 
 def _failure(status: int, code: str, headers: dict[str, str]) -> Response:
-    """Return a failure in the words of the protocol that the caller speaks."""
+    """Return a failure in the protocol of the caller."""
     text = "a fault of LOCAL_FAULTS"
     if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         xml = f"<ErrorResponse><Error><Code>{code}</Code><Message>{text}</Message></Error></ErrorResponse>"
@@ -129,7 +129,7 @@ def _failure(status: int, code: str, headers: dict[str, str]) -> Response:
 
 
 class Faults:
-    """The rules of the file, as it is now."""
+    """The rules of the file, read again when it changes."""
 
     def __init__(self, emulator: MiniStack, path: Path, principals: Principals) -> None:
         self._emulator = emulator
@@ -139,7 +139,7 @@ class Faults:
         self._rules: list[Rule] = []
 
     def install(self) -> None:
-        """Stand before every service that functions call; call before the emulator starts.
+        """Wrap every service that functions call; call before the emulator starts.
 
         Raises
         ------
@@ -148,19 +148,19 @@ class Faults:
         """
         handlers = self._emulator.app.SERVICE_HANDLERS
         for service, handler in list(handlers.items()):
-            handlers[service] = self._before(service, handler)
+            handlers[service] = self._with_faults_of(service, handler)
         # Both are called beside the table of services.
         mails, connections = self._emulator.ses_v2, self._emulator.apigateway_v2
         send = require(mails, "handle_request", "method", "path", "headers", "body", "query_params")
-        replace(mails, "handle_request", self._before("sesv2", send))
+        replace(mails, "handle_request", self._with_faults_of("sesv2", send))
         signature = ("method", "api_id", "stage", "connection_id", "body", "headers")
         replace(
             connections,
             "handle_connections_api",
-            self._before_connections(require(connections, "handle_connections_api", *signature)),
+            self._with_faults_of_connections(require(connections, "handle_connections_api", *signature)),
         )
 
-    def _before(self, service: str, handler: Any) -> Any:  # noqa: ANN401 (handlers of the emulator)
+    def _with_faults_of(self, service: str, handler: Any) -> Any:  # noqa: ANN401 (handlers of the emulator)
         async def handle(
             method: str, path: str, headers: dict[str, str], body: bytes, query_params: dict[str, list[str]]
         ) -> Response:
@@ -169,11 +169,11 @@ class Faults:
                 return answer
 
             action = action_of(headers, body, query_params) or f"{method} {path}"
-            return await self._decided(service, action, headers, query_params, body, call)
+            return await self._with_faults(service, action, headers, query_params, body, call)
 
         return handle
 
-    def _before_connections(self, handler: Any) -> Any:  # noqa: ANN401
+    def _with_faults_of_connections(self, handler: Any) -> Any:  # noqa: ANN401
         async def handle(  # noqa: PLR0913, PLR0917 (the emulator's signature)
             method: str, api_id: str, stage: str, connection_id: str, body: bytes, headers: dict[str, str]
         ) -> Response:
@@ -181,11 +181,11 @@ class Faults:
                 answer: Response = await handler(method, api_id, stage, connection_id, content, headers)
                 return answer
 
-            return await self._decided(CONNECTIONS, f"{method} @connections", headers, {}, body, call)
+            return await self._with_faults(CONNECTIONS, f"{method} @connections", headers, {}, body, call)
 
         return handle
 
-    async def _decided(  # noqa: PLR0913, PLR0917 (what makes up a call)
+    async def _with_faults(  # noqa: PLR0913, PLR0917 (what makes up a call)
         self,
         service: str,
         action: str,
@@ -198,13 +198,13 @@ class Faults:
         principal, _ = self._principals.of(headers, query) if self._rules else (None, False)
         if principal is not None:
             for rule in self._rules:
-                if rule.hits(service, action, principal):
+                if rule.matches(service, action, principal):
                     logger.info("%s: %s %s of %s", rule.kind, service, action, principal)
-                    return await rule.play(call, body, headers)
+                    return await rule.apply(call, body, headers)
         return await call(body)
 
     def _read(self) -> None:
-        """Read the file if it is another than before; without it, or where it can't be read, nothing fails."""
+        """Read the file if it has changed; nothing fails if it is missing or can't be read."""
         try:
             status = self._path.stat()
         except OSError:
@@ -222,6 +222,6 @@ class Faults:
             logger.error("%s: no faults, as it can't be read: %s", self._path, error)  # noqa: TRY400 (says enough)
 
 
-def make_faults(emulator: MiniStack, path: Path, principals: Principals) -> None:
-    """Let calls of functions fail as the file says, from now on."""
+def inject_faults(emulator: MiniStack, path: Path, principals: Principals) -> None:
+    """Let calls of functions fail as the rules of the file say."""
     Faults(emulator, path, principals).install()

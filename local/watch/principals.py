@@ -1,4 +1,4 @@
-"""Who makes an AWS call: which function or state machine of the stack, by its name in the template."""
+"""The principal of an AWS call: a function or state machine of the stack, by its name in the template."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ _KINDS = {"AWS::Lambda::Function", "AWS::StepFunctions::StateMachine"}
 
 
 class Principals:
-    """Tells the functions apart, which the emulator gives one access key for all."""
+    """Identifies functions by an access key of their own; the emulator gives all of them the same one."""
 
     def __init__(self, emulator: MiniStack) -> None:
         """Give each function a key of its own; call before the emulator starts.
@@ -32,15 +32,15 @@ class Principals:
         replace(emulator.lambda_runtime, "execution_credentials", execution_credentials)
 
     def of(self, headers: Mapping[str, str], query: Mapping[str, list[str]]) -> tuple[str | None, bool]:
-        """Return who makes a request, None if nobody of the stack, and whether by a session's credentials."""
+        """Return the principal of a request, None if not of the stack, and whether it uses a session's credentials."""
         caller = self._emulator.router.extract_access_key_id(headers, query)
         session = self._emulator.sts._sessions.get(caller)  # noqa: SLF001
         return self.named(session["SourceAccessKeyId"] if session else caller), session is not None
 
     def named(self, name: str) -> str | None:
-        """Return what a function or state machine, by its deployed name, is called in the template."""
+        """Return the name in the template of a function or state machine with this deployed name."""
         if name not in self._names:
-            self._names = self._logical_ids()  # something new was deployed, or it is nobody of the stack
+            self._names = self._logical_ids()  # something new was deployed, or it is not of the stack
         return self._names.get(name)
 
     def _logical_ids(self) -> dict[str, str]:

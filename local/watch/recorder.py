@@ -1,6 +1,6 @@
-"""Which AWS calls the functions and the state machine make, for a test that compares them with their policies.
+"""Recording the AWS calls of functions and state machines: a test compares them with their policies (least privilege).
 
-The emulator does not look at policies; AWS does. Switched on by LOCAL_RECORD_CALLS.
+The emulator does not check policies; AWS does. Switched on by LOCAL_RECORD_CALLS.
 """
 
 import json
@@ -67,7 +67,7 @@ def _mails(_action: str, request: dict[str, Any]) -> list[Access]:
     ]
 
 
-_VIEWS = {"dynamodb": _items, "dynamodbstreams": _streams, "events": _buses, "sesv2": _mails, "sqs": _queues}
+_ACCESSES = {"dynamodb": _items, "dynamodbstreams": _streams, "events": _buses, "sesv2": _mails, "sqs": _queues}
 
 
 class Recorder:
@@ -87,17 +87,17 @@ class Recorder:
         EmulatorError
             If what is hooked into is not there.
         """
-        self._tell_machines_apart()
+        self._record_state_machines()
         handlers = self._emulator.app.SERVICE_HANDLERS
         for service, handler in list(handlers.items()):
             handlers[service] = self._recording(service, handler)
         mails = self._emulator.ses_v2  # which is called beside the table of services
         send = require(mails, "handle_request", "method", "path", "headers", "body", "query_params")
         replace(mails, "handle_request", self._recording("sesv2", send))
-        self._watch_connections()
+        self._record_connections()
 
-    def _watch_connections(self) -> None:
-        """See what is asked of WebSocket connections, which is none of the services' calls."""
+    def _record_connections(self) -> None:
+        """Record posts to WebSocket connections, which do not go through the table of services."""
         apigateway = self._emulator.apigateway_v2
         parameters = ("method", "api_id", "stage", "connection_id", "body", "headers")
         original = require(apigateway, "handle_connections_api", *parameters)
@@ -115,7 +115,7 @@ class Recorder:
 
         replace(apigateway, "handle_connections_api", handle)
 
-    def _tell_machines_apart(self) -> None:
+    def _record_state_machines(self) -> None:
         stepfunctions = self._emulator.stepfunctions
         original = require(stepfunctions, "_run_execution", "exec_arn")
 
@@ -175,7 +175,7 @@ class Recorder:
         session: bool = False,
         capacity: float = 0.0,
     ) -> None:
-        """Write a line: who called what, by credentials of a session of its own or not, and how IAM sees it."""
+        """Write a line: the principal, its call, whether by a session's credentials, and what IAM checks."""
         line = {
             "principal": principal,
             "service": service,
@@ -206,8 +206,8 @@ class Recorder:
         if service == "sts":
             return [{"action": f"sts:{action}", "resource": parse_qs(body.decode()).get("RoleArn", ["*"])[0]}]
         request = json.loads(body or b"{}")
-        if service in _VIEWS:
-            return _VIEWS[service](action, request)
+        if service in _ACCESSES:
+            return _ACCESSES[service](action, request)
         resource = next((arn.format(request[field]) for field, arn in _RESOURCES.items() if field in request), "*")
         return [{"action": f"{service}:{action}", "resource": resource}]
 

@@ -1,4 +1,4 @@
-"""Who may enter by which door."""
+"""Which requests each of the two ports accepts."""
 
 import http.client
 import json

@@ -1,4 +1,4 @@
-"""What is on the streams, and what becomes of batches that fail."""
+"""What is on streams, how batches are retried, and when they are given up."""
 
 import time
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from local.aws import dynamodb_streams
-from local.aws.dynamodb_streams import _Judge
+from local.aws.dynamodb_streams import _RetryPolicy
 from tests.stack import Stack
 
 # The emulator looks for expired items once a minute.
@@ -24,11 +24,11 @@ def put_aside() -> list[Record]:
 
 
 @pytest.fixture
-def judge(put_aside: list[Record]) -> _Judge:
+def retries(put_aside: list[Record]) -> _RetryPolicy:
     def send(_esm: Record, _function: Record, batch: list[Record], *_: object) -> None:
         put_aside.extend(batch)
 
-    return _Judge(cast("Any", SimpleNamespace(_send_ddb_stream_failure_record=send)))
+    return _RetryPolicy(cast("Any", SimpleNamespace(_send_ddb_stream_failure_record=send)))
 
 
 MAPPING: Record = {"UUID": "m", "MaximumRetryAttempts": 2, "FunctionResponseTypes": ["ReportBatchItemFailures"]}
@@ -42,27 +42,29 @@ def batch(number: int = 1) -> list[Record]:
 
 
 @pytest.mark.parametrize("failure", [FAILED, REPORTED])
-def test_a_batch_that_keeps_failing_is_put_aside(judge: _Judge, put_aside: list[Record], failure: Record) -> None:
-    verdicts = [bool(judge(MAPPING, {}, batch(), "arn", failure)["error"]) for _ in range(3)]
+def test_a_batch_that_keeps_failing_is_put_aside(
+    retries: _RetryPolicy, put_aside: list[Record], failure: Record
+) -> None:
+    verdicts = [bool(retries(MAPPING, {}, batch(), "arn", failure)["error"]) for _ in range(3)]
     assert verdicts == [True, True, False]
     assert put_aside == batch()
 
 
-def test_failures_are_counted_for_each_batch(judge: _Judge, put_aside: list[Record]) -> None:
+def test_failures_are_counted_for_each_batch(retries: _RetryPolicy, put_aside: list[Record]) -> None:
     for result in (FAILED, FAILED, DONE, FAILED, FAILED):
-        judge(MAPPING, {}, batch(), "arn", result)
-    judge(MAPPING, {}, batch(2), "arn", FAILED)
+        retries(MAPPING, {}, batch(), "arn", result)
+    retries(MAPPING, {}, batch(2), "arn", FAILED)
     assert put_aside == []
 
 
-def test_without_a_number_a_batch_is_repeated_for_ever(judge: _Judge, put_aside: list[Record]) -> None:
+def test_without_a_number_a_batch_is_repeated_for_ever(retries: _RetryPolicy, put_aside: list[Record]) -> None:
     mapping = {"UUID": "m", "FunctionResponseTypes": []}
-    assert all(judge(mapping, {}, batch(), "arn", FAILED)["error"] for _ in range(20))
+    assert all(retries(mapping, {}, batch(), "arn", FAILED)["error"] for _ in range(20))
     assert put_aside == []
 
 
-def test_a_report_counts_only_where_the_mapping_takes_one(judge: _Judge) -> None:
-    assert judge(MAPPING | {"FunctionResponseTypes": []}, {}, batch(), "arn", REPORTED) == REPORTED
+def test_a_report_counts_only_where_the_mapping_takes_one(retries: _RetryPolicy) -> None:
+    assert retries(MAPPING | {"FunctionResponseTypes": []}, {}, batch(), "arn", REPORTED) == REPORTED
 
 
 @pytest.fixture

@@ -197,7 +197,7 @@ def test_an_emulator_whose_sending_is_rewritten_is_refused(
 def test_the_newest_mails_are_kept(
     emulator: MiniStack, settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(patched, "MAILS", 3)
+    monkeypatch.setattr(patched, "MAILS_KEPT", 3)
     patched.patch(emulator, settings)
     for number in range(5):
         ses.send_internal_email("us@mail.example", ["../../them@mail.example"], f"Ünï {number}", "Grüße & <b>")

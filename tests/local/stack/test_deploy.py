@@ -1,4 +1,4 @@
-"""What of the template is set for one run."""
+"""Parameters of the template that are given for one run."""
 
 from dataclasses import replace
 from pathlib import Path

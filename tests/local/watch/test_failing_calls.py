@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from local.emulator.loading import MiniStack
-from local.watch.faults import make_faults
+from local.watch.faults import inject_faults
 from local.watch.principals import Principals
 
 type Response = tuple[int, dict[str, str], bytes]
@@ -52,7 +52,7 @@ class Services:
                 headers["authorization"]
             ), False
 
-        make_faults(cast("MiniStack", emulator), path, cast("Principals", SimpleNamespace(of=of)))
+        inject_faults(cast("MiniStack", emulator), path, cast("Principals", SimpleNamespace(of=of)))
 
     def _answer(self, body: bytes) -> Response:
         self.bodies.append(json.loads(body))
