@@ -8,7 +8,7 @@ export LOCAL_STARTED := $(shell date +%s)
 # Where this is set, each of the hundreds of processes of a test run would compile the same modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run deploy token mails template schemas sam-local reset test check lock bench
+.PHONY: run deploy token mails template schemas sam-local reset test test-all check lock bench
 
 # The local stack: set up on first use, deployed, served until Ctrl-C.
 run: $(READY) template.yaml
@@ -55,8 +55,13 @@ sam-local: $(READY)
 reset: $(READY)
 	@$(PYTHON) -m local reset
 
+# The essence of every suite, in minutes.
 test: $(READY)
-	$(PYTHON) -m pytest
+	@$(PYTHON) -m tests --short
+
+# Every test; .ci/run calls it.
+test-all: $(READY)
+	@$(PYTHON) -m tests
 
 check: $(READY)
 	.venv/bin/ruff format --check

@@ -9,9 +9,9 @@ from uuid import uuid4
 
 import httpx
 
-from tests.callers import DOMAIN, TICKET, Accounts, OwnTenant, Tenant
-from tests.receiver import SECONDS, Receiver
-from tests.stack import Stack
+from tests.harness.people import DOMAIN, TICKET, Accounts, OwnTenant, Tenant
+from tests.harness.receiver import SECONDS, Receiver
+from tests.harness.stack import Stack
 
 JSON = {"Content-Type": "application/json"}
 SOMEBODY = "11111111-1111-4111-8111-111111111111"

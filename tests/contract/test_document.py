@@ -10,7 +10,6 @@ import pytest
 from openapi_spec_validator import validate
 from pydantic.alias_generators import to_snake
 
-from tests.contract.checker import closed
 from tests.contract.document import (
     DOCUMENT,
     OPENAPI,
@@ -23,6 +22,7 @@ from tests.contract.document import (
     walk,
 )
 from tests.contract.sam import TEMPLATE
+from tests.harness.contract import closed
 from ticketing.access.permissions import Operation, PublicOperation
 from ticketing.access.roles import Role
 from ticketing.tickets.lifecycle import LIFECYCLE

@@ -14,10 +14,10 @@ from pydantic import ValidationError
 from referencing import Registry, Resource
 
 from docs.events.generate import HERE, schemas
-from tests.callers import TICKET, Tenant
-from tests.contract.checker import closed
-from tests.probes import BusProbe
-from tests.stack import Stack
+from tests.harness.bus import BusProbe
+from tests.harness.contract import closed
+from tests.harness.people import TICKET, Tenant
+from tests.harness.stack import Stack
 from ticketing.access.roles import Role
 from ticketing.dynamodb.attributes import to_item
 from ticketing.ids import new_id

@@ -9,7 +9,6 @@ import yaml
 from openapi_spec_validator import OpenAPIV2SpecValidator
 
 from openapi.compose import compose, written
-from tests.contract.checker import closed
 from tests.contract.document import (
     DOCUMENT,
     GATEWAY,
@@ -23,6 +22,7 @@ from tests.contract.document import (
     walk,
 )
 from tests.contract.sam import TEMPLATE, local_routes, transformed
+from tests.harness.contract import closed
 from ticketing.api import cors
 
 TEXT = (OPENAPI / "gateway.yaml").read_text(encoding="utf-8")

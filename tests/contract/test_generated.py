@@ -31,12 +31,12 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests.callers import TICKET, Accounts, OwnTenant
-from tests.contract.checker import Contract
 from tests.contract.document import OPERATIONS, PUBLIC
 from tests.contract.webhook_attempts import SECRET as GOOD_SECRET
-from tests.receiver import SECONDS, Receiver
-from tests.stack import Stack
+from tests.harness.contract import Contract
+from tests.harness.people import TICKET, Accounts, OwnTenant
+from tests.harness.receiver import SECONDS, Receiver
+from tests.harness.stack import Stack
 
 type Case = schemathesis.Case[Any]
 

@@ -1,6 +1,6 @@
 """The running API and openapi/api.yaml: every answer is documented, and every documented answer is given.
 
-The clients hold each answer against the document (tests/contract/checker.py), with schemas closed: an answer that shows
+The clients hold each answer against the document (tests/harness/contract.py), with schemas closed: an answer that shows
 a field more than the document names fails.
 """
 
@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from tests.callers import Accounts, OwnTenant, Tenant
 from tests.contract import comment_attempts, mail_attempts, ticket_attempts, user_attempts, webhook_attempts
 from tests.contract.attempts import JSON, Attempt, Valid, World
-from tests.contract.checker import Contract
 from tests.contract.document import OPERATIONS, PUBLIC
-from tests.receiver import Receiver
-from tests.stack import Stack
+from tests.harness.contract import Contract
+from tests.harness.people import Accounts, OwnTenant, Tenant
+from tests.harness.receiver import Receiver
+from tests.harness.stack import Stack
 from ticketing.api import cors
 
 KINDS = (ticket_attempts, comment_attempts, user_attempts, webhook_attempts, mail_attempts)

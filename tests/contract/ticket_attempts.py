@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
-from tests.callers import TICKET
 from tests.contract.attempts import SOMEBODY, Attempt, Valid, World
+from tests.harness.people import TICKET
 
 MISSING = "transition_requirement_missing"
 KEY, KEY_OF_DELETED = ({"Idempotency-Key": str(uuid4())} for _ in range(2))

@@ -3,8 +3,8 @@
 from urllib.parse import quote
 from uuid import uuid4
 
-from tests.callers import DOMAIN
 from tests.contract.attempts import SOMEBODY, Attempt, Valid, World
+from tests.harness.people import DOMAIN
 
 INVITED_TWICE = f"{uuid4()}@{DOMAIN}"
 

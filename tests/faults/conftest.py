@@ -7,7 +7,7 @@ import pytest
 
 from local.settings import STACK_NAME
 from tests.faults.rules import Faults
-from tests.stack import PARAMETERS, Stack, launch
+from tests.harness.stack import PARAMETERS, Stack, launch
 
 
 @pytest.fixture(scope="session")

@@ -13,10 +13,10 @@ from typing import Any
 import httpx
 
 from tests.faults.rules import Rule
-from tests.probes import BusProbe, OnceProbe
-from tests.receiver import Receiver, answering
-from tests.sockets import opened
-from tests.stack import Stack
+from tests.harness.bus import BusProbe, OnceProbe
+from tests.harness.receiver import Receiver, answering
+from tests.harness.sockets import opened
+from tests.harness.stack import Stack
 
 type Applied = Callable[[], Counter[str]]
 """How often each event was applied by now, by its id."""

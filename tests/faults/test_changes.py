@@ -15,12 +15,12 @@ import httpx
 import pytest
 
 from local.watch.faults import CONNECTIONS
-from tests.callers import TICKET
 from tests.faults import probes
 from tests.faults.probes import Applied
 from tests.faults.rules import Faults, Rule
-from tests.receiver import Receiver
-from tests.stack import Stack
+from tests.harness.people import TICKET
+from tests.harness.receiver import Receiver
+from tests.harness.stack import Stack
 from ticketing.dynamodb.attributes import from_item
 
 CALLERS = 8

@@ -15,10 +15,10 @@ import httpx
 
 from local.settings import STACK_NAME
 from local.stack.mails import Mail
-from tests.callers import DOMAIN, TICKET, Accounts, OwnTenant
-from tests.receiver import SECONDS, Receiver, answering, in_turn
-from tests.sockets import opened, opened_by_a_browser
-from tests.stack import Stack
+from tests.harness.people import DOMAIN, TICKET, Accounts, OwnTenant
+from tests.harness.receiver import SECONDS, Receiver, answering, in_turn
+from tests.harness.sockets import opened, opened_by_a_browser
+from tests.harness.stack import Stack
 from ticketing.dynamodb.attributes import to_item
 
 LONG_AGO = "2026-01-01T00:00:00.000Z"

@@ -9,7 +9,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.callers import TICKET, OwnTenant, Tenant
+from tests.harness.people import TICKET, OwnTenant, Tenant
 
 type Connect = Callable[..., httpx.Client]
 

@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.callers import TICKET, OwnTenant, Tenant
-from tests.probes import BusProbe
-from tests.stack import Stack
+from tests.harness.bus import BusProbe
+from tests.harness.people import TICKET, OwnTenant, Tenant
+from tests.harness.stack import Stack
 
 CALLERS = 16
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from tests.callers import TICKET, Tenant
+from tests.harness.people import TICKET, Tenant
 
 CALLERS = 16
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from local.settings import ROOT, STACK_NAME
-from tests.stack import Stack
+from tests.harness.stack import Stack
 from tests.unit.support import template
 
 EXAMPLE: dict[str, Any] = json.loads(Path(ROOT, "docs/events/examples/TicketUpdated.json").read_text(encoding="utf-8"))

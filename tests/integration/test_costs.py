@@ -12,8 +12,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.callers import TICKET, Accounts, OwnTenant, Tenant
-from tests.stack import Stack
+from tests.harness.people import TICKET, Accounts, OwnTenant, Tenant
+from tests.harness.stack import Stack
 from ticketing.access.permissions import Operation
 
 GET, QUERY, UPDATE, BATCH = "GetItem", "Query", "UpdateItem", "BatchGetItem"

@@ -10,9 +10,9 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.callers import TICKET, Tenant
-from tests.probes import SECONDS_TO_ARRIVE, BusProbe, OnceProbe
-from tests.stack import Stack
+from tests.harness.bus import SECONDS_TO_ARRIVE, BusProbe, OnceProbe
+from tests.harness.people import TICKET, Tenant
+from tests.harness.stack import Stack
 
 type Json = dict[str, Any]
 

@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.callers import TICKET, Tenant
 from tests.contract.document import DOCUMENT, METHODS
-from tests.stack import Stack
+from tests.harness.people import TICKET, Tenant
+from tests.harness.stack import Stack
 
 type Connect = Callable[..., httpx.Client]
 

@@ -10,8 +10,8 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from tests.callers import Tenant
-from tests.stack import Stack
+from tests.harness.people import Tenant
+from tests.harness.stack import Stack
 
 type Connect = Callable[..., httpx.Client]
 

@@ -12,9 +12,9 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect as connect_socket
 
-from tests.callers import TICKET, Accounts, OwnTenant, Tenant
-from tests.sockets import PATIENCE, Socket, opened, opened_by_a_browser
-from tests.stack import Stack
+from tests.harness.people import TICKET, Accounts, OwnTenant, Tenant
+from tests.harness.sockets import PATIENCE, Socket, opened, opened_by_a_browser
+from tests.harness.stack import Stack
 from ticketing.access.permissions import PERMISSIONS, Operation, Relation
 from ticketing.access.roles import Role
 from ticketing.dynamodb.attributes import to_item

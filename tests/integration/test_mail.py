@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 
-from tests.callers import OwnTenant, Tenant
-from tests.postbox import Person, Postbox, Topic, expecting, link_in, until
-from tests.probes import BusProbe
-from tests.stack import Stack
+from tests.harness.bus import BusProbe
+from tests.harness.people import OwnTenant, Tenant
+from tests.harness.postbox import Person, Postbox, Topic, expecting, link_in, until
+from tests.harness.stack import Stack
 
 type Connect = Callable[..., httpx.Client]
 

@@ -10,12 +10,12 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from tests.callers import TICKET, Accounts, OwnTenant
-from tests.contract.checker import Contract
 from tests.contract.document import PUBLIC
-from tests.deliveries import write_delivery
-from tests.receiver import Receiver
-from tests.stack import Stack
+from tests.harness.contract import Contract
+from tests.harness.deliveries import write_delivery
+from tests.harness.people import TICKET, Accounts, OwnTenant
+from tests.harness.receiver import Receiver
+from tests.harness.stack import Stack
 from ticketing.access.permissions import (
     PEOPLE_ONLY,
     PERMISSIONS,

@@ -14,10 +14,10 @@ import pytest
 from ministack.core.iam_evaluator import EvalContext, evaluate, parse_policy_document
 
 from local.settings import STACK_NAME
-from tests.callers import Accounts, OwnTenant
+from tests.harness.people import Accounts, OwnTenant
+from tests.harness.receiver import Receiver
+from tests.harness.stack import Stack
 from tests.integration.everything import Everything
-from tests.receiver import Receiver
-from tests.stack import Stack
 
 type Policies = dict[str, list[dict[str, Any]]]
 

@@ -13,8 +13,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.receiver import Behaviour, Receiver, answering, receiving
-from tests.stack import free_port
+from tests.harness.receiver import Behaviour, Receiver, answering, receiving
+from tests.harness.stack import free_port
 from ticketing.webhooks import sender
 from ticketing.webhooks.models import Attempt
 from ticketing.webhooks.sender import post

@@ -16,12 +16,12 @@ import httpx
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from tests.callers import TICKET, Accounts, OwnTenant, Tenant
-from tests.postbox import Person, Postbox, Topic, link_in
-from tests.probes import BusProbe
-from tests.receiver import Receiver, answering, in_turn
-from tests.sockets import opened, opened_by_a_browser
-from tests.stack import Stack
+from tests.harness.bus import BusProbe
+from tests.harness.people import TICKET, Accounts, OwnTenant, Tenant
+from tests.harness.postbox import Person, Postbox, Topic, link_in
+from tests.harness.receiver import Receiver, answering, in_turn
+from tests.harness.sockets import opened, opened_by_a_browser
+from tests.harness.stack import Stack
 
 SHAPES = {
     "a JWT": r"eyJ[\w-]{8,}\.eyJ[\w-]{8,}",

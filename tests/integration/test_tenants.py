@@ -9,8 +9,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.callers import TICKET, Accounts, OwnTenant, Tenant
-from tests.stack import Stack
+from tests.harness.people import TICKET, Accounts, OwnTenant, Tenant
+from tests.harness.stack import Stack
 from ticketing.users.usage_plan import usage_key
 
 type Found = Callable[[], OwnTenant]

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.callers import TICKET, Tenant
+from tests.harness.people import TICKET, Tenant
 
 type NewTicket = Callable[..., dict[str, Any]]
 

@@ -9,9 +9,9 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.callers import OwnTenant
-from tests.postbox import Person, Postbox, Topic, expecting, link_in
-from tests.stack import Stack
+from tests.harness.people import OwnTenant
+from tests.harness.postbox import Person, Postbox, Topic, expecting, link_in
+from tests.harness.stack import Stack
 
 PATH = "/v1/unsubscribe"
 

@@ -10,8 +10,8 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.callers import TICKET, Accounts, OwnTenant
-from tests.stack import Stack
+from tests.harness.people import TICKET, Accounts, OwnTenant
+from tests.harness.stack import Stack
 
 type Found = Callable[[], OwnTenant]
 

@@ -9,10 +9,10 @@ import httpx
 import pytest
 from standardwebhooks import Webhook as Verifier
 
-from tests.callers import TICKET, OwnTenant
-from tests.postbox import until
-from tests.receiver import Behaviour, Received, Receiver, answering, in_turn
-from tests.stack import Stack
+from tests.harness.people import TICKET, OwnTenant
+from tests.harness.postbox import until
+from tests.harness.receiver import Behaviour, Received, Receiver, answering, in_turn
+from tests.harness.stack import Stack
 
 
 @pytest.fixture(scope="module")

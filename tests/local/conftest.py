@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stack import Stack, launch
+from tests.harness.stack import Stack, launch
 
 type Launch = Callable[..., Stack]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from local.settings import ROOT
-from tests.stack import Stack, free_port
+from tests.harness.stack import Stack, free_port
 
 
 def command(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:

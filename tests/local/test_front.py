@@ -7,7 +7,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from tests.stack import Stack
+from tests.harness.stack import Stack
 
 LIST_TABLES = {
     "X-Amz-Target": "DynamoDB_20120810.ListTables",

@@ -13,9 +13,9 @@ from botocore.exceptions import ClientError
 from ministack.core.iam_evaluator import EvalContext, evaluate, parse_policy_document
 
 from local.settings import ACCOUNT_ID, REGION, STACK_NAME
-from tests.deliveries import write_delivery
-from tests.sockets import opened
-from tests.stack import RECEIVER_PORT, Stack, launch
+from tests.harness.deliveries import write_delivery
+from tests.harness.sockets import opened
+from tests.harness.stack import RECEIVER_PORT, Stack, launch
 from ticketing.aws.isolation import session_policy
 
 # They serve nobody's tenant yet, the one in the path, or all; or make no call of DynamoDB.

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from tests.callers import OwnTenant
+from tests.harness.people import OwnTenant
 from tests.property.model import Caller
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.stack import Stack
+from tests.harness.stack import Stack
 from tests.workflow import interpreter
 from tests.workflow.machine import Machine
 

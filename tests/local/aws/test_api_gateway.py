@@ -11,7 +11,7 @@ from ministack.services import apigateway_v1
 from local.aws import api_gateway
 from local.emulator.loading import MiniStack
 from local.stack.seed import TENANTS
-from tests.stack import Stack
+from tests.harness.stack import Stack
 
 DAY = 86_400
 NOON = 20_000 * DAY + DAY // 2

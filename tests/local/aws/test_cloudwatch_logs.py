@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import httpx
 
 from local.aws.cloudwatch_logs import END_OF_LOG, STREAMS_PER_GROUP, _drain_stderr
-from tests.stack import Stack
+from tests.harness.stack import Stack
 
 
 def test_a_log_ends_where_the_worker_says_so() -> None:

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.stack import Stack
+from tests.harness.stack import Stack
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from local.aws import dynamodb_streams
 from local.aws.dynamodb_streams import _RetryPolicy
-from tests.stack import Stack
+from tests.harness.stack import Stack
 
 # The emulator looks for expired items once a minute.
 SECONDS_TO_EXPIRE = 75.0

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from local.settings import REGION
 from local.stack.seed import TENANTS
-from tests.stack import Stack
+from tests.harness.stack import Stack
 from ticketing.aws.isolation import session_policy
 
 ACME, GLOBEX = TENANTS["acme"], TENANTS["globex"]

@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx
 
-from tests.sockets import opened
-from tests.stack import Stack, launch
+from tests.harness.sockets import opened
+from tests.harness.stack import Stack, launch
 
 WRITERS = 4
 WRITES_EACH = 20

@@ -7,7 +7,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from local.settings import ROOT
-from tests.stack import Stack
+from tests.harness.stack import Stack
 
 
 def print_mails(state: Path) -> subprocess.CompletedProcess[str]:

@@ -9,7 +9,7 @@ import yaml
 from local.settings import ROOT, Settings
 from local.stack import sam_local
 from local.stack.sam_local import environment, local_template, start_api
-from tests.stack import Stack
+from tests.harness.stack import Stack
 
 _ADDED = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL", "AWS_DISABLE_HOST_PREFIX_INJECTION"}
 

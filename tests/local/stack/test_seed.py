@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 
 from local.stack.seed import ROLES, TENANTS, seed
-from tests.stack import Stack
+from tests.harness.stack import Stack
 
 PEOPLE = {f"{role}@{name}.example" for name in TENANTS for role in ROLES}
 

@@ -21,7 +21,7 @@ from local.stack.mails import Mail, mails_in
 from local.stack.seed import PASSWORD
 from local.stack.statedir import read_json
 from local.stack.tokens import id_token
-from tests.receiver import Receiver, receiving
+from tests.harness.receiver import Receiver, receiving
 
 # The first start builds and deploys; on a machine under load that takes its time.
 START_SECONDS = 240.0

@@ -10,7 +10,7 @@ from typing import Any
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from tests.stack import Stack
+from tests.harness.stack import Stack
 
 PATIENCE = 30.0
 """Seconds after which what has not come is taken for lost."""

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from local.stack.tokens import id_token
-from tests.contract.checker import Contract
-from tests.stack import Stack
+from tests.harness.contract import Contract
+from tests.harness.stack import Stack
 
 TICKET = {"title": "VPN drops", "description": "Every ten minutes, since this morning."}
 DOMAIN = "founded.example"

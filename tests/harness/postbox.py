@@ -12,8 +12,8 @@ import httpx
 
 from local.settings import STACK_NAME
 from local.stack.mails import Mail, mails_in
-from tests.callers import TICKET
-from tests.stack import Stack
+from tests.harness.people import TICKET
+from tests.harness.stack import Stack
 
 SECONDS_TO_ARRIVE = 30.0
 

@@ -11,7 +11,7 @@ from threading import Event, Thread
 from typing import Any, Self
 from uuid import uuid4
 
-from tests.stack import Stack
+from tests.harness.stack import Stack
 from ticketing.aws.data import TenantData
 from ticketing.deployment import Tables
 from ticketing.events.once import BeingDoneError, Once

@@ -4,7 +4,7 @@ import json
 import time
 from uuid import uuid4
 
-from tests.stack import Stack
+from tests.harness.stack import Stack
 from ticketing.dynamodb.attributes import to_item
 from ticketing.tickets.events import EventType
 from ticketing.webhooks.delivery_repository import delivery_key

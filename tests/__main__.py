@@ -1,0 +1,83 @@
+"""``python -m tests``: all suites, side by side; with ``--short``, the essence of each of them.
+
+A part is one run of pytest. Two parts have a local stack of their own, which their tests share. What they print appears
+as it comes, behind the seconds so far and the part's name. The exit status is 0 if all parts passed.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+HERE: Final = Path(__file__).parent
+
+PARTS: Final[Mapping[str, Sequence[str]]] = {
+    # The policies are held against every call that was recorded before, so tests/integration comes last.
+    "api": ("contract", "property", "integration"),
+    "aws": ("faults", "workflow", "local"),
+    "code": ("unit", "contract/test_document.py", "contract/test_event_schemas.py"),
+}
+"""What is tested together, one after the other; a file that is named is in no other part. All take about as long."""
+
+
+class Run:
+    """One run of all parts."""
+
+    def __init__(self, options: Sequence[str]) -> None:
+        self._options = options
+        self._began = time.monotonic()
+
+    def outcomes(self) -> dict[str, str]:
+        """Run the parts and return how each of them ended: the last line that it printed, or "" if it failed."""
+        with ThreadPoolExecutor(len(PARTS)) as pool:
+            return dict(zip(PARTS, pool.map(self._outcome, PARTS), strict=True))
+
+    def say(self, part: str, line: str) -> None:
+        """Print a line of a part."""
+        print(f"[{time.monotonic() - self._began:4.0f} s] {part:4} | {line}", flush=True)
+
+    def _outcome(self, part: str) -> str:
+        others = [HERE / name for other, names in PARTS.items() if other != part for name in names]
+        paths = [HERE / name for name in PARTS[part]]
+        command = [sys.executable, "-m", "pytest", *self._options, *map(str, paths)]
+        command += [f"--ignore={other}" for other in others if any(path in other.parents for path in paths)]
+        environment = os.environ | {"PYTHONUNBUFFERED": "1", "COLUMNS": "110"}
+        with subprocess.Popen(
+            command, cwd=HERE.parent, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None
+            last = ""
+            for line in process.stdout:
+                last = line.rstrip() or last
+                self.say(part, line.rstrip())
+        return last if process.returncode == 0 else ""
+
+
+def unnamed() -> list[str]:
+    """Return the files of tests that are in no part."""
+    named = [HERE / name for names in PARTS.values() for name in names]
+    files = [path for path in HERE.rglob("test_*.py") if not {path, *path.parents} & set(named)]
+    return [str(path.relative_to(HERE)) for path in files]
+
+
+def main() -> int:
+    """Run the parts and return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m tests", description="Run all suites, side by side.")
+    parser.add_argument("--short", action="store_true", help="the essence of every suite")
+    options = ["--short"] if parser.parse_args().short else []
+    if left_out := unnamed():
+        print(f"In no part of tests/__main__.py: {', '.join(left_out)}", file=sys.stderr)
+        return 1
+    run = Run(options)
+    outcomes = run.outcomes()
+    for part, last in outcomes.items():
+        run.say(part, last.strip("= ") or "FAILED")
+    return int(not all(outcomes.values()))
+
+
+sys.exit(main())
