@@ -36,6 +36,7 @@ from tests.contract.webhook_attempts import SECRET as GOOD_SECRET
 from tests.harness.contract import Contract
 from tests.harness.people import TICKET, Accounts, OwnTenant
 from tests.harness.receiver import SECONDS, Receiver
+from tests.harness.size import sized
 from tests.harness.stack import Stack
 
 type Case = schemathesis.Case[Any]
@@ -52,7 +53,11 @@ schemathesis.openapi.format("time-zone", st.sampled_from(["Europe/Lisbon", "Amer
 def _schema(**phases: bool) -> Any:
     config = schemathesis.Config.from_dict(
         {
-            "generation": {"deterministic": True, "max-examples": 25, "with-security-parameters": False},
+            "generation": {
+                "deterministic": True,
+                "max-examples": sized(25, short=4),
+                "with-security-parameters": False,
+            },
             "phases": {phase: {"enabled": enabled} for phase, enabled in phases.items()},
             "checks": {
                 # A good request may still be for nobody, for another role, or come too late.
@@ -177,6 +182,12 @@ class Target:
             self.deliveries |= _webhook(self.admin, self.receiver)
         if _operation(case) == "createWebhook" and status == httpx.codes.CREATED:
             self.make_room()
+        if _operation(case) == "updateWebhook" and status == httpx.codes.OK:
+            # Whatever it was changed to: it can be redelivered to, and is sent nothing else.
+            self.admin.patch(address, json={"active": True, "eventTypes": ["TicketRestored"], "url": self.receiver})
+        if _operation(case) == "redeliver" and status == httpx.codes.ACCEPTED:
+            # While an attempt is being made, the answer to the next request would be 409, on a slow machine every time.
+            _settled(self.admin, address.removesuffix("/redeliver"))
         if thing in self.in_the_trash and case.path.endswith("/restore") and status == httpx.codes.OK:
             self.admin.delete(address.removesuffix("/restore"))
         if _operation(case) == "createTenant" and status == httpx.codes.CREATED:
@@ -261,6 +272,14 @@ def _comment(api: httpx.Client, ticket: str) -> str | None:
     return answer.json().get("id") if answer.status_code == httpx.codes.CREATED else None
 
 
+def _settled(api: httpx.Client, delivery: str) -> None:
+    """Wait until a delivery is delivered."""
+    deadline = time.monotonic() + SECONDS
+    while (state := api.get(delivery).json()["state"]) != "DELIVERED":
+        assert time.monotonic() < deadline, state
+        time.sleep(0.05)
+
+
 def _webhook(api: httpx.Client, url: str) -> dict[str, str]:
     """Make a webhook, let it be told of one ticket and of nothing more; return the delivery's id, by the webhook's."""
     webhook = api.post("/v1/webhooks", json={"url": url, "eventTypes": ["TicketCreated"]}).headers["Location"]
@@ -320,7 +339,7 @@ def test_every_operation_was_reached(target: Target) -> None:
     # Of one that takes nothing there are few requests that differ.
     alike = {name for name in asked if not OPERATIONS[name]["parameters"] and "requestBody" not in OPERATIONS[name]}
     assert alike == {"listWebhooks"}
-    assert not {name for name in asked - alike if served[name] < 5}
+    assert not {name for name in asked - alike if served[name] < sized(5, short=1)}
     assert all(served[name] for name in alike)
 
 
