@@ -18,7 +18,7 @@ HERE: Final = Path(__file__).parent
 
 PARTS: Final[Mapping[str, Sequence[str]]] = {
     # The policies are held against every call that was recorded before, so tests/integration comes last.
-    "api": ("contract", "property", "integration"),
+    "api": ("contract", "property", "clients", "integration"),
     "aws": ("faults", "workflow", "local"),
     "code": ("unit", "contract/test_document.py", "contract/test_event_schemas.py"),
 }

@@ -19,7 +19,7 @@ from pydantic.alias_generators import to_snake
 
 from tests.clients.making import ANSWERED, HERE, examples, run
 from tests.contract.document import OPERATIONS
-from tests.stack import Stack
+from tests.harness.stack import Stack
 
 CACHE = HERE.parents[1] / ".mypy_cache" / "clients"
 

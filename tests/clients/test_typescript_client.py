@@ -8,7 +8,7 @@ import pytest
 
 from tests.clients.making import ANSWERED, HERE, examples, node
 from tests.contract.document import OPERATIONS
-from tests.stack import Stack
+from tests.harness.stack import Stack
 
 STRICT = (
     *("--strict", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess", "--noEmit", "--skipLibCheck"),
