@@ -1,21 +1,20 @@
 """What the environment of a function says, typed. Nothing else reads environment variables.
 
 The template sets them: the tables' names for every function, the rest for the functions that need it. Each is read
-when it is asked for, so that a function needs only its own.
+when it is asked for, so that a function needs only its own. No dataclasses here: importing them would double what the
+smallest function, which answers preflights, takes to start.
 """
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 
 class NotConfiguredError(Exception):
     """The function's environment lacks a variable that it needs: the template has to name it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tables:
+class Tables(NamedTuple):
     """The names of the deployment's tables."""
 
     tickets: str
@@ -23,11 +22,11 @@ class Tables:
     notifications: str
 
 
-@dataclass(frozen=True, slots=True)
 class Deployment:
     """A deployment as its functions know it."""
 
-    environment: Mapping[str, str]
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
 
     # --- data -----------------------------------------------------------------------------------------------------
 
@@ -39,7 +38,7 @@ class Deployment:
     @property
     def tenant_role(self) -> str | None:
         """The role to assume for one tenant's data; None without strict isolation."""
-        return self.environment.get("TENANT_ROLE") or None
+        return self._environment.get("TENANT_ROLE") or None
 
     @property
     def function_name(self) -> str:
@@ -51,7 +50,7 @@ class Deployment:
     @property
     def cors_origins(self) -> str:
         """Origins of pages that may read answers, separated by commas, or `*`; empty for none."""
-        return self.environment.get("CORS_ORIGINS", "")
+        return self._environment.get("CORS_ORIGINS", "")
 
     @property
     def usage_plan_name(self) -> str:
@@ -73,7 +72,7 @@ class Deployment:
     @property
     def endpoint_url(self) -> str | None:
         """Where all of AWS is served instead; None on AWS. Every SDK reads the same variable."""
-        return self.environment.get("AWS_ENDPOINT_URL") or None
+        return self._environment.get("AWS_ENDPOINT_URL") or None
 
     @property
     def user_pool_id(self) -> str:
@@ -132,7 +131,7 @@ class Deployment:
     @property
     def app_url(self) -> str:
         """Where people read a ticket, with `{number}` or `{id}` in it; empty for no link."""
-        return self.environment.get("APP_URL", "")
+        return self._environment.get("APP_URL", "")
 
     @property
     def api_url(self) -> str:
@@ -152,10 +151,10 @@ class Deployment:
     @property
     def webhook_private_origins(self) -> Sequence[str]:
         """Origins that webhooks may lead to although they are not public."""
-        return self.environment.get("WEBHOOK_PRIVATE_ORIGINS", "").split(",")
+        return self._environment.get("WEBHOOK_PRIVATE_ORIGINS", "").split(",")
 
     def _text(self, name: str) -> str:
-        value = self.environment.get(name)
+        value = self._environment.get(name)
         if not value:
             message = f"the environment has no {name}"
             raise NotConfiguredError(message)
