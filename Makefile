@@ -73,16 +73,14 @@ check: $(READY)
 	.venv/bin/openapi-spec-validator openapi/api.yaml
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 .venv/bin/sam validate --lint
 	.ci/lint/run
-	$(EXPORT) --no-default-groups --no-emit-project | diff - layers/ticketing/requirements.txt
-	$(EXPORT) --only-group authorizer | diff - functions/identity/requirements.txt
-	$(EXPORT) --only-group timezones | diff - layers/timezones/requirements.txt
+	$(EXPORT) --no-default-groups --group timezones --no-emit-project | diff - layers/dependencies/shared.txt
+	$(EXPORT) --only-group authorizer | diff - layers/dependencies/tokens.txt
 
 # After a change of pyproject.toml: uv.lock, and what `sam build` installs, from it.
 lock: $(READY)
 	.venv/bin/uv lock
-	$(EXPORT) --no-default-groups --no-emit-project --output-file layers/ticketing/requirements.txt >/dev/null
-	$(EXPORT) --only-group authorizer --output-file functions/identity/requirements.txt >/dev/null
-	$(EXPORT) --only-group timezones --output-file layers/timezones/requirements.txt >/dev/null
+	$(EXPORT) --no-default-groups --group timezones --no-emit-project --output-file layers/dependencies/shared.txt >/dev/null
+	$(EXPORT) --only-group authorizer --output-file layers/dependencies/tokens.txt >/dev/null
 
 # Measurements: a table here, and .bench/results.json.
 bench: $(READY)

@@ -72,24 +72,12 @@ def _is_unauthorized(result: Record | None) -> bool:
 
 
 def _deploy_as_aws_does(emulator: MiniStack) -> None:
-    """Let templates have route responses, and authorizers that require no header."""
+    """Let templates have route responses."""
     handlers = emulator.provisioners._RESOURCE_HANDLERS  # noqa: SLF001
-    create = require(emulator.provisioners, "_apigw_v2_authorizer_create", "logical_id", "props", "stack_name")
-    update = require(
-        emulator.provisioners, "_apigw_v2_authorizer_update", "physical_id", "old_props", "new_props", "stack_name"
-    )
-    handlers["AWS::ApiGatewayV2::Authorizer"] |= {
-        "create": lambda logical_id, props, stack: create(logical_id, _naming_no_header(props), stack),
-        "update": lambda physical_id, old, new, stack: update(physical_id, old, _naming_no_header(new), stack),
-    }
     handlers["AWS::ApiGatewayV2::RouteResponse"] = {
         "create": _route_response_maker(emulator),
         "delete": lambda _physical_id, _props: None,  # it goes with its route
     }
-
-
-def _naming_no_header(props: Record) -> Record:
-    return {"IdentitySource": [], **props}
 
 
 def _route_response_maker(emulator: MiniStack) -> Callable[[str, Record, str], tuple[str, Record]]:

@@ -135,7 +135,7 @@ class Deployer:
 
     def _environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-        for name in ("DOCKER_HOST", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE"):
+        for name in ("DOCKER_HOST", "MAKEFLAGS", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE"):
             kept.pop(name, None)
         return kept | {
             "AWS_ACCESS_KEY_ID": "local",

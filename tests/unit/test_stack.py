@@ -1,6 +1,7 @@
 """The fragments of the template: that they make template.yaml, and how much room is left in it."""
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ FRAGMENTS = sorted((ROOT / "stack").glob("*.yaml"))
 RESOURCES = 240
 """Of the 500 that a stack may have."""
 
-TRANSFORMED_BYTES = 900_000
+TRANSFORMED_BYTES = 600_000
 """At indent 2; CloudFormation takes 1,000,000."""
 
 ROLE_BYTES = 10_240
@@ -56,10 +57,10 @@ def test_a_fragment_can_be_read(fragment: Path) -> None:
     assert len(fragment.read_text().splitlines()) <= 900
 
 
-def test_there_is_room_left(transformed: dict[str, Any], record_property: Callable[[str, object], None]) -> None:
+def test_there_is_room_left(transformed: dict[str, Any]) -> None:
+    """`pytest -s` shows how much."""
     resources, size = len(transformed["Resources"]), len(json.dumps(transformed, indent=2))
-    record_property("resources left", 500 - resources)
-    record_property("bytes left", 1_000_000 - size)
+    sys.stdout.write(f"\n{resources} resources of 500, {size:,} bytes of 1,000,000\n")
     assert resources <= RESOURCES
     assert size <= TRANSFORMED_BYTES
 
