@@ -4,14 +4,14 @@ from ticketing.access.permissions import Operation
 from ticketing.api.frame import Response, endpoint
 from ticketing.api.request import Request
 from ticketing.comments.errors import CommentNotFoundError
-from ticketing.comments.operations import Commenting
+from ticketing.comments.operations import TicketComments
 from ticketing.tickets.errors import TicketNotFoundError
 
 
 @endpoint(Operation.DELETE_COMMENT)
 def handler(request: Request) -> Response:
-    """Remove the comment, its text for good."""
-    Commenting(request.grant, request.id_or(TicketNotFoundError)).remove(
+    """Delete the comment and its text permanently."""
+    TicketComments(request.grant, request.id_or(TicketNotFoundError)).delete(
         request.id_or(CommentNotFoundError, "commentId")
     )
     return Response(204)

@@ -15,7 +15,7 @@ from ticketing.tickets.repository import TicketRepository
 
 @endpoint(Operation.GET_COMMENT, takes_query=True)
 def handler(request: Request) -> Response:
-    """Answer the comment."""
+    """Return the comment."""
     caller = request.caller
     ticket_id, comment_id = request.id_or(TicketNotFoundError), request.id_or(CommentNotFoundError, "commentId")
     expand = request.query(ExpandCommentQuery).expand

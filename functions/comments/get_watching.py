@@ -4,7 +4,8 @@ from ticketing.access.permissions import Operation
 from ticketing.api.frame import Response, endpoint
 from ticketing.api.request import Request
 from ticketing.aws.data import of_caller
-from ticketing.comments.watchers import Watchers, watching
+from ticketing.comments.rules import watchers_of
+from ticketing.comments.watcher_repository import WatcherRepository
 from ticketing.tickets.errors import TicketNotFoundError
 from ticketing.tickets.operations import find_ticket
 from ticketing.tickets.repository import TicketRepository
@@ -12,8 +13,8 @@ from ticketing.tickets.repository import TicketRepository
 
 @endpoint(Operation.GET_WATCHING)
 def handler(request: Request) -> Response:
-    """Answer whether the caller watches the ticket."""
+    """Return whether the caller watches the ticket."""
     caller = request.caller
     ticket = find_ticket(request.grant, TicketRepository(of_caller(caller)).get(request.id_or(TicketNotFoundError)))
-    watchers = watching(ticket, Watchers(of_caller(caller)).choice(ticket.id, caller.user_id))
+    watchers = watchers_of(ticket, WatcherRepository(of_caller(caller)).get_setting(ticket.id, caller.user_id))
     return Response(200, {"watching": caller.user_id in watchers})

@@ -15,7 +15,7 @@ from ticketing.tickets.rules import sees_internal
 
 @endpoint(Operation.LIST_COMMENTS, takes_query=True)
 def handler(request: Request) -> Response:
-    """Answer one page of the comments on the ticket, oldest first."""
+    """Return one page of the comments on the ticket, oldest first."""
     caller = request.caller
     query = request.query(CommentQuery)
     ticket = find_ticket(request.grant, TicketRepository(of_caller(caller)).get(request.id_or(TicketNotFoundError)))

@@ -3,12 +3,12 @@
 from ticketing.access.permissions import Operation
 from ticketing.api.frame import Response, endpoint
 from ticketing.api.request import Request
-from ticketing.comments.watchers import choose
+from ticketing.comments.watcher_operations import set_watching
 from ticketing.tickets.errors import TicketNotFoundError
 
 
 @endpoint(Operation.UNWATCH_TICKET)
 def handler(request: Request) -> Response:
-    """Let the caller no longer watch the ticket, not even as its reporter or assignee."""
-    choose(request.grant, request.id_or(TicketNotFoundError), watches=False)
+    """Stop the caller from watching the ticket, even as its reporter or assignee."""
+    set_watching(request.grant, request.id_or(TicketNotFoundError), watching=False)
     return Response(204)

@@ -3,12 +3,12 @@
 from ticketing.access.permissions import Operation
 from ticketing.api.frame import Response, endpoint
 from ticketing.api.request import Request
-from ticketing.comments.watchers import choose
+from ticketing.comments.watcher_operations import set_watching
 from ticketing.tickets.errors import TicketNotFoundError
 
 
 @endpoint(Operation.WATCH_TICKET)
 def handler(request: Request) -> Response:
-    """Let the caller watch the ticket."""
-    choose(request.grant, request.id_or(TicketNotFoundError), watches=True)
+    """Make the caller watch the ticket."""
+    set_watching(request.grant, request.id_or(TicketNotFoundError), watching=True)
     return Response(204)

@@ -10,7 +10,7 @@ from aws_lambda_powertools.logging import Logger
 
 from ticketing.access.roles import Role
 from ticketing.deployment import DEPLOYMENT
-from ticketing.users.tokens import RefusedError, Sender, sender_of
+from ticketing.users.tokens import TokenOwner, TokenRefusedError, verify_token
 from ticketing.users.usage_plan import usage_key
 
 _FOR_NEWCOMERS = ("POST/v1/tenant", "GET/v1/tenant-deletions/*")
@@ -38,34 +38,34 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: AN
     try:
         if scheme.lower() != "bearer":
             message = "no bearer token"
-            raise RefusedError(message)
-        sender = sender_of(token)
-    except RefusedError as error:
+            raise TokenRefusedError(message)
+        owner = verify_token(token)
+    except TokenRefusedError as error:
         logger.info("token refused", extra={"reason": str(error)})
         raise UnauthorizedError from None
-    return _answer(sender, event["methodArn"])
+    return _answer(owner, event["methodArn"])
 
 
-def _answer(sender: Sender, method_arn: str) -> dict[str, Any]:
+def _answer(owner: TokenOwner, method_arn: str) -> dict[str, Any]:
     api, stage, *_ = method_arn.split("/")
     whole_api = [f"{api}/{stage}/*"]
-    context = {"userId": sender.user_id, "role": str(sender.role), "kind": sender.kind}
-    if sender.role is None:
-        logger.info("user without tenant or role", extra={"userId": sender.user_id})
-        return _policy(sender, "Deny", whole_api)
-    if sender.role is Role.NEWCOMER:
+    context = {"userId": owner.user_id, "role": str(owner.role), "kind": owner.kind}
+    if owner.role is None:
+        logger.info("user without tenant or role", extra={"userId": owner.user_id})
+        return _policy(owner, "Deny", whole_api)
+    if owner.role is Role.NEWCOMER:
         opened = [f"{api}/{stage}/{method}" for method in _FOR_NEWCOMERS]
-        return _policy(sender, "Allow", opened) | {
+        return _policy(owner, "Allow", opened) | {
             "context": context,
             "usageIdentifierKey": DEPLOYMENT.newcomers_key,
         }
-    return _policy(sender, "Allow", whole_api) | {
-        "context": context | {"tenantId": sender.tenant_id},
-        "usageIdentifierKey": usage_key(sender.tenant_id),
+    return _policy(owner, "Allow", whole_api) | {
+        "context": context | {"tenantId": owner.tenant_id},
+        "usageIdentifierKey": usage_key(owner.tenant_id),
     }
 
 
-def _policy(sender: Sender, effect: str, resources: list[str]) -> dict[str, Any]:
+def _policy(owner: TokenOwner, effect: str, resources: list[str]) -> dict[str, Any]:
     statement = {"Action": "execute-api:Invoke", "Effect": effect, "Resource": resources}
     document = {"Version": "2012-10-17", "Statement": [statement]}
-    return {"principalId": sender.user_id, "policyDocument": document, "context": {}}
+    return {"principalId": owner.user_id, "policyDocument": document, "context": {}}

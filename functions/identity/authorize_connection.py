@@ -10,7 +10,7 @@ from typing import Any
 from aws_lambda_powertools.logging import Logger
 
 from ticketing.access.roles import Role
-from ticketing.users.tokens import RefusedError, Sender, sender_of
+from ticketing.users.tokens import TokenOwner, TokenRefusedError, verify_token
 
 _OFFERED = "bearer."
 
@@ -35,17 +35,17 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: AN
         There is no token, or it is neither a valid, current ID token of a user of this pool nor an API key in force.
     """
     try:
-        sender = sender_of(_token(event.get("headers") or {}))
-    except RefusedError as error:
+        owner = verify_token(_token(event.get("headers") or {}))
+    except TokenRefusedError as error:
         logger.info("token refused", extra={"reason": str(error)})
         raise UnauthorizedError from None
-    effect = "Deny" if sender.role in {None, Role.NEWCOMER} else "Allow"
+    effect = "Deny" if owner.role in {None, Role.NEWCOMER} else "Allow"
     api, stage, *_ = event["methodArn"].split("/")
     statement = {"Action": "execute-api:Invoke", "Effect": effect, "Resource": [f"{api}/{stage}/*"]}
     return {
-        "principalId": sender.user_id,
+        "principalId": owner.user_id,
         "policyDocument": {"Version": "2012-10-17", "Statement": [statement]},
-        "context": _context_of(sender) if effect == "Allow" else {},
+        "context": _context_of(owner) if effect == "Allow" else {},
     }
 
 
@@ -59,16 +59,16 @@ def _token(headers: Mapping[str, str]) -> str:
         offered = [each.removeprefix(_OFFERED) for each in protocols if each.startswith(_OFFERED)]
     if len(offered) != 1 or not offered[0]:
         message = "not one bearer token"
-        raise RefusedError(message)
+        raise TokenRefusedError(message)
     return offered[0]
 
 
-def _context_of(sender: Sender) -> dict[str, str]:
+def _context_of(owner: TokenOwner) -> dict[str, str]:
     context = {
-        "userId": sender.user_id,
-        "tenantId": sender.tenant_id,
-        "role": str(sender.role),
-        "kind": sender.kind,
+        "userId": owner.user_id,
+        "tenantId": owner.tenant_id,
+        "role": str(owner.role),
+        "kind": owner.kind,
     }
     # Texts alone, which is what API Gateway makes of them anyway.
-    return context if sender.token_expires_at is None else context | {"tokenExpiresAt": str(sender.token_expires_at)}
+    return context if owner.token_expires_at is None else context | {"tokenExpiresAt": str(owner.token_expires_at)}

@@ -4,7 +4,7 @@ from ticketing.access.permissions import Operation, Relation
 from ticketing.api.frame import Response, endpoint
 from ticketing.api.request import Request
 from ticketing.errors import ForbiddenError
-from ticketing.users.founding import found
+from ticketing.users.tenant_creation import create_tenant
 from ticketing.users.tenant_models import TenantCreate
 from ticketing.users.tenant_operations import presented
 
@@ -15,5 +15,5 @@ def handler(request: Request) -> Response:
     if not request.grant.covers({Relation.OWN}):
         message = "This belongs to a newcomer."
         raise ForbiddenError(message)
-    tenant = found(request.caller.user_id, request.body(TenantCreate))
+    tenant = create_tenant(request.caller.user_id, request.body(TenantCreate))
     return Response(201, presented(tenant), etag=tenant.version, headers={"Location": request.path})

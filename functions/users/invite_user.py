@@ -3,7 +3,7 @@
 from ticketing.access.permissions import Operation
 from ticketing.api.frame import Response, endpoint
 from ticketing.api.request import Request
-from ticketing.users.invitations import invite
+from ticketing.users.invitations import invite_user
 from ticketing.users.models import InviteUser
 from ticketing.users.operations import presented
 
@@ -11,7 +11,7 @@ from ticketing.users.operations import presented
 @endpoint(Operation.INVITE_USER)
 def handler(request: Request) -> Response:
     """Make a user and mail them, or mail somebody again who never signed in."""
-    user, is_new = invite(request.caller, request.body(InviteUser))
+    user, is_new = invite_user(request.caller, request.body(InviteUser))
     if not is_new:
         return Response(200, presented(user), etag=user.version)
     location = f"{request.path}/{user.id}"

@@ -4,11 +4,11 @@ from ticketing.access.permissions import Operation
 from ticketing.api.frame import Response, endpoint
 from ticketing.api.request import Request
 from ticketing.users.models import MeUpdate
-from ticketing.users.operations import edit_me, presented_to_self
+from ticketing.users.operations import presented_to_self, update_me
 
 
 @endpoint(Operation.UPDATE_ME)
 def handler(request: Request) -> Response:
     """Set the fields given of the caller's own profile."""
-    user = edit_me(request.grant, request.body(MeUpdate), request.expected_version())
+    user = update_me(request.grant, request.body(MeUpdate), request.expected_version())
     return Response(200, presented_to_self(user), etag=user.version)

@@ -4,11 +4,11 @@ from ticketing.access.permissions import Operation
 from ticketing.api.frame import Response, endpoint
 from ticketing.api.request import Request
 from ticketing.users.tenant_models import TenantUpdate
-from ticketing.users.tenant_operations import edit_tenant, presented
+from ticketing.users.tenant_operations import presented, update_tenant
 
 
 @endpoint(Operation.UPDATE_TENANT)
 def handler(request: Request) -> Response:
     """Set the tenant's name and the settings given."""
-    tenant = edit_tenant(request.caller, request.body(TenantUpdate), request.expected_version())
+    tenant = update_tenant(request.caller, request.body(TenantUpdate), request.expected_version())
     return Response(200, presented(tenant), etag=tenant.version)

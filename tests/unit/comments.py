@@ -16,7 +16,7 @@ from functions.tickets import list_ticket_history
 from tests.unit.conftest import Items
 from tests.unit.support import AGENT, TABLE, TICKET_ID, Answer, api_event, data_of, send, stored
 from ticketing.access.identity import Caller
-from ticketing.comments.watchers import Watchers
+from ticketing.comments.watcher_repository import WatcherRepository
 from ticketing.dynamodb.attributes import from_item
 from ticketing.tickets.models import Ticket
 
@@ -74,7 +74,7 @@ def watches(caller: Caller = AGENT, *, path: str = TICKET_PATH) -> Answer:
 
 
 def choices(client: Any) -> dict[str, bool]:
-    return Watchers(data_of(client, "acme")).choices(TICKET_ID)
+    return WatcherRepository(data_of(client, "acme")).list_settings(TICKET_ID)
 
 
 def there(client: Any, ticket: Ticket) -> Ticket:

@@ -29,7 +29,7 @@ from ticketing.access.permissions import (
     grant,
 )
 from ticketing.access.roles import Role
-from ticketing.comments.rules import check_comment, is_answer
+from ticketing.comments.rules import check_comment, is_response
 from ticketing.errors import ForbiddenError
 from ticketing.tickets.errors import TicketNotFoundError
 from ticketing.tickets.lifecycle import Status
@@ -216,7 +216,7 @@ def test_who_may_know_of_internal_comments(caller: Caller) -> None:
     ],
 )
 def test_whose_comment_is_an_answer(caller: Caller, ticket: Ticket, *, answer: bool) -> None:
-    assert is_answer(caller, ticket) == answer
+    assert is_response(caller, ticket) == answer
 
 
 @pytest.mark.parametrize("operation", [Operation.UPDATE_COMMENT, Operation.DELETE_COMMENT])

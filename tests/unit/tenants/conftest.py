@@ -21,7 +21,7 @@ from ticketing.users.models import Kind, User
 from ticketing.users.rows import user_item
 from ticketing.users.tenant_models import Tenant, TenantSettings, TenantState
 from ticketing.users.tenant_repository import TenantRepository
-from ticketing.users.usage_plan import Allowances
+from ticketing.users.usage_plan import UsagePlan
 
 USERS, TICKETS, NOTIFICATIONS, PLAN = USERS_TABLE, TABLE, NOTIFICATIONS_TABLE, "stack-of-tests"
 
@@ -107,7 +107,7 @@ class World:
         self.put(USERS, name_claim(name) | {"tenantId": tenant_id})
         self.put(USERS, founder_claim(founder_id) | {"tenantId": tenant_id})
         self.put(TICKETS, {"PK": f"TENANT#{tenant_id}#COUNTER", "SK": "TICKETS", "lastNumber": 7})
-        Allowances(self.apigateway, PLAN).ensure(tenant_id)
+        UsagePlan(self.apigateway, PLAN).ensure_key(tenant_id)
         return tenant
 
     def user(self, tenant_id: str, user_id: str, kind: Kind = Kind.PERSON, role: Role = Role.ADMIN) -> None:
@@ -191,7 +191,7 @@ class World:
             found[values["email"]] = (values.get("custom:tenantId", ""), {group["GroupName"] for group in groups})
         return found
 
-    def allowances(self) -> set[str]:
+    def usage_keys(self) -> set[str]:
         """Return the keys in the usage plan that exist."""
         (plan,) = [plan for plan in self.apigateway.get_usage_plans()["items"] if plan["name"] == PLAN]
         existing = {key["id"] for key in self.apigateway.get_api_keys()["items"]}

@@ -74,12 +74,12 @@ def run(tenant_id: str = "acme", in_time: Callable[[], bool] = ALWAYS) -> int:
 
 def all_of(world: World) -> tuple[Any, ...]:
     tables = [world.items(table) for table in (USERS, TICKETS, NOTIFICATIONS)]
-    return *tables, world.accounts(), world.allowances()
+    return *tables, world.accounts(), world.usage_keys()
 
 
 def assert_erased(world: World, rest: tuple[Any, ...], counts: dict[str, int]) -> None:
     """Nothing is left but the receipt, the counter and the asker; what else there was is as it was."""
-    users, tickets, notifications, accounts, allowances = all_of(world)
+    users, tickets, notifications, accounts, usage_keys = all_of(world)
     receipt = users.pop(RECEIPT)
     assert {name: receipt[name] for name in counts} == counts
     assert receipt["state"] == "DONE"
@@ -87,7 +87,7 @@ def assert_erased(world: World, rest: tuple[Any, ...], counts: dict[str, int]) -
     assert not {"taskKey", "taskSince"} & receipt.keys()
     assert tickets.pop("TENANT#acme#COUNTER TICKETS") == {"lastNumber": 7, "creators": "NOBODY"}
     assert accounts.pop("admin@acme.example") == ("", set())
-    assert (users, tickets, notifications, accounts, allowances) == rest
+    assert (users, tickets, notifications, accounts, usage_keys) == rest
 
 
 @pytest.fixture
@@ -259,14 +259,14 @@ def test_what_comes_without_a_change_of_the_ticket_is_not_left_behind(world: Wor
     """An internal comment that somebody was writing: it leaves the ticket's version as it is."""
     partition = world.ticket("acme", 9)
     remains = TicketRemains(data_of(world.dynamodb, "acme"))
-    erase_all, late = remains._erase_all, iter([["COMMENT#1", "EVENT#0000000002#1", "WATCHER#1"]])
+    batch_delete, late = remains._batch_delete, iter([["COMMENT#1", "EVENT#0000000002#1", "WATCHER#1"]])
 
     def and_a_comment(keys: Any) -> None:
-        erase_all(keys)
+        batch_delete(keys)
         for place in next(late, []):
             world.put(TICKETS, {"PK": partition, "SK": place})
 
-    remains._erase_all = and_a_comment  # type: ignore[method-assign]
+    remains._batch_delete = and_a_comment  # type: ignore[method-assign]
     assert remains.erase(partition) == 3
     assert not world.items(TICKETS)
 
@@ -274,13 +274,13 @@ def test_what_comes_without_a_change_of_the_ticket_is_not_left_behind(world: Wor
 def test_a_ticket_that_never_rests_fails_the_step(world: World) -> None:
     partition = world.ticket("acme", 9)
     remains = TicketRemains(data_of(world.dynamodb, "acme"))
-    erase_all = remains._erase_all
+    batch_delete = remains._batch_delete
 
     def and_a_change(keys: Any) -> None:
-        erase_all(keys)
+        batch_delete(keys)
         world.ticket("acme", 9, events=3)
 
-    remains._erase_all = and_a_change  # type: ignore[method-assign]
+    remains._batch_delete = and_a_change  # type: ignore[method-assign]
     with pytest.raises(VersionConflictError):
         remains.erase(partition)
     assert f"{partition} TICKET" in world.items(TICKETS)

@@ -21,7 +21,7 @@ from ticketing.users.models import Kind, User
 from ticketing.users.repository import UserRepository
 from ticketing.users.rows import user_item
 from ticketing.users.tenant_models import Tenant, TenantSettings, TenantState
-from ticketing.users.user_pool import TENANT, TOKENS_VALID_FROM, Directory
+from ticketing.users.user_pool import TENANT, TOKENS_VALID_FROM, UserPool
 
 PLAN = "plan-of-the-tests"
 ROLES = (Role.ADMIN, Role.AGENT, Role.REPORTER)
@@ -35,7 +35,7 @@ class World:
         self.cognito = cognito
         self.pool_id = pool_id
         self.users = UserRepository(data_of(dynamodb, "acme"))
-        self.accounts = Directory(cognito, pool_id)
+        self.accounts = UserPool(cognito, pool_id)
         self.asked: list[str] = []
         """The operations of AWS that were asked for, in order."""
         for client in (dynamodb, cognito):

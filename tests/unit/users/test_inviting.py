@@ -20,7 +20,7 @@ def invite(body: Any = BEN) -> Answer:
 
 
 def invited_id(world: World) -> str:
-    account = world.accounts.account(ADDRESS)
+    account = world.accounts.get_account(ADDRESS)
     assert account is not None
     return account.id
 
@@ -54,10 +54,10 @@ def test_an_invited_person_is_a_user(world: World) -> None:
         "createdAt": MOMENT_TEXT,
         "updatedAt": MOMENT_TEXT,
     }
-    account = world.accounts.account(user_id)
+    account = world.accounts.get_account(user_id)
     assert account is not None
     assert (account.tenant_id, account.status, world.groups(user_id)) == ("acme", NEVER_SIGNED_IN, {"agent"})
-    assert world.users.invitation(ADDRESS) is None
+    assert world.users.get_invitation(ADDRESS) is None
     assert world.admins() == 1
 
 
@@ -68,7 +68,7 @@ def test_an_invited_admin_is_counted_and_named_by_the_address(world: World) -> N
 
 def test_the_invitation_is_written_before_cognito_hears_of_it(world: World) -> None:
     found = []
-    world.before("AdminCreateUser", lambda: found.append(world.users.invitation(ADDRESS)))
+    world.before("AdminCreateUser", lambda: found.append(world.users.get_invitation(ADDRESS)))
     invite()
     (invitation,) = found
     assert invitation is not None
@@ -83,7 +83,7 @@ def test_who_never_signed_in_is_mailed_again_and_stays_as_they_are(world: World)
     assert (answer.status, answer.json) == (200, made)
     assert "Location" not in answer.headers
     assert sent == [None, "RESEND"]
-    assert world.users.invitation(ADDRESS) is None
+    assert world.users.get_invitation(ADDRESS) is None
     assert world.admins() == 1
 
 
@@ -104,7 +104,7 @@ def test_somebody_who_uses_the_address(world: World, tenant_id: str | None) -> N
         world.row(user_id, "Ben", Role.REPORTER)
     before = world.stored(user_id)
     assert invite().error == (409, "user_exists")
-    assert world.users.invitation(ADDRESS) is None
+    assert world.users.get_invitation(ADDRESS) is None
     assert world.stored(user_id) == before
     assert world.attribute(user_id, TENANT) == tenant_id
     assert world.groups(user_id) == ({"reporter"} if tenant_id else set())
@@ -122,7 +122,7 @@ def test_an_address_that_nobody_proved_to_be_theirs_is_free(world: World) -> Non
     answer = invite()
     assert answer.status == 201
     assert answer.json["id"] != squatted
-    assert world.accounts.account(squatted) is None
+    assert world.accounts.get_account(squatted) is None
     assert world.attribute(answer.json["id"], TENANT) == "acme"
 
 
@@ -146,20 +146,20 @@ def test_the_domains_that_the_tenant_allows(world: World, allowed: list[str], st
     if status == 422:
         assert answer.error == (422, "email_domain_not_allowed")
         assert answer.details == ["email: allowed are addresses of me.example"]
-        assert world.accounts.account(ADDRESS) is None
+        assert world.accounts.get_account(ADDRESS) is None
 
 
 def test_nobody_is_invited_into_a_tenant_that_goes(world: World) -> None:
     world.tenant(state=TenantState.DELETING)
     assert invite().error == (404, "tenant_not_found")
-    assert world.accounts.account(ADDRESS) is None
+    assert world.accounts.get_account(ADDRESS) is None
 
 
 def test_a_tenant_that_begins_to_go_meanwhile(world: World) -> None:
     world.before("AdminCreateUser", lambda: world.tenant(state=TenantState.DELETING))
     assert invite().error == (404, "tenant_not_found")
     assert world.stored(invited_id(world)) is None
-    assert world.users.invitation(ADDRESS) is not None, "the erasure finds it by its marker, and the account by it"
+    assert world.users.get_invitation(ADDRESS) is not None, "the erasure finds it by its marker, and the account by it"
 
 
 @pytest.mark.parametrize(
@@ -170,12 +170,12 @@ def test_an_invitation_that_was_cut_off_is_continued(world: World, operation: st
     answer = invite()
     assert answer.error == (503, "service_unavailable")
     assert "recorded" in answer.json["message"]
-    assert world.users.invitation(ADDRESS) is not None
+    assert world.users.get_invitation(ADDRESS) is not None
     world.works_again(operation)
     answer = invite()
     assert (answer.status, answer.json["role"]) == (201, "agent")
     assert world.groups(answer.json["id"]) == {"agent"}
-    assert world.users.invitation(ADDRESS) is None
+    assert world.users.get_invitation(ADDRESS) is None
 
 
 def test_two_who_invite_the_same_at_once_invite_one(world: World) -> None:
@@ -187,14 +187,14 @@ def test_two_who_invite_the_same_at_once_invite_one(world: World) -> None:
     row = world.users.get(answer.json["id"])
     assert row is not None
     assert world.groups(row.id) == {row.role.value}
-    assert world.users.invitation(ADDRESS) is None
+    assert world.users.get_invitation(ADDRESS) is None
 
 
 def test_an_address_that_cognito_refuses(world: World) -> None:
     world.fails("AdminCreateUser", "InvalidParameterException")
     answer = invite()
     assert answer.error == (400, "bad_request")
-    assert world.users.invitation(ADDRESS) is None
+    assert world.users.get_invitation(ADDRESS) is None
 
 
 @pytest.mark.parametrize(
@@ -228,5 +228,5 @@ def test_who_is_no_admin_any_more_leaves_nobody_behind(world: World, now: dict[s
     """The authorizer's answer is remembered for a minute."""
     world.row(ADMIN.user_id, "Ada", **({"role": Role.ADMIN} | now))
     assert invite().error == (403, "forbidden")
-    assert world.accounts.account(ADDRESS) is None
-    assert world.users.invitation(ADDRESS) is None
+    assert world.accounts.get_account(ADDRESS) is None
+    assert world.users.get_invitation(ADDRESS) is None

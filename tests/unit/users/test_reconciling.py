@@ -26,7 +26,7 @@ VOID = int(MOMENT.timestamp()) + 1
 
 @pytest.fixture(autouse=True)
 def usage_plan(world: World) -> Iterator[None]:  # noqa: ARG001 - it is moto that has to run
-    """Keep the usage plan that tenants' allowances are in."""
+    """Keep the usage plan of the tenants' keys."""
     plan = clients.apigateway().create_usage_plan(name=PLAN)
     yield
     clients.apigateway().delete_usage_plan(usagePlanId=plan["id"])
@@ -77,12 +77,12 @@ def test_an_invitation_that_was_cut_off_is_finished(world: World, time: Clock, o
     world.works_again(operation)
     time.forward(minutes=1)
     assert reconcile() == {"pending": 1}
-    account = world.accounts.account("ben@acme.example")
+    account = world.accounts.get_account("ben@acme.example")
     assert account is not None
     row = world.users.get(account.id)
     assert row is not None
     assert (row.role, row.name, world.groups(row.id)) == (Role.AGENT, "ben", {"agent"})
-    assert world.users.invitation("ben@acme.example") is None
+    assert world.users.get_invitation("ben@acme.example") is None
 
 
 def test_an_invitation_whose_address_others_took_meanwhile_is_given_up(world: World, time: Clock) -> None:
@@ -92,7 +92,7 @@ def test_an_invitation_whose_address_others_took_meanwhile_is_given_up(world: Wo
     taken = world.account("ben@acme.example", "globex", Role.REPORTER)
     time.forward(minutes=1)
     assert reconcile() == {"pending": 1}
-    assert world.users.invitation("ben@acme.example") is None
+    assert world.users.get_invitation("ben@acme.example") is None
     assert world.attribute(taken, TENANT) == "globex"
 
 
@@ -104,21 +104,21 @@ def test_the_pending_of_a_tenant_that_goes_is_left_to_its_erasure(world: World, 
     world.works_again("AdminListGroupsForUser")
     world.works_again("AdminCreateUser")
     world.tenant(state=TenantState.DELETING)
-    world.accounts.release(ben.id)
+    world.accounts.release_account(ben.id)
     time.forward(minutes=1)
     reconcile()
     assert (world.attribute(ben.id, TENANT) or "", world.groups(ben.id)) == ("", set())
-    assert world.accounts.account("cleo@acme.example") is None
+    assert world.accounts.get_account("cleo@acme.example") is None
 
 
 def test_tenants_being_founded_and_deleted_are_passed_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     passed: list[tuple[str, str]] = []
-    for step in ("finish_founding", "resume_deletion"):
+    for step in ("finish_tenant", "resume_deletion"):
         monkeypatch.setattr(reconciliation, step, lambda tenant_id, step=step: passed.append((step, tenant_id)))
     world.tenant("globex", task_key="PENDING", task_since=MOMENT_TEXT)
     world.put({"PK": "TENANT#initech#DELETION", "SK": "DELETION", "taskKey": "PENDING", "taskSince": MOMENT_TEXT})
     assert reconcile() == {"pending": 2}
-    assert sorted(passed) == [("finish_founding", "globex"), ("resume_deletion", "initech")]
+    assert sorted(passed) == [("finish_tenant", "globex"), ("resume_deletion", "initech")]
 
 
 def test_one_that_fails_does_not_stop_the_others_and_is_not_hushed_up(world: World, time: Clock) -> None:
@@ -146,7 +146,7 @@ def test_two_runs_at_once(world: World, time: Clock) -> None:
     world.before("AdminRemoveUserFromGroup", reconcile)
     world.before("AdminAddUserToGroup", reconcile)
     reconcile()
-    account = world.accounts.account("cleo@acme.example")
+    account = world.accounts.get_account("cleo@acme.example")
     assert account is not None
     assert (world.groups(ben.id), world.groups(account.id)) == ({"reporter"}, {"admin"})
     assert world.admins() == 2
@@ -265,7 +265,7 @@ def test_somebody_whose_account_is_gone_or_elsewhere_is_inactive(world: World, *
     ben = world.person("Ben", Role.ADMIN)
     world.tenant(admins=2)
     world.tenant("globex")
-    world.accounts.remove(ben.id)
+    world.accounts.delete_account(ben.id)
     if moved:
         ben = world.row(world.account("ben@globex.example", "globex", Role.AGENT), "Ben", Role.ADMIN)
     reconcile(everything=True)
@@ -299,8 +299,8 @@ def test_accounts_of_tenants_that_are_not_there(world: World) -> None:
     world.put({"PK": "TENANT#gone#DELETION", "SK": "DELETION"} | receipt)
     odd = [world.account(f"{n}@odd.example", name, Role.AGENT) for n, name in enumerate(["never-was", "a#b", "*"])]
     assert reconcile(everything=True) == {"tenant": 5}
-    assert world.accounts.account(gone) is None
-    assert all(world.accounts.account(user_id) for user_id in [going, *odd])
+    assert world.accounts.get_account(gone) is None
+    assert all(world.accounts.get_account(user_id) for user_id in [going, *odd])
 
 
 def test_an_account_that_was_released_meanwhile_stays(world: World) -> None:
@@ -313,9 +313,9 @@ def test_an_account_that_was_released_meanwhile_stays(world: World) -> None:
         "startedAt": MOMENT_TEXT,
     }
     world.put({"PK": "TENANT#gone#DELETION", "SK": "DELETION"} | receipt)
-    world.before("AdminGetUser", lambda: world.accounts.release(gone))
+    world.before("AdminGetUser", lambda: world.accounts.release_account(gone))
     reconcile(everything=True)
-    assert world.accounts.account(gone) is not None
+    assert world.accounts.get_account(gone) is not None
 
 
 def test_a_race_against_a_request_is_decided_anew(world: World) -> None:
@@ -328,7 +328,7 @@ def test_a_race_against_a_request_is_decided_anew(world: World) -> None:
     assert (row.role, row.active, row.task_key) == (Role.REPORTER, True, None)
     assert (world.groups(ben.id), world.enabled(ben.id)) == ({"reporter"}, True)
     with pytest.raises(VersionConflictError):
-        world.users.settled(ben)
+        world.users.clear_pending(ben)
 
 
 def test_a_request_that_was_cut_off_meanwhile_is_not_undone(world: World) -> None:

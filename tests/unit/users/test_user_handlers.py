@@ -415,7 +415,7 @@ def test_a_profile_edited_meanwhile_does_not_lose_the_marker(world: World) -> No
 
 def test_somebody_without_an_account_can_not_be_active(world: World) -> None:
     ben = world.person("Ben")
-    world.accounts.remove(ben.id)
+    world.accounts.delete_account(ben.id)
     answer = patch(ben.id, {"role": "admin"})
     assert (answer.status, answer.json["active"]) == (200, False)
     assert (world.now(ben).task_key, world.admins()) == (None, 1)
@@ -425,14 +425,14 @@ def test_an_account_released_by_an_erasure_is_not_taken_back(world: World) -> No
     ben = world.person("Ben")
 
     def erase() -> None:
-        world.accounts.release(ben.id)
+        world.accounts.release_account(ben.id)
         world.dynamodb.delete_item(
             TableName=USERS_TABLE, Key={"PK": {"S": f"TENANT#acme#USER#{ben.id}"}, "SK": {"S": "USER"}}
         )
 
     world.before("AdminUpdateUserAttributes", erase)
     assert patch(ben.id, {"role": "admin"}).status == 200
-    account = world.accounts.account(ben.id)
+    account = world.accounts.get_account(ben.id)
     assert account is not None
     assert (account.tenant_id, world.groups(ben.id)) == ("", set())
 

@@ -50,7 +50,7 @@ def test_people_are_listed_by_name_as_people_read_it(world: World) -> None:
     world.row(OTHER_ID, "A key", kind=Kind.API_KEY, email=None)
     world.put(user_item(world.row(REPORTER_ID, "Aaron", tenant_id="globex")))
     assert everybody(world.users, UserFilter()) == ["ada", "Jo", "JO", "jo ann", "Zoe", "Örjan"]
-    assert [user.name for user in world.users.everyone()] == everybody(world.users, UserFilter(), limit=100)
+    assert [user.name for user in world.users.list_people()] == everybody(world.users, UserFilter(), limit=100)
 
 
 def test_a_name_that_grows_when_it_is_folded_still_fits_its_key(world: World) -> None:
@@ -142,12 +142,12 @@ def a_user(world: World, role: Role) -> User:
 @pytest.mark.parametrize(("role", "admins"), [(Role.ADMIN, 2), (Role.AGENT, 1)])
 def test_a_new_user_is_counted_and_ends_the_invitation(world: World, role: Role, admins: int) -> None:
     user = a_user(world, role)
-    world.users.begin(
+    world.users.put_invitation(
         Invitation(tenant_id="acme", email="dora@acme.example", role=role, invited_by_id=ADMIN_ID, task_since="x")
     )
     world.users.create(user, invitation="Dora@acme.example")
     assert world.users.get(user.id) == user
-    assert world.users.invitation("dora@acme.example") is None
+    assert world.users.get_invitation("dora@acme.example") is None
     assert world.admins() == admins
     with pytest.raises(RowExistsError):
         world.users.create(user)
@@ -161,9 +161,9 @@ def test_nobody_joins_or_changes_in_a_tenant_that_goes(world: World, role: Role)
     invitation = Invitation(tenant_id="acme", email="x@acme.example", role=role, invited_by_id=ADMIN_ID, task_since="x")
     writes: list[Callable[[], None]] = [
         lambda: world.users.create(new),
-        lambda: world.users.begin(invitation),
-        lambda: world.users.change(known, next_version(known, {"role": Role.ADMIN})),
-        lambda: world.users.change(known, next_version(known, {"active": False})),
+        lambda: world.users.put_invitation(invitation),
+        lambda: world.users.update_access(known, next_version(known, {"role": Role.ADMIN})),
+        lambda: world.users.update_access(known, next_version(known, {"active": False})),
     ]
     for write in writes:
         with pytest.raises(TenantNotFoundError):
@@ -176,9 +176,9 @@ def test_nobody_joins_or_changes_in_a_tenant_that_goes(world: World, role: Role)
 def test_the_last_admin_stays(world: World, values: dict[str, object]) -> None:
     ada = world.row(ADMIN_ID, "Ada", Role.ADMIN)
     with pytest.raises(LastAdminError):
-        world.users.change(ada, next_version(ada, values))
+        world.users.update_access(ada, next_version(ada, values))
     assert world.now(ada) == ada
-    world.users.change(ada, next_version(ada, values), last_admin_may_go=True)
+    world.users.update_access(ada, next_version(ada, values), last_admin_may_go=True)
     assert world.admins() == 0
 
 
@@ -186,9 +186,9 @@ def test_of_two_admins_who_demote_each_other_one_stays(world: World) -> None:
     world.tenant(admins=2)
     ada, ben = world.row(ADMIN_ID, "Ada", Role.ADMIN), world.row(AGENT_ID, "Ben", Role.ADMIN)
     other = UserRepository(data_of(world.dynamodb, "acme"))
-    world.before("TransactWriteItems", lambda: other.change(ben, next_version(ben, {"role": Role.AGENT})))
+    world.before("TransactWriteItems", lambda: other.update_access(ben, next_version(ben, {"role": Role.AGENT})))
     with pytest.raises(LastAdminError):
-        world.users.change(ada, next_version(ada, {"role": Role.AGENT}))
+        world.users.update_access(ada, next_version(ada, {"role": Role.AGENT}))
     assert (world.now(ada).role, world.now(ben).role) == (Role.ADMIN, Role.AGENT)
     assert world.admins() == 1
 
@@ -198,28 +198,28 @@ def test_a_lost_race_comes_before_the_last_admin(world: World) -> None:
     world.tenant(admins=2)
     world.row(AGENT_ID, "Ben", Role.ADMIN)
     ada = world.row(ADMIN_ID, "Ada", Role.ADMIN)
-    world.users.change(ada, next_version(ada, {"role": Role.AGENT}))
+    world.users.update_access(ada, next_version(ada, {"role": Role.AGENT}))
     with pytest.raises(VersionConflictError):
-        world.users.change(ada, next_version(ada, {"active": False}))
+        world.users.update_access(ada, next_version(ada, {"active": False}))
     assert world.admins() == 1
 
 
 def test_only_active_people_count_as_admins(world: World) -> None:
     inactive = world.row(AGENT_ID, "Ben", Role.ADMIN, active=False)
-    world.users.change(inactive, next_version(inactive, {"role": Role.REPORTER}))
+    world.users.update_access(inactive, next_version(inactive, {"role": Role.REPORTER}))
     assert world.admins() == 1
     back = world.row(OTHER_ID, "Cleo", Role.ADMIN, active=False)
-    world.users.change(back, next_version(back, {"active": True}))
+    world.users.update_access(back, next_version(back, {"active": True}))
     assert world.admins() == 2
 
 
 def test_a_changed_name_moves_the_row_in_the_list(staff: World) -> None:
     ada = staff.users.get(ADMIN_ID)
     assert ada is not None
-    staff.users.edit(ada, next_version(ada, {"name": "Zita"}))
+    staff.users.update_profile(ada, next_version(ada, {"name": "Zita"}))
     assert everybody(staff.users, UserFilter()) == ["Ben", "Cleo", "Zita"]
     with pytest.raises(VersionConflictError):
-        staff.users.edit(ada, next_version(ada, {"name": "Yves"}))
+        staff.users.update_profile(ada, next_version(ada, {"name": "Yves"}))
 
 
 def test_a_marker_goes_only_for_the_version_that_was_told(world: World) -> None:
@@ -230,9 +230,9 @@ def test_a_marker_goes_only_for_the_version_that_was_told(world: World) -> None:
     assert found == [ADMIN_ID]
     assert not list(pending(world.dynamodb, USERS_TABLE, until="2026-02-02T07:59:59.999Z"))
     with pytest.raises(VersionConflictError):
-        world.users.settled(told)
+        world.users.clear_pending(told)
     assert world.now(latest) == latest
-    world.users.settled(latest)
+    world.users.clear_pending(latest)
     assert world.now(latest).task_key is None
     assert not list(pending(world.dynamodb, USERS_TABLE, until="3"))
 

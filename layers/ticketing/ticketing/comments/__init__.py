@@ -1,1 +1,1 @@
-"""Comments: what people say about a ticket, and who watches it."""
+"""Comments: the comments on a ticket, and who watches it."""

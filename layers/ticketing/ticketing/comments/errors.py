@@ -1,10 +1,10 @@
-"""What can go wrong with comments, as answers of the contract."""
+"""The errors of comments, as the contract's responses."""
 
 from ticketing.errors import ApiError
 
 
 class CommentNotFoundError(ApiError):
-    """The ticket has no such comment, or none that this caller may see."""
+    """The ticket has no such comment, or the caller may not see it."""
 
     status = 404
     code = "comment_not_found"

@@ -14,11 +14,11 @@ _MENTION: Final = re.compile(rf"@\[({UUID.strip('^$')})\]")
 
 
 MOST_MENTIONS: Final = 20
-"""How many people a comment may mention: each is two more members of its transaction, which takes 100."""
+"""How many people a comment may mention. Each takes two items of its transaction, which can have 100."""
 
 
 def mentions_in(text: str) -> list[str]:
-    """Return the ids of the users whom a text mentions as `@[<id>]`, each once, in the order of the text."""
+    """Return the ids of the users that a text mentions as `@[<id>]`, each once, in the order of the text."""
     return list(dict.fromkeys(found.lower() for found in _MENTION.findall(text)))
 
 
@@ -40,7 +40,7 @@ class CommentCreate(Body):
 
 
 class CommentUpdate(Body):
-    """The body of updateComment. Who may see a comment does not change: it has been told, or not."""
+    """The body of updateComment. The visibility can't change: the comment may have been sent to people already."""
 
     body: CommentText
 
@@ -58,7 +58,7 @@ class CommentQuery(PageQuery, ExpandCommentQuery):
 class Comment(Model):
     """A comment as it is stored, without its keys. Times are RFC 3339 texts in UTC with milliseconds.
 
-    `body` is Markdown as it came, trimmed at both ends; `mentions` are the ids of the users whom it mentions.
+    `body` is Markdown as it was sent, trimmed at both ends; `mentions` are the ids of the users that it mentions.
     """
 
     id: str
@@ -71,9 +71,9 @@ class Comment(Model):
     created_at: str
     updated_at: str
     request_hash: str | None = None
-    """Of the body that an Idempotency-Key made it from; None without one."""
+    """The hash of the request's body, if it had an Idempotency-Key."""
 
     @property
     def is_internal(self) -> bool:
-        """Whether only agents and admins may learn of it."""
+        """Whether only agents and admins may see it."""
         return self.visibility is Visibility.INTERNAL

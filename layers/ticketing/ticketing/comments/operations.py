@@ -1,9 +1,9 @@
-"""What the operations on comments share: finding one for its caller, writing, changing and removing it, presenting it.
+"""What the comment operations share: finding, creating, updating, deleting and presenting comments.
 
-A public comment is a change of its ticket: it makes the next version, and lists show the ticket first. An internal
-comment leaves the ticket as it is, so that nobody who may not know of it could tell; so does a comment that is changed
-or removed. Every write checks that the ticket is as it was read, and is decided anew if it is not. docs/comments.md
-has all rules.
+A public comment changes its ticket: it makes the next version, and lists show the ticket first. An internal comment
+leaves the ticket unchanged, so that reporters can't infer it; updating or deleting a comment does, too. Every write
+checks the version of the ticket that was read (optimistic locking) and is retried from the read on after a conflict.
+docs/comments.md has all rules.
 """
 
 from collections.abc import Collection, Sequence
@@ -18,10 +18,10 @@ from ticketing.access.permissions import Grant
 from ticketing.aws.data import of_caller
 from ticketing.comments.errors import CommentNotFoundError
 from ticketing.comments.models import Comment, CommentCreate, mentions_in
-from ticketing.comments.repository import AlreadyMadeError, CommentRepository
-from ticketing.comments.rules import check_comment, is_answer
-from ticketing.comments.watchers import Watchers
-from ticketing.dynamodb.transactions import Checks, NotNamedError, VersionConflictError, until_written
+from ticketing.comments.repository import CommentExistsError, CommentRepository
+from ticketing.comments.rules import check_comment, is_response
+from ticketing.comments.watcher_repository import WatcherRepository
+from ticketing.dynamodb.transactions import CheckFailedError, Checks, VersionConflictError, until_written
 from ticketing.errors import ConflictError, IdempotencyKeyReusedError
 from ticketing.people.repository import People
 from ticketing.tickets.errors import InvalidReferenceError, TicketClosedError
@@ -35,28 +35,28 @@ from ticketing.tickets.lifecycle import Status
 from ticketing.tickets.models import Ticket
 from ticketing.tickets.operations import (
     find_ticket,
-    moved,
     next_version,
+    ticket_of,
 )
 from ticketing.tickets.repository import TicketRepository
 from ticketing.tickets.rules import check_internal, sees_internal
 from ticketing.tickets.state_machine import Outcome, lifecycle_client
 
 _ATTEMPTS: Final = 10
-"""How often a comment is tried: it contradicts nobody else's, so it waits for its turn, 5 s altogether at most."""
+"""How many times a comment is attempted. Comments don't contradict each other, so it waits: 5 s in total at most."""
 
 _NOT_SHOWN: Final = {"tenant_id", "request_hash"}
 
 
 def find_comment(caller: Caller, comment: Comment | None) -> Comment:
-    """Return the comment that was read, or raise CommentNotFoundError: there is none, or none for this caller."""
+    """Return the comment that was read. Raise CommentNotFoundError if there is none or the caller may not see it."""
     if comment is None or (comment.is_internal and not sees_internal(caller)):
         raise CommentNotFoundError
     return comment
 
 
 def presented_page(comments: Sequence[Comment], caller: Caller, expand: Collection[str] = ()) -> list[dict[str, Any]]:
-    """Return comments as the contract shows them, with their authors if the query asks to expand those."""
+    """Return comments as the contract shows them, with their authors if the query expands them."""
     bodies = [
         comment.model_dump(mode="json", by_alias=True, exclude=_NOT_SHOWN)
         | {"edited": comment.updated_at != comment.created_at}
@@ -69,8 +69,8 @@ def presented_page(comments: Sequence[Comment], caller: Caller, expand: Collecti
     return bodies
 
 
-class Commenting:
-    """What one caller does to the comments on one ticket."""
+class TicketComments:
+    """The comments on one ticket, as one caller changes them."""
 
     def __init__(self, granted: Grant, ticket_id: str) -> None:
         self._granted = granted
@@ -78,55 +78,55 @@ class Commenting:
         self._ticket_id = ticket_id
         self._tickets = TicketRepository(of_caller(self._caller))
         self._comments = CommentRepository(of_caller(self._caller))
-        self._watchers = Watchers(of_caller(self._caller))
+        self._watchers = WatcherRepository(of_caller(self._caller))
         self._people = People(of_caller(self._caller))
 
-    def add(self, body: CommentCreate, idempotency_key: str | None) -> Comment:
-        """Write a comment and return it, or the one that the same Idempotency-Key has made on this ticket before.
+    def create(self, body: CommentCreate, idempotency_key: str | None) -> Comment:
+        """Create a comment and return it, or the one that the same Idempotency-Key created on this ticket before.
 
         Raises
         ------
         ForbiddenError, TicketNotFoundError, TicketClosedError, InvalidReferenceError, IdempotencyKeyReusedError
             Nothing was written.
         ConflictError
-            The key made a comment that was removed since, or others kept changing the ticket. Nothing was written.
+            The comment that the key created was deleted, or each attempt met another change. Nothing was written.
         """
         if body.visibility is Visibility.INTERNAL:
             check_internal(self._caller)
         key = idempotency_key and ids.derived_id(self._caller.tenant_id, self._caller.user_id, idempotency_key)
-        return until_written(partial(self._add, body, key), _ATTEMPTS)
+        return until_written(partial(self._create, body, key), _ATTEMPTS)
 
-    def edit(self, comment_id: str, text: str) -> Comment:
-        """Give a comment another text and return it; the same text is no change.
+    def update(self, comment_id: str, text: str) -> Comment:
+        """Replace the text of a comment and return the comment; the same text is no change.
 
         Raises
         ------
         TicketNotFoundError, CommentNotFoundError, ForbiddenError, TicketClosedError, InvalidReferenceError
-            Nothing was written. Looked at in this order.
+            Nothing was written. Checked in this order.
         ConflictError
-            Others kept changing the ticket or the comment.
+            Each attempt met another change of the ticket or the comment.
         """
-        return until_written(partial(self._edit, comment_id, text), _ATTEMPTS)
+        return until_written(partial(self._update, comment_id, text), _ATTEMPTS)
 
-    def remove(self, comment_id: str) -> None:
-        """Remove a comment, its text for good. On a closed ticket too: what must not stay, must not stay there either.
+    def delete(self, comment_id: str) -> None:
+        """Delete a comment and its text permanently. This works on a closed ticket too: secrets must be removable.
 
         Raises
         ------
         TicketNotFoundError, CommentNotFoundError, ForbiddenError
-            Nothing was written. Looked at in this order.
+            Nothing was written. Checked in this order.
         ConflictError
-            Others kept changing the ticket or the comment.
+            Each attempt met another change of the ticket or the comment.
         """
-        until_written(partial(self._remove, comment_id), _ATTEMPTS)
+        until_written(partial(self._delete, comment_id), _ATTEMPTS)
 
-    def _add(self, body: CommentCreate, key: str | None) -> Comment:
+    def _create(self, body: CommentCreate, key: str | None) -> Comment:
         ticket = find_ticket(self._granted, self._tickets.get(self._ticket_id))
         if ticket.status is Status.CLOSED:
-            comment_id = key and self._comments.made_by(ticket.id, key)
+            comment_id = key and self._comments.created_by(ticket.id, key)
             if not comment_id:
                 raise TicketClosedError
-            return self._made_before(comment_id, body)
+            return self._created_before(comment_id, body)
         now = clock.now()
         comment = self._new(body, now, request_hash=body.fingerprint() if key else None)
         try:
@@ -134,13 +134,13 @@ class Commenting:
                 self._reopen(ticket, comment, now, key)
             else:
                 self._write(ticket, comment, now, key)
-        except AlreadyMadeError:
-            comment_id = self._comments.made_by(ticket.id, str(key))
-            return self._made_before(str(comment_id), body)
+        except CommentExistsError:
+            comment_id = self._comments.created_by(ticket.id, str(key))
+            return self._created_before(str(comment_id), body)
         return comment
 
     def _new(self, body: CommentCreate, now: datetime, *, request_hash: str | None) -> Comment:
-        # The id says when the comment was tried last: comments stand in the order in which they were written.
+        # Each attempt takes a new id: ids are ordered by time, and lists show comments in the order of their writes.
         return Comment(
             id=ids.new_id(),
             tenant_id=self._caller.tenant_id,
@@ -154,43 +154,43 @@ class Commenting:
             request_hash=request_hash,
         )
 
-    def _made_before(self, comment_id: str, body: CommentCreate) -> Comment:
-        made = self._comments.get(self._ticket_id, comment_id)
-        if made is None:
+    def _created_before(self, comment_id: str, body: CommentCreate) -> Comment:
+        existing = self._comments.get(self._ticket_id, comment_id)
+        if existing is None:
             message = "The comment that this Idempotency-Key made was deleted."
             raise ConflictError(message)
-        if made.request_hash != body.fingerprint():
+        if existing.request_hash != body.fingerprint():
             message = "This Idempotency-Key made a comment from another body."
             raise IdempotencyKeyReusedError(message)
-        return find_comment(self._caller, made)
+        return find_comment(self._caller, existing)
 
     def _write(self, ticket: Ticket, comment: Comment, now: datetime, key: str | None) -> None:
-        """Write a comment with what it does to its ticket, in one transaction."""
-        after, step = ticket, self._tickets.as_read(ticket)
+        """Write a comment and the change of its ticket in one transaction."""
+        after, ticket_write = ticket, self._tickets.version_check(ticket)
         if not comment.is_internal:
-            first = is_answer(self._caller, ticket) and ticket.first_responded_at is None
+            first = is_response(self._caller, ticket) and ticket.first_responded_at is None
             after = next_version(ticket, now, {"firstRespondedAt": comment.created_at} if first else {})
-            step = self._tickets.commented(ticket, after)
+            ticket_write = self._tickets.comment_update(ticket, after)
         event = self._event(EventType.COMMENT_ADDED, comment, now, ticket, after)
         items = self._comments.items_of(comment, event, key)
-        mentioned = self._watchers.by_mention(ticket.id, comment.mentions)
+        mentioned = self._watchers.watch_unless_set(ticket.id, comment.mentions)
         checks = self._checks(comment, comment.mentions)
         try:
-            self._comments.add(items, ticket=step, watchers=mentioned, checks=checks)
-        except NotNamedError as error:
-            raise _not_to_be_mentioned(error.fields, comment) from error
+            self._comments.create(items, ticket=ticket_write, watchers=mentioned, checks=checks)
+        except CheckFailedError as error:
+            raise _invalid_mentions(error.names, comment) from error
 
     def _reopen(self, ticket: Ticket, comment: Comment, now: datetime, key: str | None) -> None:
-        """Have the state machine reopen the ticket and write the comment with it, in one transaction of its own.
+        """Let the state machine reopen the ticket and write the comment in the same transaction.
 
-        The state machine knows no users table, so who is mentioned is looked up before and not in the write.
+        The state machine can't read the users table, so mentioned people are checked before the write, not in it.
         """
         people = self._people.known(set(comment.mentions) - {self._caller.user_id}, consistent=True)
         gone = [person.id for person in people.values() if not person.active]
-        if gone and key and self._comments.made_by(ticket.id, key):
-            raise AlreadyMadeError
+        if gone and key and self._comments.created_by(ticket.id, key):
+            raise CommentExistsError
         if gone:
-            raise _not_to_be_mentioned(gone, comment)
+            raise _invalid_mentions(gone, comment)
         after = next_version(ticket, now, {"status": Status.OPEN})
         event = self._event(EventType.COMMENT_ADDED, comment, now, after, after)
         verdict = lifecycle_client().move(
@@ -206,10 +206,10 @@ class Commenting:
         if verdict.outcome is Outcome.VERSION_MISMATCH:
             raise VersionConflictError
         if verdict.outcome is Outcome.ALREADY_THERE:
-            raise AlreadyMadeError
-        moved(verdict, self._caller)
+            raise CommentExistsError
+        ticket_of(verdict, self._caller)
 
-    def _edit(self, comment_id: str, text: str) -> Comment:
+    def _update(self, comment_id: str, text: str) -> Comment:
         ticket, comment, now = self._found(comment_id)
         if ticket.status is Status.CLOSED:
             raise TicketClosedError
@@ -219,21 +219,21 @@ class Commenting:
         after = comment.model_copy(update=changed)
         new = [each for each in after.mentions if each not in comment.mentions]
         event = self._event(EventType.COMMENT_UPDATED, after, now, ticket, ticket)
-        mentioned = self._watchers.by_mention(ticket.id, new)
-        step, checks = self._tickets.as_read(ticket), self._checks(comment, new)
+        mentioned = self._watchers.watch_unless_set(ticket.id, new)
+        check, checks = self._tickets.version_check(ticket), self._checks(comment, new)
         try:
-            self._comments.update(comment, after, event, ticket=step, watchers=mentioned, checks=checks)
-        except NotNamedError as error:
-            raise _not_to_be_mentioned(error.fields, comment) from error
+            self._comments.update(comment, after, event, ticket=check, watchers=mentioned, checks=checks)
+        except CheckFailedError as error:
+            raise _invalid_mentions(error.names, comment) from error
         return after
 
-    def _remove(self, comment_id: str) -> None:
+    def _delete(self, comment_id: str) -> None:
         ticket, comment, now = self._found(comment_id)
         event = self._event(EventType.COMMENT_DELETED, comment, now, ticket, ticket)
-        self._comments.remove(comment, event, ticket=self._tickets.as_read(ticket))
+        self._comments.delete(comment, event, ticket=self._tickets.version_check(ticket))
 
     def _found(self, comment_id: str) -> tuple[Ticket, Comment, datetime]:
-        """Return the ticket and a comment that the caller may change now, and that moment."""
+        """Return the ticket, a comment that the caller may change now, and the time of that check."""
         ticket = find_ticket(self._granted, self._tickets.get(self._ticket_id))
         comment = find_comment(self._caller, self._comments.get(self._ticket_id, comment_id))
         now = clock.now()
@@ -241,15 +241,15 @@ class Commenting:
         return ticket, comment, now
 
     def _checks(self, comment: Comment, mentioned: Collection[str]) -> Checks:
-        """Return what a transaction has to check of those who are mentioned anew.
+        """Return the condition checks of the newly mentioned people, by their ids.
 
-        Whoever was mentioned before stays, active or not; and the authorizer has just looked at the caller.
+        People who were mentioned before stay, active or not. The authorizer has just checked the caller.
         """
         others = [each for each in mentioned if each != self._caller.user_id]
         return {each: self._people.check(each, agents_only=comment.is_internal) for each in others}
 
     def _event(self, kind: EventType, comment: Comment, now: datetime, before: Ticket, after: Ticket) -> TicketEvent:
-        """Return the event of a comment. It names the comment and holds nothing of its text."""
+        """Return the event of a comment. It names the comment without its text."""
         shown = {"first_responded_at"}
         changes = changes_between(*(each.model_dump(by_alias=True, include=shown) for each in (before, after)))
         about = {"comment_id": comment.id, "visibility": comment.visibility, "mentions": comment.mentions}
@@ -258,12 +258,12 @@ class Commenting:
 
 
 def _reopens(ticket: Ticket, comment: Comment) -> bool:
-    """Return whether a comment says that the ticket is not resolved: its reporter goes on talking, in public."""
+    """Return whether a comment reopens its ticket: a public one by the reporter of a resolved ticket."""
     by_reporter = comment.author_id == ticket.reporter_id and not comment.is_internal
     return by_reporter and ticket.status is Status.RESOLVED
 
 
-def _not_to_be_mentioned(people: Collection[str], comment: Comment) -> InvalidReferenceError:
+def _invalid_mentions(people: Collection[str], comment: Comment) -> InvalidReferenceError:
     message = "The comment can't mention these people."
     who = "active agent or admin" if comment.is_internal else "active user"
     return InvalidReferenceError(message, [f"body: @[{each}] is no {who} of this tenant" for each in sorted(people)])

@@ -1,8 +1,8 @@
-"""Comments on tickets: what they are, and where they live.
+"""Comments in DynamoDB: the keys and expressions of their items in the tickets table.
 
-A comment is an item under its ticket's partition key, `COMMENT#<id>`. The ids are ordered by time, so that a query
-finds the comments of a ticket oldest first. An Idempotency-Key is remembered beside them, `COMMENT_KEY#<...>`: an id
-that followed from the key would not be ordered.
+A comment is an item under its ticket's partition key, `COMMENT#<id>`. The ids are ordered by time, so a query returns
+a ticket's comments oldest first. An Idempotency-Key is a separate item, `COMMENT_KEY#<...>`, because an id derived from
+the key would not be ordered by time.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ticketing.dynamodb.tables import (
     put_new,
     update_of,
 )
-from ticketing.dynamodb.transactions import Checks, raise_refusal, refusals
+from ticketing.dynamodb.transactions import Checks, cancellation_codes, raise_for_cancellation
 from ticketing.tickets.events import TicketEvent
 from ticketing.tickets.keys import ticket_partition
 from ticketing.tickets.outbox import item_of
@@ -42,12 +42,12 @@ _KEY_PREFIX: Final = "COMMENT_KEY#"
 _KEY_SHAPE: Final = re.compile(r"COMMENT#[0-9a-f-]{36}")
 
 
-class AlreadyMadeError(Exception):
-    """The key of a new comment has made one on this ticket already; nothing was written."""
+class CommentExistsError(Exception):
+    """The Idempotency-Key created a comment on this ticket before. Nothing was written."""
 
 
 class CommentRepository:
-    """The comments on one tenant's tickets. It cannot be made without one, and every key it builds starts with it."""
+    """The comments on one tenant's tickets. Every key it builds starts with the tenant's id."""
 
     def __init__(self, data: TenantData) -> None:
         self._client = data.client
@@ -55,24 +55,24 @@ class CommentRepository:
         self._tenant_id = data.tenant_id
 
     def get(self, ticket_id: str, comment_id: str) -> Comment | None:
-        """Return a comment as last written (a consistent read), or None if there is none (any more)."""
+        """Return a comment as last written (a consistent read), or None if there is none."""
         item = self._read(ticket_id, f"{PREFIX}{comment_id}")
         return Comment.model_validate(item) if item else None
 
-    def made_by(self, ticket_id: str, key: str) -> str | None:
-        """Return the id of the comment that a key made on a ticket, removed or not, or None: one consistent read."""
+    def created_by(self, ticket_id: str, key: str) -> str | None:
+        """Return the id of the comment that a key created on a ticket, deleted or not, or None: a consistent read."""
         item = self._read(ticket_id, f"{_KEY_PREFIX}{key}")
         return str(item["commentId"]) if item else None
 
     def list(self, ticket_id: str, *, internal: bool, limit: int, cursor: str | None) -> Page[Comment]:
         """Return one page of a ticket's comments, oldest first, with or without the internal ones.
 
-        One consistent query, unless what is left out is much.
+        It takes one consistent query, or more if many internal comments are left out.
 
         Raises
         ------
         BadRequestError
-            The cursor was altered, or belongs to another ticket.
+            The cursor was altered or belongs to another ticket.
         """
         partition = ticket_partition(self._tenant_id, ticket_id)
         scope = f"{partition} comments"
@@ -93,14 +93,14 @@ class CommentRepository:
         return Page([Comment.model_validate(from_item(item)) for item in items], following)
 
     def items_of(self, comment: Comment, event: TicketEvent, key: str | None) -> Items:
-        """Return the items of a new comment, in plain values: its event, itself, and the key that makes it, if any."""
+        """Return the items of a new comment, in plain values: its event, itself, and its Idempotency-Key, if any."""
         partition = ticket_partition(self._tenant_id, comment.ticket_id)
         items = [item_of(event), self._key(comment) | comment.model_dump(mode="json", by_alias=True)]
         if key is not None:
             items.append({"PK": partition, "SK": f"{_KEY_PREFIX}{key}", "commentId": comment.id})
         return items
 
-    def add(
+    def create(
         self,
         items: Items,
         *,
@@ -108,25 +108,25 @@ class CommentRepository:
         watchers: Sequence[TransactWriteItemTypeDef],
         checks: Checks,
     ) -> None:
-        """Write a new comment (`items_of`), along with what it does to its ticket, in one transaction.
+        """Write a new comment (`items_of`) and the write or check of its ticket in one transaction.
 
         Raises
         ------
-        AlreadyMadeError
-            The key of the comment has made one already.
-        NotNamedError
-            It mentions people (ids) who can't be mentioned.
+        CommentExistsError
+            The Idempotency-Key created a comment before.
+        CheckFailedError
+            It mentions people who can't be mentioned; `names` are their ids.
         VersionConflictError
-            The ticket changed, went to the trash or is gone since it was read, or somebody who is mentioned changes.
+            The ticket was changed or deleted after it was read, or a mentioned user is being changed.
         """
         members = [ticket, *(put_new(self._table, item) for item in items), *watchers, *checks.values()]
         try:
             self._client.transact_write_items(TransactItems=members)
         except self._client.exceptions.TransactionCanceledException as error:
-            of_items = refusals(error)[1 : len(items) + 1]
-            if of_items[2:] == ["ConditionalCheckFailed"]:  # the third of them is the key
-                raise AlreadyMadeError from error
-            raise_refusal(error, checks)
+            of_items = cancellation_codes(error)[1 : len(items) + 1]
+            if of_items[2:] == ["ConditionalCheckFailed"]:  # the third item is the Idempotency-Key
+                raise CommentExistsError from error
+            raise_for_cancellation(error, checks)
             raise
 
     def update(  # noqa: PLR0913 - one transaction, spelled out
@@ -139,7 +139,7 @@ class CommentRepository:
         watchers: Sequence[TransactWriteItemTypeDef],
         checks: Checks,
     ) -> None:
-        """Write another text of a comment, if neither it nor its ticket has changed; raises as `add` does."""
+        """Replace the text of a comment, if neither it nor its ticket has changed; raises as `create` does."""
         values = after.model_dump(mode="json", by_alias=True, include={"body", "mentions", "updated_at"})
         condition, bound = "#updatedAt = :before", {":before": before.updated_at}
         change: TransactWriteItemTypeDef = {
@@ -147,28 +147,28 @@ class CommentRepository:
         }
         self._write([ticket, change, put_new(self._table, item_of(event)), *watchers, *checks.values()], checks)
 
-    def remove(self, comment: Comment, event: TicketEvent, *, ticket: TransactWriteItemTypeDef) -> None:
-        """Remove a comment, its text with it, if its ticket has not changed.
+    def delete(self, comment: Comment, event: TicketEvent, *, ticket: TransactWriteItemTypeDef) -> None:
+        """Delete a comment and its text, if its ticket has not changed.
 
         Raises
         ------
         VersionConflictError
-            The ticket changed, went to the trash or is gone since it was read, or the comment is gone.
+            The ticket was changed or deleted after it was read, or the comment was deleted.
         """
-        removal: TransactWriteItemTypeDef = {
+        deletion: TransactWriteItemTypeDef = {
             "Delete": {
                 "TableName": self._table,
                 "Key": to_item(self._key(comment)),
                 "ConditionExpression": "attribute_exists(PK)",
             }
         }
-        self._write([ticket, removal, put_new(self._table, item_of(event))], {})
+        self._write([ticket, deletion, put_new(self._table, item_of(event))], {})
 
     def _write(self, members: Sequence[TransactWriteItemTypeDef], checks: Checks) -> None:
         try:
             self._client.transact_write_items(TransactItems=members)
         except self._client.exceptions.TransactionCanceledException as error:
-            raise_refusal(error, checks)
+            raise_for_cancellation(error, checks)
             raise
 
     def _read(self, ticket_id: str, place: str) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""Who may change a comment, for how long, and whose comment answers a ticket. Data, and its readers."""
+"""Rules: who may change a comment and for how long, which comment is a response, who watches a ticket."""
 
 from __future__ import annotations
 
@@ -10,29 +10,32 @@ from ticketing.access.roles import AGENTS, Role
 from ticketing.errors import ForbiddenError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ticketing.access.identity import Caller
+    from ticketing.tickets.events import TicketSummary
     from ticketing.tickets.models import Ticket
 
 
 RESPONDERS = AGENTS
-"""The roles whose public comment on a ticket that somebody else reported counts as an answer."""
+"""The roles whose public comment on somebody else's ticket counts as a response."""
 
 
 COMMENT_EDIT_WINDOW = timedelta(minutes=15)
-"""How long the author of a comment may change it, counted from when it was written."""
+"""How long the author may change a comment after creating it."""
 
 
 MODERATORS = {Operation.UPDATE_COMMENT: frozenset[Role](), Operation.DELETE_COMMENT: frozenset({Role.ADMIN})}
-"""The roles that may change anybody's comment in this way, at any time."""
+"""The roles that may do this to anybody's comment, at any time."""
 
 
-def is_answer(caller: Caller, ticket: Ticket) -> bool:
-    """Return whether a public comment by the caller answers whoever reported the ticket."""
+def is_response(caller: Caller, ticket: Ticket) -> bool:
+    """Return whether a public comment by the caller is a response to the ticket's reporter."""
     return caller.role in RESPONDERS and caller.user_id != ticket.reporter_id
 
 
 def check_comment(granted: Grant, author_id: str, *, written: datetime, now: datetime) -> None:
-    """Let a change of a comment that the caller sees pass, or raise ForbiddenError."""
+    """Raise ForbiddenError unless the caller may do the operation to a comment that they can see."""
     caller = granted.caller
     if caller.role in MODERATORS[granted.operation]:
         return
@@ -42,3 +45,13 @@ def check_comment(granted: Grant, author_id: str, *, written: datetime, now: dat
     if now - written > COMMENT_EDIT_WINDOW:
         message = f"A comment can be changed for {COMMENT_EDIT_WINDOW // timedelta(minutes=1)} minutes."
         raise ForbiddenError(message)
+
+
+def watchers_of(ticket: Ticket | TicketSummary, settings: Mapping[str, bool]) -> set[str]:
+    """Return the ids of the users who watch a ticket.
+
+    The reporter and the assignee watch it unless their setting is False; others watch it if theirs is True.
+    """
+    by_default = {each for each in (ticket.reporter_id, ticket.assigned_to_id) if each is not None}
+    set_to_watch = {each for each, watching in settings.items() if watching}
+    return set_to_watch | (by_default - settings.keys())

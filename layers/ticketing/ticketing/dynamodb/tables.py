@@ -126,7 +126,7 @@ def page_of(
     return items, answer.get("LastEvaluatedKey")  # also where DynamoDB ended the page, at 1 MB of long texts
 
 
-def erase_all(client: DynamoDBClient, table: str, keys: Sequence[Key]) -> None:
+def batch_delete(client: DynamoDBClient, table: str, keys: Sequence[Key]) -> None:
     """Erase items of a table: one request for each 25.
 
     Raises

@@ -1,4 +1,4 @@
-"""Transactions of DynamoDB: why one was cancelled, and trying a change again that others were faster with."""
+"""DynamoDB transactions: why one was cancelled, and the retry loop of optimistic locking."""
 
 from __future__ import annotations
 
@@ -16,40 +16,41 @@ if TYPE_CHECKING:
 
 
 ATTEMPTS: Final = 5
-"""How often a change is decided anew after losing a race, before the caller is told 409."""
+"""How many times a change is attempted before the caller gets 409."""
 
 
 OTHERS_WERE_FIRST: Final = "Others keep changing this. Read it again, then repeat the request."
 
 
 class VersionConflictError(Exception):
-    """Somebody else changed the item between the read and the write; nothing was written."""
+    """The item changed between the read and the write (optimistic locking). Nothing was written."""
 
 
-def reasons(error: ClientError) -> list[dict[str, Any]]:
+def cancellation_reasons(error: ClientError) -> list[dict[str, Any]]:
     """Return why a transaction was cancelled: one reason for each of its items, in order."""
     found: list[dict[str, Any]] = cast("dict[str, Any]", error.response).get("CancellationReasons") or [{}]
     return found
 
 
-def refusals(error: ClientError) -> list[str]:
-    """Return the codes of the reasons why a transaction was cancelled, the text `None` for an item that is none."""
-    return [reason.get("Code", "None") for reason in reasons(error)]
+def cancellation_codes(error: ClientError) -> list[str]:
+    """Return the code of each cancellation reason: the text `None` for an item that did not cause it."""
+    return [reason.get("Code", "None") for reason in cancellation_reasons(error)]
 
 
 def until_written[T](attempt: Callable[[], T], attempts: int = ATTEMPTS) -> T:
-    """Return what the attempt returns, trying it again while it raises VersionConflictError.
+    """Return what the attempt returns. Retry it while it raises VersionConflictError.
 
-    Between tries it waits for up to 10, 20, 40, 80 ms and so on, by chance: callers who met once shall not meet again.
+    Before each retry it waits for a random time of at most 10, 20, 40, 80 ms and so on (exponential backoff with
+    jitter), so that callers in conflict do not meet again.
 
     Raises
     ------
     ConflictError
-        The race was lost every time.
+        Every attempt ended in a conflict.
     """
     for tried in range(attempts):
         if tried:
-            time.sleep(random.uniform(0, 0.005 * 2**tried))  # noqa: S311 - nothing is to be kept secret
+            time.sleep(random.uniform(0, 0.005 * 2**tried))  # noqa: S311 - jitter, not a secret
         try:
             return attempt()
         except VersionConflictError:
@@ -58,30 +59,30 @@ def until_written[T](attempt: Callable[[], T], attempts: int = ATTEMPTS) -> T:
 
 
 type Checks = Mapping[str, TransactWriteItemTypeDef]
-"""What else has to hold for a write, by the field of the ticket that asks for it: checks on whom it names."""
+"""Named condition checks, the last items of a transaction: what else must hold for its writes."""
 
 
-class NotNamedError(Exception):
-    """People can't be named in these fields (outside names), as the checks of a write say; nothing was written."""
+class CheckFailedError(Exception):
+    """Condition checks of a transaction failed; `names` are theirs. Nothing was written."""
 
-    def __init__(self, fields: list[str]) -> None:
-        super().__init__(*fields)
-        self.fields = fields
-
-
-_LOST_RACE = frozenset({"ConditionalCheckFailed", "TransactionConflict"})
+    def __init__(self, names: list[str]) -> None:
+        super().__init__(*names)
+        self.names = names
 
 
-def raise_refusal(error: ClientError, checks: Checks) -> None:
-    """Raise what a cancelled transaction, whose last members are checks, means, unless it was cancelled by a failure.
+_CONFLICTS = frozenset({"ConditionalCheckFailed", "TransactionConflict"})
 
-    A check that failed counts only where nothing else stood in its way: a ticket that changed meanwhile may name
-    somebody else by now, so that is decided anew first.
+
+def raise_for_cancellation(error: ClientError, checks: Checks) -> None:
+    """Raise the error that a cancelled transaction stands for; return if AWS cancelled it for another reason.
+
+    Only if nothing but checks failed, it is CheckFailedError. If a write's own condition failed too, it is
+    VersionConflictError: after the next read, the writer may need other checks.
     """
-    codes = refusals(error)
+    codes = cancellation_codes(error)
     first = len(codes) - len(checks)
-    refused = [field for field, code in zip(checks, codes[first:], strict=False) if code == "ConditionalCheckFailed"]
-    if refused and set(codes[:first]) == {"None"} and set(codes[first:]) <= {"None", "ConditionalCheckFailed"}:
-        raise NotNamedError(refused) from error
-    if _LOST_RACE.intersection(codes) and _LOST_RACE.union({"None"}).issuperset(codes):
+    failed = [name for name, code in zip(checks, codes[first:], strict=False) if code == "ConditionalCheckFailed"]
+    if failed and set(codes[:first]) == {"None"} and set(codes[first:]) <= {"None", "ConditionalCheckFailed"}:
+        raise CheckFailedError(failed) from error
+    if _CONFLICTS.intersection(codes) and _CONFLICTS.union({"None"}).issuperset(codes):
         raise VersionConflictError from error

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from ticketing import clock
 from ticketing.aws.data import TenantData, of_tenant
-from ticketing.dynamodb.tables import erase_all, keys_in
+from ticketing.dynamodb.tables import batch_delete, keys_in
 from ticketing.dynamodb.transactions import until_written
 from ticketing.events import remains as events
 from ticketing.live import remains as live
@@ -23,8 +23,8 @@ from ticketing.tickets.remains import TicketRemains
 from ticketing.users.remains import UserRemains
 from ticketing.users.tenant_models import DeletionState, TenantDeletion
 from ticketing.users.tenant_repository import TenantRepository
-from ticketing.users.usage_plan import Allowances, allowances
-from ticketing.users.user_pool import Directory, directory
+from ticketing.users.usage_plan import UsagePlan, usage_plan
+from ticketing.users.user_pool import UserPool, user_pool
 from ticketing.webhooks import remains as webhooks
 
 NOTIFICATIONS: Final = (webhooks, live, mail, events)
@@ -55,7 +55,7 @@ def erase(tenant_id: str, step: str, in_time: InTime) -> dict[str, Any]:
     if receipt is None or receipt.state is DeletionState.DONE:
         return {"done": True}
     data = of_tenant(tenant_id)
-    eraser = Eraser(data, receipt, tenants, UserRemains(data), TicketRemains(data), directory(), allowances(), in_time)
+    eraser = Eraser(data, receipt, tenants, UserRemains(data), TicketRemains(data), user_pool(), usage_plan(), in_time)
     return {"done": do(eraser), **eraser.erased}
 
 
@@ -68,8 +68,8 @@ class Eraser:
     tenants: TenantRepository
     remains: UserRemains
     tickets_left: TicketRemains
-    directory: Directory
-    allowances: Allowances
+    user_pool: UserPool
+    usage_plan: UsagePlan
     in_time: InTime
     erased: Counter[str] = field(default_factory=Counter)
 
@@ -88,7 +88,7 @@ class Eraser:
             for keys in batched(keys_in(client, table, partition), _PAGE, strict=False):
                 if not self.in_time():
                     return False
-                erase_all(client, table, keys)
+                batch_delete(client, table, keys)
                 self.remains.count(clock.timestamp(clock.now()), {})
         return True
 
@@ -103,7 +103,7 @@ class Eraser:
             self.remains.erase_invitation(email)
         # A change of their role that was under way may have told Cognito of the tenant again, before their row went.
         self._leave(self.receipt.requested_by_id)
-        self.allowances.remove(self.receipt.tenant_id)
+        self.usage_plan.delete_key(self.receipt.tenant_id)
         tenant = self.tenants.get()
         if tenant is not None:
             self.remains.finish(tenant, clock.timestamp(clock.now()))
@@ -135,13 +135,13 @@ class Eraser:
 
         Who asked for the deletion keeps theirs, to read the receipt and perhaps to found another tenant.
         """
-        account = self.directory.account(name)
+        account = self.user_pool.get_account(name)
         if account is None or account.tenant_id != self.receipt.tenant_id:
             return
         if account.id == self.receipt.requested_by_id:
-            self.directory.release(account.id)
+            self.user_pool.release_account(account.id)
         else:
-            self.directory.remove(account.id)
+            self.user_pool.delete_account(account.id)
 
     def _ticket(self, partition: str) -> Mapping[str, int]:
         events = until_written(lambda: self.tickets_left.erase(partition))

@@ -13,7 +13,8 @@ from aws_lambda_powertools.logging import Logger
 
 from ticketing.aws.data import of_tenant
 from ticketing.comments.repository import CommentRepository
-from ticketing.comments.watchers import Watchers, watching
+from ticketing.comments.rules import watchers_of
+from ticketing.comments.watcher_repository import WatcherRepository
 from ticketing.events.once import Once
 from ticketing.mail.recipients import Readers
 from ticketing.mail.rules import (
@@ -115,8 +116,8 @@ class Mailer:
         """Return whom the event concerns and why; who watches is asked only where watchers are told."""
         watchers: set[str] = set()
         if event.ticket is not None and told_to_watchers(event) is not None:
-            choices = Watchers(of_tenant(event.tenant_id)).choices(event.ticket_id)
-            watchers = watching(event.ticket, choices)
+            choices = WatcherRepository(of_tenant(event.tenant_id)).list_settings(event.ticket_id)
+            watchers = watchers_of(event.ticket, choices)
         return reasons_of(event, watchers)
 
     def _comment(self, event: TicketEvent) -> Comment | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from ticketing import clock, ids
 from ticketing.access.permissions import Operation, grant
 from ticketing.aws.data import of_caller
-from ticketing.dynamodb.transactions import NotNamedError, until_written
+from ticketing.dynamodb.transactions import CheckFailedError, until_written
 from ticketing.errors import ConflictError, ForbiddenError, IdempotencyKeyReusedError
 from ticketing.people.repository import People
 from ticketing.tickets.errors import TicketNotFoundError
@@ -87,8 +87,8 @@ def create_ticket(granted: Grant, body: TicketCreate, idempotency_key: str | Non
         except TicketGoneError as error:
             message = "The ticket that this Idempotency-Key created was deleted permanently."
             raise ConflictError(message) from error
-        except NotNamedError as error:
-            raise invalid_reference(error.fields) from error
+        except CheckFailedError as error:
+            raise invalid_reference(error.names) from error
         return ticket
 
     return until_written(attempt)

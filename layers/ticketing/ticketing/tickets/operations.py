@@ -15,8 +15,8 @@ from ticketing.access.permissions import Grant
 from ticketing.aws.data import of_caller
 from ticketing.dynamodb.transactions import (
     OTHERS_WERE_FIRST,
+    CheckFailedError,
     Checks,
-    NotNamedError,
     VersionConflictError,
     until_written,
 )
@@ -125,15 +125,15 @@ def edit_ticket(granted: Grant, ticket_id: str, values: Mapping[str, Any], expec
             )
             if verdict.outcome is Outcome.VERSION_MISMATCH:
                 raise VersionConflictError
-            return moved(verdict, caller)
+            return ticket_of(verdict, caller)
         if not changes:
             return ticket
         after = next_version(ticket, clock.now(), wanted)
         event = TicketEvent.of(EventType.TICKET_UPDATED, after, caller, changes)
         try:
             tickets.update(ticket, after, event, checks_of(named, people))
-        except NotNamedError as error:
-            raise invalid_reference(error.fields) from error
+        except CheckFailedError as error:
+            raise invalid_reference(error.names) from error
         return after
 
     return until_written(attempt)
@@ -156,7 +156,7 @@ def move_ticket(  # noqa: PLR0913 - one request, spelled out
     verdict = lifecycle_client().move(
         ticket_id, to, caller, fields=fields, comment=comment, expected_version=expected_version
     )
-    return moved(verdict, caller)
+    return ticket_of(verdict, caller)
 
 
 def presented(ticket: Ticket, caller: Caller) -> dict[str, Any]:
@@ -185,7 +185,7 @@ def _allowed(ticket: Ticket, caller: Caller) -> list[Status]:
     )
 
 
-def moved(verdict: Verdict, caller: Caller) -> Ticket:
+def ticket_of(verdict: Verdict, caller: Caller) -> Ticket:
     """Return the ticket that the state machine moved, or raise the error that its refusal stands for."""
     ticket = verdict.ticket
     if ticket is None:

@@ -6,8 +6,8 @@ from itertools import batched
 from typing import TYPE_CHECKING, Any, Final
 
 from ticketing.dynamodb.attributes import to_item
-from ticketing.dynamodb.tables import Key, erase_all, items_of, pages_of
-from ticketing.dynamodb.transactions import VersionConflictError, reasons
+from ticketing.dynamodb.tables import Key, batch_delete, items_of, pages_of
+from ticketing.dynamodb.transactions import VersionConflictError, cancellation_reasons
 from ticketing.tickets import outbox
 from ticketing.tickets.keys import TICKET, list_partition
 
@@ -57,7 +57,7 @@ class TicketRemains:
             The ticket changed meanwhile; it is still there.
         """
         version, rest = self._under(partition)
-        self._erase_all(rest)
+        self._batch_delete(rest)
         if version is None:
             return None
         try:
@@ -70,7 +70,7 @@ class TicketRemains:
         except self._client.exceptions.ConditionalCheckFailedException as error:
             raise VersionConflictError from error
         late = self._under(partition)[1]
-        self._erase_all(late)
+        self._batch_delete(late)
         return sum(map(outbox.is_event_key, (*rest, *late)))
 
     def purge(self, partition: str) -> int:
@@ -100,14 +100,14 @@ class TicketRemains:
                 try:
                     self._client.transact_write_items(TransactItems=[gone, *deletes])
                 except self._client.exceptions.TransactionCanceledException as error:
-                    if reasons(error)[0].get("Code") == "ConditionalCheckFailed":
+                    if cancellation_reasons(error)[0].get("Code") == "ConditionalCheckFailed":
                         return deleted
                     raise
                 deleted += len(keys)
 
-    def _erase_all(self, keys: Sequence[Key]) -> None:
-        """Erase items of the table; raises what `erase_all` does."""
-        erase_all(self._client, self._table, keys)
+    def _batch_delete(self, keys: Sequence[Key]) -> None:
+        """Erase items of the table; raises what `batch_delete` does."""
+        batch_delete(self._client, self._table, keys)
 
     def _under(self, partition: str) -> tuple[Any, list[Key]]:
         """Return the version of the ticket with this partition key (None: it is gone), and the keys of the rest."""

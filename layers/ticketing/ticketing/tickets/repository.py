@@ -25,7 +25,7 @@ from ticketing.dynamodb.tables import (
     tenant_prefix,
     update_of,
 )
-from ticketing.dynamodb.transactions import Checks, raise_refusal, reasons
+from ticketing.dynamodb.transactions import Checks, cancellation_reasons, raise_for_cancellation
 from ticketing.tickets import outbox
 from ticketing.tickets.events import TicketEvent
 from ticketing.tickets.keys import counter_key, list_partition, ticket_key
@@ -135,7 +135,7 @@ class TicketRepository:
             With the ticket that has this id already, in the trash or not.
         TicketGoneError
             There was a ticket with this id, whose events are still there.
-        NotNamedError
+        CheckFailedError
             A check does not hold, and none of the above is the case.
         VersionConflictError
             Somebody else is writing a ticket with this id, or somebody who is named.
@@ -159,12 +159,12 @@ class TicketRepository:
         try:
             self._client.transact_write_items(TransactItems=[new, self._put(event), *checks.values()])  # type: ignore[list-item]
         except self._client.exceptions.TransactionCanceledException as error:
-            new_ticket, new_event = (*reasons(error), {})[:2]
+            new_ticket, new_event = (*cancellation_reasons(error), {})[:2]
             if new_ticket.get("Item"):
                 raise TicketExistsError(self.ticket_from(new_ticket["Item"])) from error
             if new_event.get("Code") == "ConditionalCheckFailed":
                 raise TicketGoneError from error
-            raise_refusal(error, checks)
+            raise_for_cancellation(error, checks)
             raise
 
     def get(self, ticket_id: str) -> Ticket | None:
@@ -220,7 +220,7 @@ class TicketRepository:
 
         Raises
         ------
-        NotNamedError
+        CheckFailedError
             A check does not hold, of a ticket that did not change.
         VersionConflictError
             The ticket changed, went to the trash or is gone since `before` was read, or somebody who is named changes.
@@ -242,14 +242,14 @@ class TicketRepository:
         values = {"deletedAt": None, "expiresAt": None, "listKey": self._index_keys(after)["listKey"]}
         self._change(after, before.version, values, event)
 
-    def commented(self, before: Ticket, after: Ticket) -> TransactWriteItemTypeDef:
+    def comment_update(self, before: Ticket, after: Ticket) -> TransactWriteItemTypeDef:
         """Return the member of a transaction that makes a public comment a change of the ticket, if it is as read."""
         values = {"listKey": self._index_keys(after)["listKey"]}
         if after.first_responded_at and not before.first_responded_at:
             values["firstRespondedAt"] = after.first_responded_at
         return self._update(after, before.version, values)
 
-    def as_read(self, ticket: Ticket) -> TransactWriteItemTypeDef:
+    def version_check(self, ticket: Ticket) -> TransactWriteItemTypeDef:
         """Return the member of a transaction that fails it unless the ticket is there, in the version that was read."""
         return {
             "ConditionCheck": {
@@ -308,7 +308,7 @@ class TicketRepository:
         try:
             self._client.transact_write_items(TransactItems=[change, self._put(event), *checks.values()])
         except self._client.exceptions.TransactionCanceledException as error:
-            raise_refusal(error, checks)
+            raise_for_cancellation(error, checks)
             raise
 
     def _update(self, after: Ticket, version: int, values: Mapping[str, Any]) -> TransactWriteItemTypeDef:

@@ -22,19 +22,19 @@ from ticketing.users.operations import (
 )
 from ticketing.users.repository import UserRepository
 from ticketing.users.rules import check_admins
-from ticketing.users.user_pool import AccountGoneError, directory, next_second
+from ticketing.users.user_pool import AccountNotFoundError, next_second, user_pool
 
 if TYPE_CHECKING:
     from ticketing.access.permissions import Grant
     from ticketing.users.models import User
-    from ticketing.users.user_pool import Directory
+    from ticketing.users.user_pool import UserPool
 
 _BUGS: Final = frozenset({"AccessDeniedException", "InvalidParameterException", "ValidationException"})
 """What AWS answers when it is asked wrongly: asking again does not help."""
 
 
 @contextmanager
-def recorded() -> Iterator[None]:
+def report_as_recorded() -> Iterator[None]:
     """Turn AWS's failures, once the change is in the table, into the answer that says so.
 
     Raises
@@ -51,7 +51,7 @@ def recorded() -> Iterator[None]:
         raise ServiceUnavailableError(message) from error
 
 
-def settle(users: UserRepository, accounts: Directory, user: User) -> User:
+def sync_account(users: UserRepository, pool: UserPool, user: User) -> User:
     """Tell Cognito what a row says, until what it was told is what the row says; then take the marker off.
 
     Whoever tells something old, because others changed the row meanwhile, tells it anew. After several times it is left
@@ -60,14 +60,14 @@ def settle(users: UserRepository, accounts: Directory, user: User) -> User:
     for _ in range(ATTEMPTS):
         try:
             try:
-                accounts.tell(user)
-            except AccountGoneError:
-                user = taken_out(users, user)
-            users.settled(user)
+                pool.update_account(user)
+            except AccountNotFoundError:
+                user = deactivate(users, user)
+            users.clear_pending(user)
         except VersionConflictError:
             latest = users.get(user.id)
             if latest is None:  # the tenant was erased: what was just said must not stay
-                accounts.release(user.id)
+                pool.release_account(user.id)
                 return user
             user = latest
         else:
@@ -75,7 +75,7 @@ def settle(users: UserRepository, accounts: Directory, user: User) -> User:
     return user
 
 
-def taken_out(users: UserRepository, user: User) -> User:
+def deactivate(users: UserRepository, user: User) -> User:
     """Write that a person who has no account in the tenant is not active, even the last admin, and return them.
 
     Raises
@@ -85,11 +85,11 @@ def taken_out(users: UserRepository, user: User) -> User:
     """
     after = next_version(user, {"active": False})
     if after is not user:
-        users.change(user, after, last_admin_may_go=True)
+        users.update_access(user, after, last_admin_may_go=True)
     return after
 
 
-def marked(user: User) -> User:
+def mark_pending(user: User) -> User:
     """Return a changed user as one that Cognito has to be told of, and whose tokens up to now are void."""
     valid_from = max(next_second(), user.tokens_valid_from or 0)
     marks = {"tokens_valid_from": valid_from, "task_key": PENDING, "task_since": user.updated_at}
@@ -116,12 +116,12 @@ def change_user(granted: Grant, user_id: str, values: Mapping[str, Any], expecte
         after = next_version(before, values)
         if after is not before:
             check_admins(granted.caller, {before.role, after.role})
-            after = marked(after)
-            users.change(before, after)
+            after = mark_pending(after)
+            users.update_access(before, after)
         return after
 
     user = until_written(attempt)
     if user.task_key == PENDING:
-        with recorded():
-            return settle(users, directory(), user)
+        with report_as_recorded():
+            return sync_account(users, user_pool(), user)
     return user

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from ticketing.dynamodb.attributes import to_item
-from ticketing.dynamodb.transactions import VersionConflictError, refusals
+from ticketing.dynamodb.tables import put_new
+from ticketing.dynamodb.transactions import VersionConflictError, cancellation_codes
 from ticketing.users.text import folded
 
 if TYPE_CHECKING:
@@ -36,17 +37,12 @@ def founder_claim(user_id: str) -> dict[str, str]:
     return {"PK": f"FOUNDER#{user_id}", "SK": "FOUNDER"}
 
 
-def put_new(table: str, item: Mapping[str, Any]) -> TransactWriteItemTypeDef:
-    """Return the write of an item (in plain values) that is not there yet."""
-    return {"Put": {"TableName": table, "Item": to_item(item), "ConditionExpression": "attribute_not_exists(PK)"}}
-
-
 def claim(table: str, key: Mapping[str, str], tenant_id: str) -> TransactWriteItemTypeDef:
     """Return the write that makes a claim, if there is none to the same."""
     return put_new(table, {**key, "tenantId": tenant_id})
 
 
-def unclaim(table: str, key: Mapping[str, str], tenant_id: str) -> TransactWriteItemTypeDef:
+def release_claim(table: str, key: Mapping[str, str], tenant_id: str) -> TransactWriteItemTypeDef:
     """Return the write that gives a claim up, if it is this tenant's; without a claim, it does nothing."""
     return {
         "Delete": {
@@ -65,13 +61,13 @@ class Claims:
         self._client = client
         self._table = table
 
-    def founded_by(self, user_id: str) -> str | None:
+    def tenant_founded_by(self, user_id: str) -> str | None:
         """Return the id of the tenant that the user founded, being deleted or not, or None (a consistent read)."""
         key = to_item(founder_claim(user_id))
         answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
         return answer["Item"]["tenantId"]["S"] if "Item" in answer else None
 
-    def found(self, tenant: Mapping[str, Any], founder: Mapping[str, Any], name: str) -> None:
+    def create_tenant(self, tenant: Mapping[str, Any], founder: Mapping[str, Any], name: str) -> None:
         """Write a new tenant and its first user (items, in plain values) with both claims, all or nothing.
 
         Raises
@@ -90,7 +86,7 @@ class Claims:
         try:
             self._client.transact_write_items(TransactItems=new)
         except self._client.exceptions.TransactionCanceledException as error:
-            codes = refusals(error)
+            codes = cancellation_codes(error)
             if codes[0] == "ConditionalCheckFailed" or "TransactionConflict" in codes:
                 raise VersionConflictError from error
             if codes[1] == "ConditionalCheckFailed":

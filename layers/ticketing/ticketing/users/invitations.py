@@ -12,7 +12,7 @@ from ticketing import clock
 from ticketing.aws.data import of_caller
 from ticketing.dynamodb.transactions import VersionConflictError, until_written
 from ticketing.errors import BadRequestError
-from ticketing.users.changes import recorded, settle
+from ticketing.users.changes import report_as_recorded, sync_account
 from ticketing.users.errors import EmailDomainNotAllowedError, UserExistsError
 from ticketing.users.models import Invitation, User
 from ticketing.users.operations import new_person
@@ -23,19 +23,19 @@ from ticketing.users.tenant_repository import TenantRepository
 from ticketing.users.user_pool import (
     NEVER_SIGNED_IN,
     UNCONFIRMED,
-    AccountGoneError,
-    AddressRefusedError,
-    AddressTakenError,
-    directory,
+    AccountNotFoundError,
+    EmailRejectedError,
+    EmailTakenError,
+    user_pool,
 )
 
 if TYPE_CHECKING:
     from ticketing.access.identity import Caller
     from ticketing.users.models import InviteUser
-    from ticketing.users.user_pool import Account, Directory
+    from ticketing.users.user_pool import Account, UserPool
 
 
-def invite(caller: Caller, body: InviteUser) -> tuple[User, bool]:
+def invite_user(caller: Caller, body: InviteUser) -> tuple[User, bool]:
     """Invite somebody to the caller's tenant; return the user, and whether they are new.
 
     Raises
@@ -61,12 +61,12 @@ def invite(caller: Caller, body: InviteUser) -> tuple[User, bool]:
         invited_by_id=caller.user_id,
         task_since=clock.timestamp(clock.now()),
     )
-    until_written(lambda: users.begin(invitation))
-    with recorded():
-        return complete(users, directory(), invitation)
+    until_written(lambda: users.put_invitation(invitation))
+    with report_as_recorded():
+        return complete_invitation(users, user_pool(), invitation)
 
 
-def complete(users: UserRepository, accounts: Directory, invitation: Invitation) -> tuple[User, bool]:
+def complete_invitation(users: UserRepository, pool: UserPool, invitation: Invitation) -> tuple[User, bool]:
     """Carry an invitation out from wherever it got to; return the user, and whether they are new.
 
     Somebody who was invited before and never signed in is mailed again. No invitation is left behind, unless AWS fails.
@@ -78,26 +78,26 @@ def complete(users: UserRepository, accounts: Directory, invitation: Invitation)
     """
 
     def attempt() -> tuple[User, bool]:
-        account = _account_for(accounts, invitation)
+        account = _account_for(pool, invitation)
         known = users.get(account.id)
         if known is None:
-            return _enrolled(users, accounts, account, invitation)
+            return _create_user(users, pool, account, invitation)
         if account.status != NEVER_SIGNED_IN or not known.active:
             raise UserExistsError
-        accounts.invite_again(account)
+        pool.resend_invitation(account)
         return known, False
 
     try:
         user, is_new = until_written(attempt)
     except (UserExistsError, BadRequestError):
-        users.drop(invitation.email)
+        users.delete_invitation(invitation.email)
         raise
     if not is_new:
-        users.drop(invitation.email)
+        users.delete_invitation(invitation.email)
     return user, is_new
 
 
-def _account_for(accounts: Directory, invitation: Invitation) -> Account:
+def _account_for(pool: UserPool, invitation: Invitation) -> Account:
     """Return the invited account: a new one, or the tenant's own with this address.
 
     Raises
@@ -108,37 +108,35 @@ def _account_for(accounts: Directory, invitation: Invitation) -> Account:
         The address has just become free.
     """
     try:
-        return accounts.invite(invitation.email, invitation.tenant_id)
-    except AddressRefusedError as error:
+        return pool.create_account(invitation.email, invitation.tenant_id)
+    except EmailRejectedError as error:
         message = "The e-mail address is none that mail can be sent to."
         raise BadRequestError(message, ["email: is refused by the user pool"]) from error
-    except AddressTakenError as error:
-        account = accounts.account(invitation.email)
+    except EmailTakenError as error:
+        account = pool.get_account(invitation.email)
         if account is None:
             raise VersionConflictError from error
         if account.status == UNCONFIRMED and not account.tenant_id:
             # Somebody signed up with an address that they never proved to be theirs; it must not stay blocked.
-            accounts.remove(account.id)
+            pool.delete_account(account.id)
             raise VersionConflictError from error
         if account.tenant_id != invitation.tenant_id:
             raise UserExistsError from error
         return account
 
 
-def _enrolled(
-    users: UserRepository, accounts: Directory, account: Account, invitation: Invitation
-) -> tuple[User, bool]:
+def _create_user(users: UserRepository, pool: UserPool, account: Account, invitation: Invitation) -> tuple[User, bool]:
     """Give an invited account its role, write its row, and end the invitation."""
     user = new_person(account, invitation.tenant_id, invitation.role, name=invitation.name)
     try:
-        accounts.tell(user)
+        pool.update_account(user)
         users.create(user, invitation=invitation.email)
-    except AccountGoneError as error:
+    except AccountNotFoundError as error:
         raise VersionConflictError from error
     except RowExistsError as error:
         # Another invitation to the same address was faster, and what Cognito was told last may not be what it said.
         known = users.get(user.id)
         if known is None:
             raise VersionConflictError from error
-        return settle(users, accounts, known), False
+        return sync_account(users, pool, known), False
     return user, True

@@ -78,7 +78,7 @@ def next_version(user: User, values: Mapping[str, Any]) -> User:
     return after.model_copy(update={"version": user.version + 1, "updated_at": clock.timestamp(clock.now())})
 
 
-def edit_me(granted: Grant, body: MeUpdate, expected_version: int | None) -> User:
+def update_me(granted: Grant, body: MeUpdate, expected_version: int | None) -> User:
     """Set what callers may change of themselves and return the user; what is the same already is no change.
 
     Raises
@@ -96,7 +96,7 @@ def edit_me(granted: Grant, body: MeUpdate, expected_version: int | None) -> Use
         reason = None if notices.mail else before.mail_off_reason or MailOff.UNSUBSCRIBED
         after = next_version(before, wanted | {"notifications": notices, "mail_off_reason": reason})
         if after is not before:
-            users.edit(before, after)
+            users.update_profile(before, after)
         return after
 
     return until_written(attempt)

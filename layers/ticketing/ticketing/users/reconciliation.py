@@ -23,18 +23,18 @@ from ticketing.aws.data import of_tenant
 from ticketing.deployment import DEPLOYMENT
 from ticketing.dynamodb.transactions import until_written
 from ticketing.errors import BadRequestError
-from ticketing.users.changes import marked, settle, taken_out
+from ticketing.users.changes import deactivate, mark_pending, sync_account
 from ticketing.users.deletion import resume_deletion
 from ticketing.users.errors import UserExistsError
-from ticketing.users.founding import finish_founding
-from ticketing.users.invitations import complete
+from ticketing.users.invitations import complete_invitation
 from ticketing.users.models import PENDING
 from ticketing.users.operations import new_person, next_version
 from ticketing.users.repository import RowExistsError, UserRepository, pending
+from ticketing.users.tenant_creation import finish_tenant
 from ticketing.users.tenant_models import TenantState
 from ticketing.users.tenant_repository import TenantRepository
-from ticketing.users.usage_plan import allowances, usage_key
-from ticketing.users.user_pool import directory
+from ticketing.users.usage_plan import usage_key, usage_plan
+from ticketing.users.user_pool import user_pool
 
 if TYPE_CHECKING:
     from ticketing.users.models import TenantRole, User
@@ -62,7 +62,7 @@ def reconcile(*, everything: bool) -> dict[str, int]:
     run = Reconciliation()
     run.finish_pending()
     if everything:
-        run.walk_the_pool()
+        run.reconcile_accounts()
     logger.info("reconciled", extra={"done": run.done, "failed": run.failed})
     if run.failed:
         message = f"{run.failed} of {run.done.total() + run.failed} could not be reconciled"
@@ -74,15 +74,15 @@ class Reconciliation:
     """One run: what it did, by kind, and how often it failed. One that fails does not stop the others."""
 
     def __init__(self) -> None:
-        self._accounts = directory()
-        self._allowances = allowances()
+        self._pool = user_pool()
+        self._usage_plan = usage_plan()
         self.done = Counter[str]()
         self.failed = 0
 
     @cached_property
     def _keys_in_plan(self) -> frozenset[str]:
         """The keys that need not be made: listed once a run, as API Gateway takes few calls a second per account."""
-        return self._allowances.held()
+        return self._usage_plan.list_keys()
 
     def finish_pending(self) -> None:
         """Finish what was cut off: changed users, invitations, tenants being founded or deleted."""
@@ -90,15 +90,15 @@ class Reconciliation:
         for item in pending(clients.dynamodb(), DEPLOYMENT.tables.users, until=until):
             self._attempt("pending", item["PK"], partial(self._finish, item))
 
-    def walk_the_pool(self) -> None:
+    def reconcile_accounts(self) -> None:
         """Look at every account, and take over into the table what is different in Cognito."""
-        roles = self._accounts.roles()
+        roles = self._pool.list_roles()
         tenants: dict[str, dict[str, Account]] = defaultdict(dict)
-        for account in self._accounts.everyone():
+        for account in self._pool.list_accounts():
             if account.tenant_id:
                 tenants[account.tenant_id][account.id] = account
         for tenant_id, accounts in tenants.items():
-            self._attempt("tenant", tenant_id, partial(self._walk, tenant_id, accounts, roles))
+            self._attempt("tenant", tenant_id, partial(self._reconcile_tenant, tenant_id, accounts, roles))
 
     def _attempt(self, kind: str, item: str, do: Callable[[], None]) -> None:
         try:
@@ -114,7 +114,7 @@ class Reconciliation:
         tenant_id = item["PK"].split("#")[1]
         match item["SK"]:
             case "TENANT":
-                finish_founding(tenant_id)
+                finish_tenant(tenant_id)
             case "DELETION":
                 resume_deletion(tenant_id)
             # Where the tenant is being deleted, its erasure takes care of both; what it released must stay released.
@@ -122,72 +122,74 @@ class Reconciliation:
                 users = UserRepository(of_tenant(tenant_id))
                 user = users.get(item["id"])
                 if user is not None and user.task_key == PENDING:
-                    settle(users, self._accounts, user)
+                    sync_account(users, self._pool, user)
             case "INVITATION" if _is_active(TenantRepository(of_tenant(tenant_id)).get()):
                 self._finish_invitation(UserRepository(of_tenant(tenant_id)), item["email"])
 
     def _finish_invitation(self, users: UserRepository, email: str) -> None:
-        invitation = users.invitation(email)
+        invitation = users.get_invitation(email)
         if invitation is None:
             return
         try:
-            complete(users, self._accounts, invitation)
+            complete_invitation(users, self._pool, invitation)
         except (UserExistsError, BadRequestError) as error:
             logger.warning("invitation given up", extra={"tenantId": invitation.tenant_id, "reason": error.code})
 
-    def _walk(self, tenant_id: str, accounts: Mapping[str, Account], roles: Mapping[str, TenantRole]) -> None:
+    def _reconcile_tenant(
+        self, tenant_id: str, accounts: Mapping[str, Account], roles: Mapping[str, TenantRole]
+    ) -> None:
         """Look at the accounts of one tenant."""
         if not TENANT_ID.fullmatch(tenant_id):
             logger.warning("accounts of no tenant", extra={"tenantId": tenant_id, "accounts": len(accounts)})
             return
         tenant = TenantRepository(of_tenant(tenant_id)).get()
         if tenant is None:
-            self._walk_nobodys(tenant_id, accounts)
+            self._delete_orphans(tenant_id, accounts)
         if tenant is None or not _is_active(tenant):
             return
         if usage_key(tenant_id) not in self._keys_in_plan:
-            self._allowances.ensure(tenant_id)
+            self._usage_plan.ensure_key(tenant_id)
         users = UserRepository(of_tenant(tenant_id))
-        rows = {user.id: user for user in users.everyone()}
+        rows = {user.id: user for user in users.list_people()}
         for user_id in sorted(accounts.keys() | rows.keys()):
             row, account = rows.get(user_id), accounts.get(user_id)
             if _may_differ(row, account, roles.get(user_id)):
-                self._attempt("user", user_id, partial(self._take_over, users, tenant_id, user_id))
+                self._attempt("user", user_id, partial(self._reconcile_user, users, tenant_id, user_id))
         self._count_admins(users, tenant, rows)
 
-    def _walk_nobodys(self, tenant_id: str, accounts: Mapping[str, Account]) -> None:
+    def _delete_orphans(self, tenant_id: str, accounts: Mapping[str, Account]) -> None:
         """Delete accounts that were made by hand for a tenant while it was being deleted."""
         if TenantRepository(of_tenant(tenant_id)).deletion() is None:
             logger.warning("accounts of no tenant", extra={"tenantId": tenant_id, "accounts": len(accounts)})
             return
         for user_id in accounts:
-            account = self._accounts.account(user_id)
+            account = self._pool.get_account(user_id)
             if account is not None and account.tenant_id == tenant_id:  # not released since
-                self._accounts.remove(user_id)
+                self._pool.delete_account(user_id)
 
-    def _take_over(self, users: UserRepository, tenant_id: str, user_id: str) -> None:
+    def _reconcile_user(self, users: UserRepository, tenant_id: str, user_id: str) -> None:
         """Make the row what the account says, after a new look at both."""
 
         def attempt() -> User | None:
-            row, account = users.get(user_id), self._accounts.account(user_id)
+            row, account = users.get(user_id), self._pool.get_account(user_id)
             if row is not None and row.task_key == PENDING:
                 return None
             if account is None or account.tenant_id != tenant_id:
                 if row is not None:
-                    taken_out(users, row)
+                    deactivate(users, row)
                 return None
-            role = self._accounts.role(user_id)
+            role = self._pool.get_role(user_id)
             if role is None:
                 logger.warning("account without a role", extra={"tenantId": tenant_id, "userId": user_id})
                 return None
             if row is None:
-                _take_in(users, account, role)
+                _create_row(users, account, role)
                 return None
-            return _follow(users, row, account, role)
+            return _update_row(users, row, account, role)
 
         changed = until_written(attempt)
         if changed is not None:
-            settle(users, self._accounts, changed)  # voids the tokens of before
+            sync_account(users, self._pool, changed)  # voids the tokens of before
 
     def _count_admins(self, users: UserRepository, tenant: Tenant, rows: Mapping[str, User]) -> None:
         """Correct the tenant's count of admins, should it be wrong; the index may be late, so every row is read."""
@@ -198,23 +200,23 @@ class Reconciliation:
             logger.warning("admins counted anew", extra={"tenantId": tenant.id, "was": tenant.admins, "is": found})
 
 
-def _take_in(users: UserRepository, account: Account, role: TenantRole) -> None:
+def _create_row(users: UserRepository, account: Account, role: TenantRole) -> None:
     """Write the row of an account that has none, unless an invitation under way is about to."""
     # The invitation goes with the row's being written, so it is asked for after the row.
-    if users.invitation(account.email) is None:
+    if users.get_invitation(account.email) is None:
         with suppress(RowExistsError):  # somebody else was first
             users.create(new_person(account, account.tenant_id, role, active=account.enabled))
 
 
-def _follow(users: UserRepository, row: User, account: Account, role: TenantRole) -> User | None:
+def _update_row(users: UserRepository, row: User, account: Account, role: TenantRole) -> User | None:
     """Write what is different in Cognito; return the row if there are tokens to void."""
     after = next_version(row, {"email": _address(account, row), "role": role, "active": account.enabled})
     if (after.role, after.active) != (row.role, row.active):
-        after = marked(after)
-        users.change(row, after, last_admin_may_go=True)
+        after = mark_pending(after)
+        users.update_access(row, after, last_admin_may_go=True)
         return after
     if after is not row:
-        users.edit(row, after)
+        users.update_profile(row, after)
     return None
 
 

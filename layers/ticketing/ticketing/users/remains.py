@@ -100,7 +100,7 @@ class UserRemains:
         A claim that is another's by now stays: it was given up before.
         """
         for key in (name_claim(tenant.name), founder_claim(tenant.founded_by_id)):
-            self._give_up(key)
+            self._release_claim(key)
         self._client.transact_write_items(
             TransactItems=[
                 {"Delete": {"TableName": self._users, "Key": to_item(tenant_key(self._id))}},
@@ -123,7 +123,7 @@ class UserRemains:
             ]
         )
 
-    def _give_up(self, key: Mapping[str, str]) -> None:
+    def _release_claim(self, key: Mapping[str, str]) -> None:
         try:
             self._client.delete_item(
                 TableName=self._users,

@@ -21,7 +21,7 @@ from ticketing.dynamodb.tables import (
     page_of,
     update_of,
 )
-from ticketing.dynamodb.transactions import VersionConflictError, reasons, refusals
+from ticketing.dynamodb.transactions import VersionConflictError, cancellation_codes, cancellation_reasons
 from ticketing.people.keys import user_key
 from ticketing.users.errors import LastAdminError, TenantNotFoundError
 from ticketing.users.models import PENDING, Invitation, Kind, User
@@ -122,7 +122,7 @@ class UserRepository:
         following = cursors.encode(_position(last, sort_key), scope=scope) if last else None
         return Page([user_from(item) for item in items], following)
 
-    def everyone(self) -> Iterator[User]:
+    def list_people(self) -> Iterator[User]:
         """Return all people of the tenant, as the index has them: moments behind the last writes."""
         query: QueryInputTypeDef = {
             "TableName": self._table,
@@ -159,7 +159,7 @@ class UserRepository:
                 raise RowExistsError from error
             raise
 
-    def edit(self, before: User, after: User) -> None:
+    def update_profile(self, before: User, after: User) -> None:
         """Write what a user may change of themselves, or an e-mail address, if `before` is still the row's version.
 
         Raises
@@ -172,7 +172,7 @@ class UserRepository:
         except self._lost as error:
             raise VersionConflictError from error
 
-    def change(self, before: User, after: User, *, last_admin_may_go: bool = False) -> None:
+    def update_access(self, before: User, after: User, *, last_admin_may_go: bool = False) -> None:
         """Write a person's role and activity if `before` is still the row's version, and count the admins with it.
 
         Raises
@@ -192,7 +192,7 @@ class UserRepository:
                 raise VersionConflictError from error
             raise
 
-    def settled(self, user: User) -> None:
+    def clear_pending(self, user: User) -> None:
         """Take the marker off a row that Cognito was told of, if this is still the row's version.
 
         Raises
@@ -211,7 +211,7 @@ class UserRepository:
         except self._lost as error:
             raise VersionConflictError from error
 
-    def begin(self, invitation: Invitation) -> None:
+    def put_invitation(self, invitation: Invitation) -> None:
         """Write an invitation, in the place of an earlier one to the same address.
 
         Raises
@@ -224,13 +224,13 @@ class UserRepository:
         item = invitation_key(self._id, invitation.email) | invitation.model_dump(mode="json", by_alias=True)
         self._write({"Put": {"TableName": self._table, "Item": to_item(item)}}, admins=0)
 
-    def invitation(self, email: str) -> Invitation | None:
+    def get_invitation(self, email: str) -> Invitation | None:
         """Return the invitation under way to an address (a consistent read), or None if there is none."""
         key = to_item(invitation_key(self._id, email))
         answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
         return Invitation.model_validate(from_item(answer["Item"])) if "Item" in answer else None
 
-    def drop(self, email: str) -> None:
+    def delete_invitation(self, email: str) -> None:
         """Delete an invitation under way; without one, do nothing."""
         self._client.delete_item(TableName=self._table, Key=to_item(invitation_key(self._id, email)))
 
@@ -266,7 +266,7 @@ class UserRepository:
             if _is_refused(error, 1):
                 raise
             _raise_if_tenant_refused(error)
-            if "TransactionConflict" in refusals(error):
+            if "TransactionConflict" in cancellation_codes(error):
                 raise VersionConflictError from error
             raise
 
@@ -368,13 +368,13 @@ def _position(item: Mapping[str, Any], sort_key: str) -> str:
 
 def _is_refused(error: ClientError, index: int) -> bool:
     """Return whether a transaction was cancelled because this one of its items did not meet its condition."""
-    return refusals(error)[index : index + 1] == ["ConditionalCheckFailed"]
+    return cancellation_codes(error)[index : index + 1] == ["ConditionalCheckFailed"]
 
 
 def _raise_if_tenant_refused(error: ClientError) -> None:
     """Raise what it means that the transaction's first item, the tenant, did not meet its condition."""
     if not _is_refused(error, 0):
         return
-    if from_item(reasons(error)[0].get("Item") or {}).get("state") == TenantState.ACTIVE:
+    if from_item(cancellation_reasons(error)[0].get("Item") or {}).get("state") == TenantState.ACTIVE:
         raise LastAdminError from error
     raise TenantNotFoundError from error

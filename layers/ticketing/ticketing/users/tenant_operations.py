@@ -36,7 +36,7 @@ def find_tenant(tenant: Tenant | None, expected_version: int | None = None) -> T
     return tenant
 
 
-def edit_tenant(caller: Caller, body: TenantUpdate, expected_version: int | None) -> Tenant:
+def update_tenant(caller: Caller, body: TenantUpdate, expected_version: int | None) -> Tenant:
     """Set a tenant's name and settings and return it; what is the same already is no change.
 
     Raises

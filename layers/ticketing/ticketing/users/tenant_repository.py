@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from ticketing.aws.data import TenantData
 from ticketing.dynamodb.attributes import from_item, to_item
-from ticketing.dynamodb.tables import items_of, update_of
-from ticketing.dynamodb.transactions import VersionConflictError, refusals
+from ticketing.dynamodb.tables import items_of, put_new, update_of
+from ticketing.dynamodb.transactions import VersionConflictError, cancellation_codes
 from ticketing.tickets.keys import counter_key
 from ticketing.tickets.models import Creators, Priority
-from ticketing.users.claims import NameTakenError, claim, name_claim, put_new, unclaim
+from ticketing.users.claims import NameTakenError, claim, name_claim, release_claim
 from ticketing.users.models import PENDING
 from ticketing.users.rows import auto_close_key, deletion_key, tenant_key
 from ticketing.users.tenant_models import (
@@ -72,12 +72,12 @@ class TenantRepository:
         writes = [self._change(before, changes)]
         old, new = name_claim(before.name), name_claim(after.name)
         if old != new:
-            writes += [claim(self._users, new, self._id), unclaim(self._users, old, self._id)]
+            writes += [claim(self._users, new, self._id), release_claim(self._users, old, self._id)]
         writes += self._consequences(before.settings, after.settings)
         try:
             self._client.transact_write_items(TransactItems=writes)
         except self._client.exceptions.TransactionCanceledException as error:
-            codes = refusals(error)
+            codes = cancellation_codes(error)
             if codes[0] == "ConditionalCheckFailed" or "TransactionConflict" in codes:
                 raise VersionConflictError from error
             if old != new and codes[1] == "ConditionalCheckFailed":
@@ -112,11 +112,11 @@ class TenantRepository:
         try:
             self._client.transact_write_items(TransactItems=writes)
         except self._client.exceptions.TransactionCanceledException as error:
-            if {"ConditionalCheckFailed", "TransactionConflict"}.intersection(refusals(error)):
+            if {"ConditionalCheckFailed", "TransactionConflict"}.intersection(cancellation_codes(error)):
                 raise VersionConflictError from error
             raise
 
-    def told(self) -> None:
+    def clear_pending(self) -> None:
         """Take the marker off a tenant that API Gateway and Cognito have heard of now; one being deleted has none."""
         try:
             self._client.update_item(

@@ -30,12 +30,12 @@ _USED_AGAIN = timedelta(seconds=60)
 logger = Logger(service="identity")
 
 
-class RefusedError(Exception):
+class TokenRefusedError(Exception):
     """The token is not one of somebody's; the text says why, for the log alone, and holds nothing of the token."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sender:
+class TokenOwner:
     """Whose token it is."""
 
     user_id: str
@@ -47,12 +47,12 @@ class Sender:
     """Seconds since 1970; None for an API key without an end."""
 
 
-def sender_of(token: str) -> Sender:
+def verify_token(token: str) -> TokenOwner:
     """Return who sends a token.
 
     Raises
     ------
-    RefusedError
+    TokenRefusedError
         It is neither a valid, current ID token of a user of this pool nor an API key in force.
     """
     return _api_key(token) if token.startswith(key_tokens.PREFIX) else _person(token)
@@ -61,21 +61,21 @@ def sender_of(token: str) -> Sender:
 # --- people: ID tokens of the user pool ------------------------------------------------------------------------------
 
 
-def _person(token: str) -> Sender:
+def _person(token: str) -> TokenOwner:
     claims = _verified(token)
     user_id, tenant_id = str(claims["sub"]), str(claims.get("custom:tenantId") or NOBODYS)
     # Only now: whoever has no valid token does not make it ask Cognito.
     account = _account(user_id)
     if account.get("custom:tenantId", NOBODYS) != tenant_id:
         message = "the user has changed tenant since it was issued"
-        raise RefusedError(message)
+        raise TokenRefusedError(message)
     if claims["iat"] < int(account.get("custom:tokensValidFrom") or 0):
         message = "the user has changed since it was issued"
-        raise RefusedError(message)
+        raise TokenRefusedError(message)
     if tenant_id == NOBODYS:
-        return Sender(user_id, NOBODYS, Role.NEWCOMER, "PERSON", claims["exp"])
+        return TokenOwner(user_id, NOBODYS, Role.NEWCOMER, "PERSON", claims["exp"])
     role = _role(claims) if TENANT_ID.fullmatch(tenant_id) else None
-    return Sender(user_id, tenant_id, role, "PERSON", claims["exp"])
+    return TokenOwner(user_id, tenant_id, role, "PERSON", claims["exp"])
 
 
 def _account(user_id: str) -> dict[str, str]:
@@ -85,10 +85,10 @@ def _account(user_id: str) -> dict[str, str]:
         user = client.admin_get_user(UserPoolId=DEPLOYMENT.user_pool_id, Username=user_id)
     except client.exceptions.UserNotFoundException:
         message = "the user is gone"
-        raise RefusedError(message) from None
+        raise TokenRefusedError(message) from None
     if not user["Enabled"]:
         message = "the user is deactivated"
-        raise RefusedError(message)
+        raise TokenRefusedError(message)
     return {attribute["Name"]: attribute.get("Value", "") for attribute in user["UserAttributes"]}
 
 
@@ -121,10 +121,10 @@ def _verified(token: str) -> dict[str, Any]:
         logger.exception("the user pool's keys can't be fetched")
         raise
     except (jwt.InvalidTokenError, jwt.PyJWKClientError) as error:
-        raise RefusedError(type(error).__name__) from None  # its text may quote the token
+        raise TokenRefusedError(type(error).__name__) from None  # its text may quote the token
     if claims["token_use"] != "id":
         message = "not an ID token"
-        raise RefusedError(message)
+        raise TokenRefusedError(message)
     return claims
 
 
@@ -141,11 +141,11 @@ def _role(claims: dict[str, Any]) -> Role | None:
 # --- API keys: their items in the users table ------------------------------------------------------------------------
 
 
-def _api_key(token: str) -> Sender:
+def _api_key(token: str) -> TokenOwner:
     name = key_tokens.parse(token)
     if name is None:
         message = "not the shape of an API key"
-        raise RefusedError(message)
+        raise TokenRefusedError(message)
     key = to_item(user_key(name.tenant_id, name.key_id))
     item = (
         clients.dynamodb()
@@ -161,16 +161,16 @@ def _api_key(token: str) -> Sender:
     texts = {attribute: value["S"] for attribute, value in item.items() if "S" in value}
     if texts.get("kind") != "API_KEY" or not hmac.compare_digest(texts["keyHash"], key_tokens.hashed(token)):
         message = "no such API key"
-        raise RefusedError(message)
+        raise TokenRefusedError(message)
     now = clock.now()
     expires_at = datetime.fromisoformat(texts["expiresAt"]) if "expiresAt" in texts else None
     if not item["active"]["BOOL"] or (expires_at is not None and expires_at <= now):
         message = "an API key that is revoked or has expired"
-        raise RefusedError(message)
+        raise TokenRefusedError(message)
     if "lastUsedAt" not in texts or now - datetime.fromisoformat(texts["lastUsedAt"]) > _USED_AGAIN:
         _note_use(key, now)
     until = None if expires_at is None else int(expires_at.timestamp())
-    return Sender(name.key_id, name.tenant_id, Role(texts["role"]), "API_KEY", until)
+    return TokenOwner(name.key_id, name.tenant_id, Role(texts["role"]), "API_KEY", until)
 
 
 def _note_use(key: dict[str, Any], now: datetime) -> None:

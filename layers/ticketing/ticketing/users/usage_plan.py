@@ -19,7 +19,7 @@ _PAGE: Final = 500
 """How many keys API Gateway lists in one answer, at most."""
 
 
-class NoUsagePlanError(Exception):
+class UsagePlanNotFoundError(Exception):
     """There is no usage plan of this name; the deployment is not whole."""
 
 
@@ -28,19 +28,19 @@ def usage_key(tenant_id: str) -> str:
     return f"requests-of-tenant-{tenant_id}"
 
 
-class Allowances:
+class UsagePlan:
     """The tenants' keys in one usage plan. All that is done here may be done again, with the same result."""
 
     def __init__(self, client: APIGatewayClient, plan_name: str) -> None:
         self._client = client
         self._plan_name = plan_name
 
-    def ensure(self, tenant_id: str) -> None:
+    def ensure_key(self, tenant_id: str) -> None:
         """See to it that the tenant has its key and that the usage plan holds it.
 
         Raises
         ------
-        NoUsagePlanError
+        UsagePlanNotFoundError
             The usage plan is not there.
         """
         plan_id = self._plan_id()
@@ -57,19 +57,19 @@ class Allowances:
         except self._client.exceptions.ConflictException:
             return  # it is in the plan already
 
-    def held(self) -> frozenset[str]:
+    def list_keys(self) -> frozenset[str]:
         """Return the names of all keys that the usage plan holds: two requests, and one more for each 500 keys.
 
         Raises
         ------
-        NoUsagePlanError
+        UsagePlanNotFoundError
             The usage plan is not there.
         """
         plan_keys = self._client.get_paginator("get_usage_plan_keys")
         pages = plan_keys.paginate(usagePlanId=self._plan_id(), PaginationConfig={"PageSize": _PAGE})
         return frozenset(key["name"] for page in pages for key in page["items"])
 
-    def remove(self, tenant_id: str) -> None:
+    def delete_key(self, tenant_id: str) -> None:
         """See to it that the tenant has no key; that takes it out of the usage plan, too."""
         for key_id in self._ids(usage_key(tenant_id)):
             try:
@@ -88,9 +88,9 @@ class Allowances:
             for plan in page["items"]:
                 if plan.get("name") == self._plan_name:
                     return plan["id"]
-        raise NoUsagePlanError(self._plan_name)
+        raise UsagePlanNotFoundError(self._plan_name)
 
 
-def allowances() -> Allowances:
+def usage_plan() -> UsagePlan:
     """Return the tenants' keys in the deployment's usage plan."""
-    return Allowances(clients.apigateway(), DEPLOYMENT.usage_plan_name)
+    return UsagePlan(clients.apigateway(), DEPLOYMENT.usage_plan_name)

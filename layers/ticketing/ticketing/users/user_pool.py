@@ -39,15 +39,15 @@ _ROLES: Final[tuple[TenantRole, ...]] = (Role.ADMIN, Role.AGENT, Role.REPORTER)
 """The groups, the widest first: it counts for an account in several."""
 
 
-class AccountGoneError(Exception):
+class AccountNotFoundError(Exception):
     """The user pool has no such account."""
 
 
-class AddressTakenError(Exception):
+class EmailTakenError(Exception):
     """Some account has this address already; nothing was made."""
 
 
-class AddressRefusedError(Exception):
+class EmailRejectedError(Exception):
     """Cognito takes no such address; nothing was made."""
 
 
@@ -64,14 +64,14 @@ class Account:
     enabled: bool
 
 
-class Directory:
+class UserPool:
     """The accounts of one user pool; its ids and its e-mail addresses both name an account."""
 
     def __init__(self, client: CognitoIdentityProviderClient, pool_id: str) -> None:
         self._client = client
         self._pool = pool_id
 
-    def account(self, name: str) -> Account | None:
+    def get_account(self, name: str) -> Account | None:
         """Return the account with this id or e-mail address, or None if there is none."""
         try:
             answer = self._client.admin_get_user(UserPoolId=self._pool, Username=name)
@@ -79,24 +79,24 @@ class Directory:
             return None
         return _account(answer, answer["UserAttributes"])
 
-    def role(self, user_id: str) -> TenantRole | None:
+    def get_role(self, user_id: str) -> TenantRole | None:
         """Return the role that an account's groups give it, or None if they give it none.
 
         Raises
         ------
-        AccountGoneError
+        AccountNotFoundError
             There is no such account.
         """
         groups = self._groups(user_id)
         return next((role for role in _ROLES if role in groups), None)
 
-    def everyone(self) -> Iterator[Account]:
+    def list_accounts(self) -> Iterator[Account]:
         """Return all accounts: one request for each 60."""
         for page in self._client.get_paginator("list_users").paginate(UserPoolId=self._pool):
             for user in page["Users"]:
                 yield _account(user, user["Attributes"])
 
-    def roles(self) -> dict[str, TenantRole]:
+    def list_roles(self) -> dict[str, TenantRole]:
         """Return the role of each account that is in a group: one request for each 60, and one more for each group."""
         found: dict[str, TenantRole] = {}
         pages = self._client.get_paginator("list_users_in_group")
@@ -105,12 +105,12 @@ class Directory:
                 found |= {_account(user, user["Attributes"]).id: role for user in page["Users"]}
         return found
 
-    def invite(self, email: str, tenant_id: str) -> Account:
+    def create_account(self, email: str, tenant_id: str) -> Account:
         """Make an account of a tenant and mail its owner a password to sign in with once.
 
         Raises
         ------
-        AddressTakenError, AddressRefusedError
+        EmailTakenError, EmailRejectedError
             There is an account with this address; Cognito takes no such address.
         """
         attributes = {"email": email, "email_verified": "true", TENANT: tenant_id}
@@ -122,12 +122,12 @@ class Directory:
                 DesiredDeliveryMediums=["EMAIL"],
             )["User"]
         except self._client.exceptions.UsernameExistsException as error:
-            raise AddressTakenError from error
+            raise EmailTakenError from error
         except self._client.exceptions.InvalidParameterException as error:
-            raise AddressRefusedError from error
+            raise EmailRejectedError from error
         return _account(user, user["Attributes"])
 
-    def invite_again(self, account: Account) -> None:
+    def resend_invitation(self, account: Account) -> None:
         """Mail somebody who never signed in another password."""
         self._client.admin_create_user(
             UserPoolId=self._pool,
@@ -136,19 +136,19 @@ class Directory:
             DesiredDeliveryMediums=["EMAIL"],
         )
 
-    def tell(self, user: User) -> None:
+    def update_account(self, user: User) -> None:
         """Make the account what the user's row says: tenant, group, enabled, and which tokens are void.
 
         The groups come first: a token that was issued in the meantime, with the old ones, is void too.
 
         Raises
         ------
-        AccountGoneError
+        AccountNotFoundError
             There is no such account, or it belongs to another tenant.
         """
-        account = self.account(user.id)
+        account = self.get_account(user.id)
         if account is None or account.tenant_id not in {NOBODYS, user.tenant_id}:
-            raise AccountGoneError
+            raise AccountNotFoundError
         attributes = {TENANT: user.tenant_id}
         try:
             if not user.active:
@@ -163,9 +163,9 @@ class Directory:
             if user.active and not account.enabled:
                 self._client.admin_enable_user(UserPoolId=self._pool, Username=user.id)
         except self._client.exceptions.UserNotFoundException as error:
-            raise AccountGoneError from error
+            raise AccountNotFoundError from error
 
-    def release(self, user_id: str) -> None:
+    def release_account(self, user_id: str) -> None:
         """Take an account out of its tenant and its role; without an account, do nothing."""
         try:
             self._put_into(user_id, set())
@@ -173,10 +173,10 @@ class Directory:
             self._client.admin_update_user_attributes(
                 UserPoolId=self._pool, Username=user_id, UserAttributes=_attributes({TENANT: ""})
             )
-        except (AccountGoneError, self._client.exceptions.UserNotFoundException):
+        except (AccountNotFoundError, self._client.exceptions.UserNotFoundException):
             return
 
-    def remove(self, user_id: str) -> None:
+    def delete_account(self, user_id: str) -> None:
         """Delete an account; without one, do nothing."""
         try:
             self._client.admin_delete_user(UserPoolId=self._pool, Username=user_id)
@@ -201,12 +201,12 @@ class Directory:
                 for group in page["Groups"]
             }
         except self._client.exceptions.UserNotFoundException as error:
-            raise AccountGoneError from error
+            raise AccountNotFoundError from error
 
 
-def directory() -> Directory:
+def user_pool() -> UserPool:
     """Return the accounts of the deployment's user pool."""
-    return Directory(clients.cognito(), DEPLOYMENT.user_pool_id)
+    return UserPool(clients.cognito(), DEPLOYMENT.user_pool_id)
 
 
 def next_second() -> int:

@@ -14,7 +14,7 @@ from pydantic.alias_generators import to_camel
 from ticketing.aws.data import TenantData
 from ticketing.dynamodb.attributes import from_item, to_item
 from ticketing.dynamodb.tables import items_of, tenant_prefix, update_of
-from ticketing.dynamodb.transactions import VersionConflictError, refusals
+from ticketing.dynamodb.transactions import VersionConflictError, cancellation_codes
 from ticketing.users.errors import TenantNotFoundError
 from ticketing.users.rows import tenant_key
 from ticketing.users.tenant_models import TenantState
@@ -76,7 +76,7 @@ class WebhookRepository:
         try:
             self._client.transact_write_items(TransactItems=[check, count, put])
         except self._client.exceptions.TransactionCanceledException as error:
-            tenant, number, _ = refusals(error)
+            tenant, number, _ = cancellation_codes(error)
             if tenant == _REFUSED:
                 raise TenantNotFoundError from error
             if number == _REFUSED:
@@ -184,7 +184,7 @@ class WebhookRepository:
 
 def _raise_if_lost(error: ClientError) -> None:
     """Raise VersionConflictError if a transaction was cancelled because somebody else was first."""
-    if {_LOST, _REFUSED} & set(refusals(error)):
+    if {_LOST, _REFUSED} & set(cancellation_codes(error)):
         raise VersionConflictError from error
 
 

@@ -21,7 +21,7 @@ from ticketing.errors import (
     ServiceUnavailableError,
     UnauthorizedError,
 )
-from ticketing.users.changes import settle
+from ticketing.users.changes import sync_account
 from ticketing.users.claims import Claims, NameTakenError
 from ticketing.users.errors import TenantNameTakenError
 from ticketing.users.models import PENDING, User
@@ -31,11 +31,11 @@ from ticketing.users.rows import user_item
 from ticketing.users.tenant_models import Tenant, TenantCreate, TenantSettings, TenantState
 from ticketing.users.tenant_repository import TenantRepository
 from ticketing.users.text import folded
-from ticketing.users.usage_plan import NoUsagePlanError, allowances
-from ticketing.users.user_pool import Account, directory
+from ticketing.users.usage_plan import UsagePlanNotFoundError, usage_plan
+from ticketing.users.user_pool import Account, user_pool
 
 
-def found(user_id: str, body: TenantCreate) -> Tenant:
+def create_tenant(user_id: str, body: TenantCreate) -> Tenant:
     """Make a tenant for a newcomer and return it; repeated with the same name, the one that was made before.
 
     Raises
@@ -47,14 +47,14 @@ def found(user_id: str, body: TenantCreate) -> Tenant:
     ServiceUnavailableError
         The tenant is recorded, and will be ready within minutes.
     """
-    account = directory().account(user_id)
+    account = user_pool().get_account(user_id)
     if account is None:
         message = "The account is gone."
         raise UnauthorizedError(message)
     claims = Claims(clients.dynamodb(), DEPLOYMENT.tables.users)
 
     def attempt() -> Tenant:
-        founded = claims.founded_by(user_id)
+        founded = claims.tenant_founded_by(user_id)
         if founded is not None:
             return _made_before(founded, account, body)
         if account.tenant_id:
@@ -64,7 +64,7 @@ def found(user_id: str, body: TenantCreate) -> Tenant:
             message = "The account's e-mail address is not verified."
             raise ForbiddenError(message)
         tenant, founder = _new(account, body)
-        claims.found(TenantRepository(of_tenant(tenant.id)).item_of(tenant), user_item(founder), tenant.name)
+        claims.create_tenant(TenantRepository(of_tenant(tenant.id)).item_of(tenant), user_item(founder), tenant.name)
         return tenant
 
     try:
@@ -72,14 +72,14 @@ def found(user_id: str, body: TenantCreate) -> Tenant:
     except NameTakenError as error:
         raise TenantNameTakenError from error
     try:
-        finish_founding(tenant.id)
-    except (BotoCoreError, ClientError, NoUsagePlanError) as error:
+        finish_tenant(tenant.id)
+    except (BotoCoreError, ClientError, UsagePlanNotFoundError) as error:
         message = "The tenant is recorded and will be ready within minutes, by itself. Repeat to have it at once."
         raise ServiceUnavailableError(message) from error
     return tenant
 
 
-def finish_founding(tenant_id: str) -> None:
+def finish_tenant(tenant_id: str) -> None:
     """Tell API Gateway and Cognito of a tenant that they have not heard of yet; of others, do nothing.
 
     Raises
@@ -91,12 +91,12 @@ def finish_founding(tenant_id: str) -> None:
     tenant = tenants.get()
     if tenant is None or tenant.state is not TenantState.ACTIVE or tenant.task_key != PENDING:
         return
-    allowances().ensure(tenant_id)
+    usage_plan().ensure_key(tenant_id)
     users = UserRepository(of_tenant(tenant_id))
     founder = users.get(tenant.founded_by_id)
     if founder is not None and founder.task_key == PENDING:
-        settle(users, directory(), founder)
-    tenants.told()
+        sync_account(users, user_pool(), founder)
+    tenants.clear_pending()
 
 
 def _made_before(tenant_id: str, account: Account, body: TenantCreate) -> Tenant:

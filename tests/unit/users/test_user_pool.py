@@ -8,23 +8,23 @@ from ticketing.access.roles import Role
 from ticketing.users.user_pool import (
     NEVER_SIGNED_IN,
     TENANT,
-    AccountGoneError,
-    AddressTakenError,
+    AccountNotFoundError,
+    EmailTakenError,
 )
 
 
 def test_an_account_is_found_by_id_and_by_address(world: World) -> None:
     user_id = world.account("ada@acme.example", "acme", Role.ADMIN, name="Ada")
-    account = world.accounts.account(user_id)
-    assert account == world.accounts.account("ada@acme.example")
+    account = world.accounts.get_account(user_id)
+    assert account == world.accounts.get_account("ada@acme.example")
     assert account is not None
     assert (account.id, account.email, account.email_verified) == (user_id, "ada@acme.example", True)
     assert (account.tenant_id, account.name, account.status, account.enabled) == ("acme", "Ada", "CONFIRMED", True)
-    assert world.accounts.account("nobody@acme.example") is None
+    assert world.accounts.get_account("nobody@acme.example") is None
 
 
 def test_somebody_without_a_tenant_belongs_to_none(world: World) -> None:
-    account = world.accounts.account(world.account("new@acme.example", None, None))
+    account = world.accounts.get_account(world.account("new@acme.example", None, None))
     assert account is not None
     assert account.tenant_id == ""
 
@@ -34,17 +34,17 @@ def test_a_told_account_is_in_the_group_of_its_role_and_in_no_other(world: World
     user = world.person("Ada", Role.ADMIN)
     world.cognito.admin_add_user_to_group(UserPoolId=world.pool_id, Username=user.id, GroupName="agent")
     for _ in range(2):
-        world.accounts.tell(user.model_copy(update={"role": role}))
+        world.accounts.update_account(user.model_copy(update={"role": role}))
         assert world.groups(user.id) == {role.value}
 
 
 def test_somebody_inactive_is_signed_out_and_disabled_and_comes_back(world: World) -> None:
     user = world.person("Ada")
     world.asked.clear()
-    world.accounts.tell(user.model_copy(update={"active": False}))
+    world.accounts.update_account(user.model_copy(update={"active": False}))
     assert "AdminUserGlobalSignOut" in world.asked
     assert not world.enabled(user.id)
-    world.accounts.tell(user)
+    world.accounts.update_account(user)
     assert world.enabled(user.id)
 
 
@@ -52,42 +52,42 @@ def test_tokens_are_void_up_to_the_change_of_groups_however_late_that_is(world: 
     changed = int(time.now.timestamp())
     user = world.person("Ada").model_copy(update={"role": Role.REPORTER, "tokens_valid_from": changed + 1})
     time.forward(seconds=300)
-    world.accounts.tell(user)
+    world.accounts.update_account(user)
     assert world.void_before(user.id) == changed + 301
     assert world.asked.index("AdminRemoveUserFromGroup") < world.asked.index("AdminUpdateUserAttributes")
 
 
 def test_tokens_of_somebody_whom_nothing_happened_to_stay_valid(world: World) -> None:
     user = world.person("Ada")
-    world.accounts.tell(user)
+    world.accounts.update_account(user)
     assert world.void_before(user.id) is None
 
 
 def test_an_account_of_another_tenant_is_left_alone(world: World) -> None:
     """Somebody who moved on must not be drawn back by an admin of the tenant that they left."""
     user = world.row(world.account("ada@globex.example", "globex", Role.REPORTER), "Ada", Role.ADMIN)
-    with pytest.raises(AccountGoneError):
-        world.accounts.tell(user)
+    with pytest.raises(AccountNotFoundError):
+        world.accounts.update_account(user)
     assert world.attribute(user.id, TENANT) == "globex"
     assert world.groups(user.id) == {"reporter"}
 
 
 def test_telling_an_account_that_is_gone(world: World) -> None:
     user = world.person("Ada")
-    world.before("AdminUpdateUserAttributes", lambda: world.accounts.remove(user.id))
-    with pytest.raises(AccountGoneError):
-        world.accounts.tell(user)
-    with pytest.raises(AccountGoneError):
-        world.accounts.tell(user)
-    with pytest.raises(AccountGoneError):
-        world.accounts.role(user.id)
+    world.before("AdminUpdateUserAttributes", lambda: world.accounts.delete_account(user.id))
+    with pytest.raises(AccountNotFoundError):
+        world.accounts.update_account(user)
+    with pytest.raises(AccountNotFoundError):
+        world.accounts.update_account(user)
+    with pytest.raises(AccountNotFoundError):
+        world.accounts.get_role(user.id)
 
 
 def test_a_released_account_has_no_tenant_and_no_role(world: World) -> None:
     user = world.person("Ada", Role.ADMIN)
     for _ in range(2):
-        world.accounts.release(user.id)
-        account = world.accounts.account(user.id)
+        world.accounts.release_account(user.id)
+        account = world.accounts.get_account(user.id)
         assert account is not None
         assert (account.tenant_id, world.groups(user.id)) == ("", set())
 
@@ -95,17 +95,17 @@ def test_a_released_account_has_no_tenant_and_no_role(world: World) -> None:
 def test_what_is_gone_can_be_released_and_removed(world: World) -> None:
     user = world.person("Ada")
     for _ in range(2):
-        world.accounts.remove(user.id)
-        world.accounts.release(user.id)
-    assert world.accounts.account(user.id) is None
+        world.accounts.delete_account(user.id)
+        world.accounts.release_account(user.id)
+    assert world.accounts.get_account(user.id) is None
 
 
 def test_an_invited_account_is_verified_and_of_the_tenant(world: World) -> None:
-    account = world.accounts.invite("ben@acme.example", "acme")
-    assert account == world.accounts.account("ben@acme.example")
+    account = world.accounts.create_account("ben@acme.example", "acme")
+    assert account == world.accounts.get_account("ben@acme.example")
     assert (account.tenant_id, account.email_verified, account.status) == ("acme", True, NEVER_SIGNED_IN)
-    with pytest.raises(AddressTakenError):
-        world.accounts.invite("ben@acme.example", "globex")
+    with pytest.raises(EmailTakenError):
+        world.accounts.create_account("ben@acme.example", "globex")
 
 
 def test_everyone_and_their_widest_roles_over_several_pages(world: World) -> None:
@@ -113,7 +113,7 @@ def test_everyone_and_their_widest_roles_over_several_pages(world: World) -> Non
     ada = world.account("ada@acme.example", "acme", Role.ADMIN)
     world.cognito.admin_add_user_to_group(UserPoolId=world.pool_id, Username=ada, GroupName="reporter")
     nobody = world.account("none@acme.example", "acme", None)
-    assert {account.id for account in world.accounts.everyone()} == ids | {ada, nobody}
-    assert world.accounts.roles() == dict.fromkeys(ids, Role.REPORTER) | {ada: Role.ADMIN}
-    assert world.accounts.role(ada) is Role.ADMIN
-    assert world.accounts.role(nobody) is None
+    assert {account.id for account in world.accounts.list_accounts()} == ids | {ada, nobody}
+    assert world.accounts.list_roles() == dict.fromkeys(ids, Role.REPORTER) | {ada: Role.ADMIN}
+    assert world.accounts.get_role(ada) is Role.ADMIN
+    assert world.accounts.get_role(nobody) is None

@@ -11,9 +11,9 @@ from tests.unit.support import ADMIN, MOMENT_TEXT, NEWCOMER, REPORTER, Answer, a
 from tests.unit.tenants.conftest import PLAN, USERS, World
 from ticketing.access.identity import Caller
 from ticketing.users.claims import Claims
-from ticketing.users.founding import finish_founding
+from ticketing.users.tenant_creation import finish_tenant
 from ticketing.users.tenant_models import TenantState
-from ticketing.users.usage_plan import Allowances, NoUsagePlanError, usage_key
+from ticketing.users.usage_plan import UsagePlan, UsagePlanNotFoundError, usage_key
 
 BODY = {"name": "Acme Inc.", "adminName": "Ada"}
 
@@ -58,7 +58,7 @@ def test_a_newcomer_founds_a_tenant_and_is_its_admin(world: World, ada: Caller) 
     assert (row["name"], row["email"], row["role"], row["active"]) == ("Ada", "ada@acme.example", "admin", True)
     assert not any("taskKey" in item for item in items.values())
     assert world.accounts()["Ada@acme.example"] == (tenant_id, {"admin"})
-    assert world.allowances() == {usage_key(tenant_id)}
+    assert world.usage_keys() == {usage_key(tenant_id)}
     read = send(get_tenant.handler, api_event("GET", "/v1/tenant", caller=replace(ADMIN, tenant_id=tenant_id)))
     assert read.json == answer.json
 
@@ -124,14 +124,14 @@ def test_a_name_is_given_once(world: World, ada: Caller, bob: Caller, name: str)
 def test_of_two_at_once_one_gets_the_name(
     world: World, ada: Caller, bob: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = Claims.found
+    original = Claims.create_tenant
 
     def late(self: Claims, *given: Any) -> None:
-        monkeypatch.setattr(Claims, "found", found)
+        monkeypatch.setattr(Claims, "create_tenant", original)
         assert create(caller=bob).status == 201
-        found(self, *given)
+        original(self, *given)
 
-    monkeypatch.setattr(Claims, "found", late)
+    monkeypatch.setattr(Claims, "create_tenant", late)
     assert create(caller=ada).error == (409, "tenant_name_taken")
     assert len([key for key in world.items() if key.endswith(" TENANT")]) == 1
 
@@ -139,14 +139,14 @@ def test_of_two_at_once_one_gets_the_name(
 def test_a_founder_who_asks_twice_at_once_founds_one(
     world: World, ada: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found, first = Claims.found, list[Answer]()
+    original, first = Claims.create_tenant, list[Answer]()
 
     def late(self: Claims, *given: Any) -> None:
-        monkeypatch.setattr(Claims, "found", found)
+        monkeypatch.setattr(Claims, "create_tenant", original)
         first.append(create(caller=ada))
-        found(self, *given)
+        original(self, *given)
 
-    monkeypatch.setattr(Claims, "found", late)
+    monkeypatch.setattr(Claims, "create_tenant", late)
     second = create(caller=ada)
     assert (second.status, second.json) == (201, first[0].json)
     assert len(world.items()) == 4
@@ -195,7 +195,7 @@ def test_whatever_call_fails_repeating_or_reconciling_finishes(world: World, bob
             assert ("recorded" in answer.json["message"]) == (number > written), calls[number - 1]
             tenants = [item["id"] for key, item in world.items().items() if key.endswith(" TENANT")]
             if reconciled and tenants:
-                finish_founding(tenants[0])
+                finish_tenant(tenants[0])
                 (tenant_id,) = tenants
             else:
                 repeated = create(caller=founder)
@@ -205,7 +205,7 @@ def test_whatever_call_fails_repeating_or_reconciling_finishes(world: World, bob
             assert len(items) == 4
             assert not any("taskKey" in item for item in items.values())
             assert world.accounts()["ada@acme.example"] == (tenant_id, {"admin"})
-            assert world.allowances() == {usage_key(tenant_id)}
+            assert world.usage_keys() == {usage_key(tenant_id)}
 
 
 def test_a_deployment_without_its_usage_plan_records_the_tenant(ada: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,42 +220,42 @@ def test_there_is_nothing_to_finish_for_others(world: World) -> None:
     world.tenant("globex", "Globex", "x", state=TenantState.DELETING, task_key="PENDING", task_since=MOMENT_TEXT)
     before = world.items()
     for tenant_id in ("acme", "globex", "nobodys"):
-        finish_founding(tenant_id)
+        finish_tenant(tenant_id)
     assert world.items() == before
 
 
 def test_a_tenant_whose_founder_is_gone_is_finished_too(world: World) -> None:
     """Whatever became of the founder's row: the tenant must not stay pending for ever."""
     world.tenant("acme", "Acme", "gone", task_key="PENDING", task_since=MOMENT_TEXT)
-    finish_founding("acme")
+    finish_tenant("acme")
     assert "taskKey" not in world.items()["TENANT#acme#TENANT TENANT"]
 
 
-# --- allowances ------------------------------------------------------------------------------------------------------
+# --- usage plan -------------------------------------------------------------------------------------------------------
 
 
 def test_an_allowance_is_made_once_and_removed_alone(world: World) -> None:
-    allowances = Allowances(world.apigateway, PLAN)
+    plan = UsagePlan(world.apigateway, PLAN)
     for tenant_id in ("acme", "acme-2", "acme", "acme-2"):
-        allowances.ensure(tenant_id)
+        plan.ensure_key(tenant_id)
     assert len(world.apigateway.get_api_keys()["items"]) == 2
-    assert world.allowances() == {usage_key("acme"), usage_key("acme-2")}
+    assert world.usage_keys() == {usage_key("acme"), usage_key("acme-2")}
     for _ in range(2):
-        allowances.remove("acme")
-        assert world.allowances() == {usage_key("acme-2")}
+        plan.delete_key("acme")
+        assert world.usage_keys() == {usage_key("acme-2")}
 
 
 def test_an_allowance_that_lacks_its_plan_gets_it(world: World) -> None:
     value = usage_key("acme")
     world.apigateway.create_api_key(name=value, value=value, enabled=True)
-    assert world.allowances() == set()
-    Allowances(world.apigateway, PLAN).ensure("acme")
-    assert world.allowances() == {value}
+    assert world.usage_keys() == set()
+    UsagePlan(world.apigateway, PLAN).ensure_key("acme")
+    assert world.usage_keys() == {value}
 
 
 def test_a_usage_plan_that_is_not_there_is_said(world: World) -> None:
-    with pytest.raises(NoUsagePlanError):
-        Allowances(world.apigateway, "another").ensure("acme")
+    with pytest.raises(UsagePlanNotFoundError):
+        UsagePlan(world.apigateway, "another").ensure_key("acme")
 
 
 @pytest.mark.parametrize("tenant_id", ["t", "t" * 64])
