@@ -16,7 +16,7 @@ from functions.users import (
 )
 from tests.unit.conftest import Clock
 from tests.unit.support import ADMIN, AGENT, MOMENT, MOMENT_TEXT, NEWCOMER, STRANGER, Answer, api_event, data_of, send
-from tests.unit.tenants.conftest import TICKETS, USERS, World
+from tests.unit.users.tenants.conftest import TICKETS, USERS, World
 from ticketing.access.identity import Caller
 from ticketing.access.roles import Role
 from ticketing.dynamodb.transactions import VersionConflictError

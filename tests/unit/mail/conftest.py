@@ -12,7 +12,7 @@ from mypy_boto3_dynamodb import DynamoDBClient
 
 from functions.mail import record_mail_feedback
 from tests.unit.conftest import Clock
-from tests.unit.mails.support import Ses, put_reader
+from tests.unit.mail.support import Ses, put_reader
 from tests.unit.support import ADMIN, AGENT, OTHER_REPORTER, REPORTER
 from ticketing.api import frame
 from ticketing.aws import clients
