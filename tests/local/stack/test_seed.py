@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx
+import pytest
 
 from local.stack.seed import ROLES, TENANTS, seed
 from tests.harness.stack import Stack
@@ -40,6 +41,7 @@ def test_everything_is_made_once(start: Callable[..., Stack]) -> None:
     assert (contents(running), accounts(running)) == before
 
 
+@pytest.mark.long
 def test_what_was_cut_short_is_finished(start: Callable[..., Stack]) -> None:
     """A state folder of a version without tenants has accounts only; so has one whose first start broke off."""
     running = start()
@@ -56,6 +58,7 @@ def test_what_was_cut_short_is_finished(start: Callable[..., Stack]) -> None:
     assert answer.status_code == 200, answer.text
 
 
+@pytest.mark.long
 def test_a_deleted_tenant_stays_deleted(start: Callable[..., Stack]) -> None:
     running = start()
     table, tenant_id = running.outputs["UsersTableName"], TENANTS["globex"]
