@@ -8,6 +8,7 @@ written here, so that an operation is one block:
 - Each function gets a role: `GetTicketFunction` gets `GetTicketRole`, which has its service's policy. Beside the
   function's `Properties`, `Role` says what else it may do. `Allow` lists the statements, without `Effect`. With
   `PerTenant: true` it may assume its role once more, with a policy that names one tenant (`TenantIsolation=strict`).
+- Each function's environment names its service, for the logs and metrics of Powertools.
 - `ApiRole` may invoke the functions that API Gateway's integrations and authorizers name.
 - What API Gateway imports, openapi/gateway.yaml, is put into the template where api.yaml includes it.
 
@@ -85,6 +86,9 @@ _USE_OF_ITSELF: Final = """
   - !Ref AWS::NoValue
 """
 _ITSELF: Final = "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${AWS::StackName}-<NAME>Role-*"
+_ENVIRONMENT: Final = """
+POWERTOOLS_SERVICE_NAME: <FRAGMENT>
+"""
 _TENANT_ROLE: Final = """
 TENANT_ROLE: !If [IsStrict, !GetAtt <NAME>Role.Arn, ""]
 """
@@ -130,7 +134,7 @@ def compose(root: Path = ROOT) -> str:
 
 def _complete(resources: yaml.Node, service: str) -> None:
     """Add what each function of a fragment needs and no fragment holds: its role, its log group, its tenant's role."""
-    names = {"SERVICE": service.capitalize()}
+    names = {"FRAGMENT": service, "SERVICE": service.capitalize()}
     completed = []
     for name, resource in _entries(resources):
         completed.append((_scalar(name), resource))
@@ -138,6 +142,7 @@ def _complete(resources: yaml.Node, service: str) -> None:
             names["NAME"] = name.removesuffix("Function")
             completed.append((_scalar(f"{names['NAME']}Role"), _role(resource, names)))
             _at(resource, "Properties").value += _parsed(_FUNCTION, names).value
+            _variables(_at(resource, "Properties")).value += _parsed(_ENVIRONMENT, names).value
     if "NAME" in names:
         completed += _parsed(_SERVICE, names).value
     resources.value = completed

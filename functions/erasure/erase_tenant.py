@@ -2,18 +2,17 @@
 
 from typing import Any, Final
 
-from aws_lambda_powertools.logging import Logger
-
 from ticketing.erasure.eraser import erase
+from ticketing.events.consumer import Work, job
 
 MARGIN: Final = 30_000
 """Milliseconds before its end when the function begins nothing more: what was begun may wait and be tried again."""
 
-logger = Logger(service="tenants")
 
-
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's own type
+@job("eraseTenant")
+def handler(event: dict[str, Any], work: Work) -> dict[str, Any]:
     """Do the step that `{tenantId, step}` names; answer `{done}` with what was erased."""
-    result = erase(event["tenantId"], event["step"], lambda: context.get_remaining_time_in_millis() > MARGIN)
-    logger.info("eraseTenant", extra={"tenantId": event["tenantId"], "step": event["step"], **result})
+    work.log(tenantId=event["tenantId"], step=event["step"])
+    result = erase(event["tenantId"], event["step"], lambda: work.milliseconds_left > MARGIN)
+    work.log(**result)
     return result

@@ -1,48 +1,28 @@
 """publishEvents: puts the events of the tickets table's stream on the bus. Nothing else publishes."""
 
-from collections.abc import Sequence
 from typing import Any
-
-from aws_lambda_powertools.logging import Logger
-from aws_lambda_powertools.metrics import Metrics, MetricUnit
-from botocore.exceptions import BotoCoreError, ClientError
 
 from ticketing.aws import clients
 from ticketing.deployment import DEPLOYMENT
-from ticketing.events.publishing import Dead, Publisher
+from ticketing.events.consumer import BatchResponse, Work, batch_response, job
+from ticketing.events.publishing import Publisher
 from ticketing.events.unpublished import Unpublished
 
-logger = Logger(service="events")
-metrics = Metrics(namespace="TicketSystem", service="events")
 
+@job("publishEvents")
+def handler(event: dict[str, Any], work: Work) -> BatchResponse:
+    """Publish a batch of records and answer which have to come again.
 
-def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's own type
-    """Publish a batch and answer which records have to come again.
+    The batch is one job and not handled record by record (`consumer`): events go out in order per ticket, ten in one
+    request, and one that fails holds back its ticket's later ones. Lambda goes on from the first record that is
+    reported, so what was published behind it is published twice.
 
-    What can never be published goes to the queue UnpublishedEvents, from where resendEvents takes it again, and the
-    ticket's later events go on without it. If the queue can't be reached either, the record comes again. Lambda goes
-    on from the first that is reported: what was published behind it is published twice.
+    An event that can never be published goes to the queue UnpublishedEvents, from where resendEvents takes it, and
+    the ticket's later events go on without it. If the queue can't be reached either, the record comes again.
     """
     result = Publisher(clients.events(), DEPLOYMENT.event_bus).publish(event["Records"])
-    again = result.again + _put_aside(result.dead)
-    logger.info("publishEvents", extra={"published": result.events, "again": len(again), "dead": len(result.dead)})
-    metrics.add_metric("EventsPublished", MetricUnit.Count, result.events)
-    metrics.add_metric("EventsUnpublished", MetricUnit.Count, len(result.again) + len(result.dead))
-    metrics.flush_metrics()
-    return {"batchItemFailures": [{"itemIdentifier": number} for number in again]}
-
-
-def _put_aside(dead: Sequence[Dead]) -> list[str]:
-    """Put events into the queue; return the numbers of those that it has not taken.
-
-    Where it can't be reached once (up to 12 s), the rest is not tried: who runs out of time reports nothing.
-    """
-    queue = Unpublished(clients.sqs(), DEPLOYMENT.unpublished_events)
-    for place, each in enumerate(dead):
-        logger.error("publishEvents: an event can't be published", extra={"key": each.key, "reason": each.reason})
-        try:
-            queue.put(each)
-        except (BotoCoreError, ClientError):
-            logger.exception("publishEvents: the queue can't be reached")
-            return [left.number for left in dead[place:]]
-    return []
+    retries = result.again + Unpublished(clients.sqs(), DEPLOYMENT.unpublished_events).put_all(result.dead)
+    work.log(published=result.events, retries=len(retries), dead=len(result.dead))
+    work.count("EventsPublished", result.events)
+    work.count("EventsUnpublished", len(result.again) + len(result.dead))
+    return batch_response(retries)

@@ -15,7 +15,7 @@ from ticketing.users.usage_plan import usage_key
 
 _FOR_NEWCOMERS = ("POST/v1/tenant", "GET/v1/tenant-deletions/*")
 
-logger = Logger(service="identity")
+logger = Logger()
 
 
 class UnauthorizedError(Exception):

@@ -14,7 +14,7 @@ from ticketing.users.tokens import TokenOwner, TokenRefusedError, verify_token
 
 _OFFERED = "bearer."
 
-logger = Logger(service="identity")
+logger = Logger()
 
 
 class UnauthorizedError(Exception):

@@ -1,15 +1,16 @@
-"""connect: the WebSocket API's $connect. The authorizer has let the caller in; from here on there is a connection."""
+"""connect: the WebSocket API's $connect, after the authorizer has let the caller in."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from ticketing.access.identity import caller_of
-from ticketing.api.live_frame import count, live_endpoint
+from ticketing.api.live_frame import live_endpoint
 from ticketing.aws.data import of_caller
 from ticketing.errors import ApiError, BadRequestError
 from ticketing.live.connections import Connections
-from ticketing.live.conversation import connection_of
 from ticketing.live.messages import PROTOCOL
+from ticketing.live.operations import connection_of
+from ticketing.metrics import count
 
 
 def _refuse(_event: Mapping[str, Any], error: ApiError) -> dict[str, Any]:
@@ -18,16 +19,16 @@ def _refuse(_event: Mapping[str, Any], error: ApiError) -> dict[str, Any]:
 
 @live_endpoint("connect", _refuse)
 def handler(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep the connection, and select the subprotocol if the client offers any: a browser insists on it.
+    """Write the connection, and select the subprotocol if the client offers any: a browser insists on it.
 
-    If the table can't be written, the client is refused and connects again: there is no connection that nobody knows.
+    If the write fails, the client is refused and connects again: no connection is open that is not in the table.
     """
     protocols = _protocols(event.get("headers") or {})
     if protocols and PROTOCOL not in protocols:
         message = f"The subprotocol of this API is {PROTOCOL}."
         raise BadRequestError(message)
     Connections(of_caller(caller_of(event))).open(connection_of(event))
-    count(ConnectionsOpened=1)
+    count({"ConnectionsOpened": 1}, {})
     return {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": PROTOCOL} if protocols else {}}
 
 

@@ -1,14 +1,15 @@
-"""disconnect: the WebSocket API's $disconnect. The connection is closed already."""
+"""disconnect: the WebSocket API's $disconnect, when the connection is closed already."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from ticketing.access.identity import caller_of
-from ticketing.api.live_frame import count, live_endpoint
+from ticketing.api.live_frame import live_endpoint
 from ticketing.aws.data import of_caller
 from ticketing.errors import ApiError
 from ticketing.live.connections import Connections
-from ticketing.live.conversation import connection_of
+from ticketing.live.operations import connection_of
+from ticketing.metrics import count
 
 
 def _refuse(_event: Mapping[str, Any], error: ApiError) -> dict[str, Any]:
@@ -17,10 +18,10 @@ def _refuse(_event: Mapping[str, Any], error: ApiError) -> dict[str, Any]:
 
 @live_endpoint("disconnect", _refuse)
 def handler(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Forget the connection.
+    """Delete the connection.
 
-    API Gateway tries this once and promises nothing: what is left goes when a post finds it gone, or by TTL.
+    API Gateway calls this at best effort. What is left goes when a message finds it gone, or by TTL.
     """
     Connections(of_caller(caller_of(event))).close(connection_of(event).id)
-    count(ConnectionsClosed=1)
+    count({"ConnectionsClosed": 1}, {})
     return {"statusCode": 200}

@@ -10,5 +10,5 @@ from ticketing.mail.unsubscribe_page import ASK, HEADERS
 
 @public(PublicOperation.SHOW_UNSUBSCRIBE)
 def handler(_event: Mapping[str, Any]) -> Response:
-    """Ask whether the mails shall stop. Nothing is looked up, so there is nothing to learn from the answer."""
+    """Ask whether to unsubscribe. Nothing is looked up, so the answer tells nothing about the link."""
     return Response(200, html=ASK, headers=HEADERS)

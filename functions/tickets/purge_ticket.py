@@ -1,33 +1,25 @@
-"""Purges what is left of a ticket after 30 days in the trash: a consumer of the tickets table's stream."""
+"""purgeTicket: deletes what is left of a ticket after 30 days in the trash. A consumer of the table's stream."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from aws_lambda_powertools.logging import Logger
-
 from ticketing.aws.data import of_tenant
+from ticketing.events.consumer import Record, Source, Work, consumer
 from ticketing.tickets.keys import TICKET, tenant_of
 from ticketing.tickets.remains import TicketRemains
 
-logger = Logger(service="tickets")
+
+def _removed(change: Record) -> str | None:
+    """Return the partition of the ticket that a change has removed; None for any other change."""
+    key = change["dynamodb"]["Keys"]
+    return str(key["PK"]["S"]) if change["eventName"] == "REMOVE" and key["SK"] == {"S": TICKET} else None
 
 
-def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's own type
-    """Delete what hung on each ticket that is gone, and answer which records have to come again.
+def _fields(partition: str) -> Mapping[str, Any]:
+    return {"tenantId": tenant_of(partition), "ticket": partition}
 
-    Whoever removed the ticket, that is of no use to anybody then; so the records may be filtered before (only
-    what TTL removed) or not. What fails does not hold up the rest of the batch: all of it can be repeated.
-    """
-    failed = []
-    for record in event["Records"]:
-        key = record["dynamodb"]["Keys"]
-        partition = key["PK"]["S"]
-        if record["eventName"] != "REMOVE" or key["SK"] != {"S": TICKET}:
-            continue
-        try:
-            deleted = TicketRemains(of_tenant(tenant_of(partition))).purge(partition)
-        except Exception:
-            logger.exception("purgeTicket", extra={"ticket": partition})
-            failed.append({"itemIdentifier": record["dynamodb"]["SequenceNumber"]})
-        else:
-            logger.info("purgeTicket", extra={"ticket": partition, "deleted": deleted})
-    return {"batchItemFailures": failed}
+
+@consumer("purgeTicket", Source(_removed, _fields))
+def handler(partition: str, work: Work) -> None:
+    """Delete the comments, history and watchers of a ticket that is gone, however it went. It can be repeated."""
+    work.log(deleted=TicketRemains(of_tenant(tenant_of(partition))).purge(partition))

@@ -2,9 +2,14 @@
 
 from typing import Any
 
+from ticketing.events.consumer import Work, job
 from ticketing.users.reconciliation import reconcile
 
 
-def handler(event: dict[str, Any], _context: Any) -> dict[str, int]:  # noqa: ANN401 - Lambda's own type
+@job("reconcileUsers")
+def handler(event: dict[str, Any], work: Work) -> dict[str, int]:
     """Bring table and Cognito together; with `{"everything": true}` look at every account, too."""
-    return reconcile(everything=bool(event.get("everything")))
+    run = reconcile(everything=bool(event.get("everything")))
+    work.log(done=run.done, failed=run.failed)
+    run.raise_failures()
+    return dict(run.done)

@@ -15,7 +15,6 @@ from tests.contract.document import OPERATIONS, PUBLIC
 from tests.harness.contract import Contract
 from tests.harness.people import Accounts, OwnTenant, Tenant
 from tests.harness.receiver import Receiver
-from tests.harness.size import sized
 from tests.harness.stack import Stack
 from ticketing.api import cors
 
@@ -46,10 +45,6 @@ ATTEMPTS = [
     *webhook_attempts.ATTEMPTS,
     *mail_attempts.ATTEMPTS,
 ]
-SHORT = [
-    *(attempt for attempt in ATTEMPTS if attempt.status < 400),
-    *[attempt for attempt in ATTEMPTS if attempt.status >= 400][::5],
-]
 CODES = {
     400: "bad_request",
     401: "unauthorized",
@@ -61,8 +56,8 @@ CODES = {
 
 NEVER_HERE = {
     429: "the local stack's allowances are too large to use up",
-    500: "it takes a bug; tests/unit/api/test_frame.py has the answer, openapi/compose.py API Gateway's own",
-    503: "it takes an AWS that fails; tests/unit/api/test_frame.py has the answer",
+    500: "it takes a bug; tests/unit/test_frame.py has the answer, openapi/compose.py API Gateway's own",
+    503: "it takes an AWS that fails; tests/unit/test_frame.py has the answer",
 }
 NOT_ON_DEMAND = {case: why for kind in KINDS for case, why in kind.NOT_ON_DEMAND.items()}
 
@@ -74,7 +69,7 @@ def world(
     return World(stack, accounts, acme, found_tenant, receiver)
 
 
-@pytest.mark.parametrize("attempt", sized(ATTEMPTS, short=SHORT), ids=str)
+@pytest.mark.parametrize("attempt", ATTEMPTS, ids=str)
 def test_documented_answers_are_given(world: World, contract: Contract, attempt: Attempt) -> None:
     valid = VALID[attempt.operation]
     path = (attempt.given or valid.given)(world) + valid.suffix

@@ -24,7 +24,7 @@ type Applied = Callable[[], Counter[str]]
 READER = "reporter@acme.example"
 
 _SUBJECT = re.compile(r"\[#(\d+)\] (New comment|Resolved|Reopened):")
-_UNKNOWN = "nobody knows whether a mail was sent"
+_UNKNOWN = "nobody knows whether an email was sent"
 _SLOW = 11.0
 """Seconds; longer than a receiver may take."""
 

@@ -14,7 +14,8 @@ from uuid import uuid4
 from tests.harness.stack import Stack
 from ticketing.aws.data import TenantData
 from ticketing.deployment import Tables
-from ticketing.events.once import BeingDoneError, Once
+from ticketing.events.errors import BeingDoneError
+from ticketing.events.once import Once
 from ticketing.events.publishing import SOURCE
 from ticketing.tickets.events import TicketEvent
 

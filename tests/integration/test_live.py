@@ -250,7 +250,7 @@ def test_who_was_away_asks_for_what_was_missed(stack: Stack, acme: Tenant, open_
     assert back.say(action="catchUp", after=str(uuid4()))["code"] == "event_not_found"
 
 
-# --- bad messages over the wire (all of them: tests/unit/live/test_conversation.py) ----------------------------------
+# --- bad messages over the wire (all of them: tests/unit/live/test_operations.py) ------------------------------------
 
 
 @pytest.mark.parametrize(

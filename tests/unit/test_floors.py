@@ -9,7 +9,7 @@ from tests.unit.support import ROOT
 PACKAGE = ROOT / "layers" / "ticketing" / "ticketing"
 
 FLOORS = (
-    {"clock", "deployment", "errors", "ids"},
+    {"clock", "deployment", "errors", "ids", "metrics"},
     {"access"},
     {"aws", "dynamodb"},
     {"people"},

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx
-import pytest
 
 from local.stack.seed import ROLES, TENANTS, seed
 from tests.harness.stack import Stack
@@ -41,7 +40,6 @@ def test_everything_is_made_once(start: Callable[..., Stack]) -> None:
     assert (contents(running), accounts(running)) == before
 
 
-@pytest.mark.long
 def test_what_was_cut_short_is_finished(start: Callable[..., Stack]) -> None:
     """A state folder of a version without tenants has accounts only; so has one whose first start broke off."""
     running = start()
@@ -58,7 +56,6 @@ def test_what_was_cut_short_is_finished(start: Callable[..., Stack]) -> None:
     assert answer.status_code == 200, answer.text
 
 
-@pytest.mark.long
 def test_a_deleted_tenant_stays_deleted(start: Callable[..., Stack]) -> None:
     running = start()
     table, tenant_id = running.outputs["UsersTableName"], TENANTS["globex"]

@@ -14,7 +14,8 @@ from mypy_boto3_dynamodb import DynamoDBClient
 
 from tests.unit.support import MOMENT, NOTIFICATIONS_TABLE, data_of
 from ticketing import clock
-from ticketing.events.once import KEPT, BeingDoneError, Once
+from ticketing.events.errors import BeingDoneError
+from ticketing.events.once import KEPT, Once
 
 LEASE = timedelta(seconds=30)
 EVENTS = [f"event-{number}" for number in range(30)]
@@ -148,7 +149,7 @@ def test_one_fault_on_the_way_changes_nothing(
         assert (effects[event], deliveries[-1]) == (1, True), place
 
 
-def test_a_claim_that_landed_without_an_answer_is_given_back(
+def test_a_claim_that_landed_without_an_answer_is_released(
     once: Once, faults: list[str], remembered: Callable[[], list[Any]]
 ) -> None:
     """Otherwise it would be done, without a lease, without anybody having done it."""
@@ -160,9 +161,7 @@ def test_a_claim_that_landed_without_an_answer_is_given_back(
     assert effects == {"e": 1}
 
 
-def test_what_can_not_be_given_back_is_anothers_when_the_lease_is_over(
-    once: Once, faults: list[str], passes: Passes
-) -> None:
+def test_a_claim_that_can_not_be_released_ends_with_its_lease(once: Once, faults: list[str], passes: Passes) -> None:
     effects = Counter[str]()
     faults[:] = ["well", "before", "before", "before"]
     assert not deliver(once, effects, "e", LEASE, fails=True)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import chain, repeat
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from mypy_boto3_dynamodb import DynamoDBClient
 
 from functions.events import resend_events
 from tests.unit.events.support import Bus, Record, event, poison, record
-from tests.unit.support import TABLE
+from tests.unit.support import TABLE, Context
 from ticketing.aws import clients
 from ticketing.dynamodb.attributes import to_item
 from ticketing.tickets.events import TicketEvent
@@ -61,23 +62,13 @@ class Stream:
 
 
 @dataclass
-class Clock:
-    """Lambda's context, of which only the time that is left matters."""
-
-    left: list[int] = field(default_factory=list)
-
-    def get_remaining_time_in_millis(self) -> int:
-        return self.left.pop(0) if self.left else 100_000
-
-
-@dataclass
 class World:
     queue: Queue
     bus: Bus
     stream: Stream
 
-    def resend(self, clock: Clock | None = None) -> Record:
-        return resend_events.handler({}, clock or Clock())
+    def resend(self, context: Context | None = None) -> dict[str, int]:
+        return resend_events.handler({}, context or Context())
 
 
 @pytest.fixture
@@ -191,5 +182,6 @@ def test_a_part_that_the_stream_does_not_have_any_more_stays(world: World) -> No
 def test_nothing_is_begun_that_may_not_end_in_time(world: World, dead: Callable[[TicketEvent], None]) -> None:
     for version in range(1, 13):
         dead(event("a", version))
-    assert world.resend(Clock([100_000, 100_000, 100_000, 1, *[1] * 20])) == {"published": 2, "gone": 0, "left": 8}
+    context = Context(left=chain(repeat(100_000, 3), repeat(1)))
+    assert world.resend(context) == {"published": 2, "gone": 0, "left": 8}
     assert len(world.queue.bodies) == 2

@@ -17,6 +17,7 @@ from tests.unit.support import (
     REPORTER,
     STRANGER,
     TICKET_ID,
+    Context,
     data_of,
     put_user,
 )
@@ -40,7 +41,7 @@ def push(*events: TicketEvent) -> list[str]:
         }
         for event in events
     ]
-    failed = push_event.handler({"Records": records}, None)["batchItemFailures"]
+    failed = push_event.handler({"Records": records}, Context())["batchItemFailures"]
     return [each["itemIdentifier"] for each in failed]
 
 
@@ -184,7 +185,7 @@ def test_what_is_no_event_comes_again_and_holds_up_no_other(connections: Connect
     bodies = {"a": "{}", "b": "no json", "c": json.dumps({"detail": {"id": "x"}})}
     records = [{"messageId": name, "body": body} for name, body in bodies.items()]
     records.append({"messageId": "d", "body": json.dumps({"detail": json.loads(entry_of(good, "bus")["Detail"])})})
-    answer = push_event.handler({"Records": records}, None)
+    answer = push_event.handler({"Records": records}, Context())
     assert [each["itemIdentifier"] for each in answer["batchItemFailures"]] == ["a", "b", "c"]
     assert told(gateway, CONNECTION) == [good.id]
 

@@ -71,7 +71,7 @@ def test_an_event_that_comes_again_keeps_its_place(feed: Feed, time: Clock) -> N
 
 def test_it_remembers_who_is_to_be_told(feed: Feed, time: Clock) -> None:
     event, other = added(feed, time), added(feed, time)
-    feed.wait(event.id, ["a", "b"])
+    feed.set_pending(event.id, ["a", "b"])
     assert feed.add(event) == frozenset({"a", "b"})
     assert feed.add(other) is None
 

@@ -16,8 +16,6 @@ from functools import wraps
 from typing import Any
 
 from aws_lambda_powertools.logging import Logger
-from aws_lambda_powertools.metrics import Metrics, MetricUnit
-from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  # noqa: A004 - botocore's own
 
 from ticketing.access.identity import Caller, caller_of
 from ticketing.access.permissions import RECHECKED, Grant, Operation, PublicOperation, grant
@@ -25,31 +23,13 @@ from ticketing.api import cors
 from ticketing.api.bodies import NoQuery
 from ticketing.api.request import Request
 from ticketing.aws.data import of_caller
+from ticketing.aws.failures import is_transient
 from ticketing.deployment import DEPLOYMENT
 from ticketing.errors import ApiError, ForbiddenError, InternalServerError, ServiceUnavailableError
+from ticketing.metrics import count
 from ticketing.people.repository import People, PersonGoneError
 
-# What AWS answers when it is the one that is busy or ill: worth another try, by botocore first and then by the caller.
-_TRANSIENT = frozenset(
-    {
-        "InternalErrorException",
-        "InternalServerError",
-        "LimitExceededException",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "ServiceUnavailable",
-        "ThrottlingException",
-        "TooManyRequestsException",
-        "TransactionConflictException",
-        "TransactionInProgressException",
-    }
-)
-
-# The same, as the reason why a transaction was cancelled.
-_TRANSIENT_REASONS = frozenset({"ProvisionedThroughputExceeded", "ThrottlingError", "TransactionConflict"})
-
-logger = Logger(service="tickets")
-metrics = Metrics(namespace="TicketSystem", service="tickets")
+logger = Logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +110,7 @@ def _framed(
                 logger.exception(operation.value, extra=log)
         milliseconds = round((time.perf_counter() - started) * 1000, 2)
         logger.info(operation.value, extra=log | {"status": response.status, "code": code, "ms": milliseconds})
-        _count(operation, code)
+        count({"Requests": 1}, {"operation": operation.value, "outcome": code or "ok"})
         return _answer(response, event)
 
     return handler
@@ -162,11 +142,7 @@ def known_error(error: Exception) -> ApiError:
     """Return the error of the contract that an exception stands for."""
     if isinstance(error, ApiError):
         return error
-    transient = isinstance(error, (ConnectionError, HTTPClientError))  # no answer: not reached, timed out, cut off
-    if isinstance(error, ClientError):
-        reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", ())}
-        transient = error.response["Error"]["Code"] in _TRANSIENT or bool(reasons & _TRANSIENT_REASONS)
-    if transient:
+    if is_transient(error):
         message = "A service that this depends on is busy. Nothing is half done: a write landed whole or not at all."
         return ServiceUnavailableError(message)
     return InternalServerError()
@@ -178,14 +154,6 @@ def _refusal(error: ApiError, request_id: str) -> Response:
         body["details"] = error.details
     headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
     return Response(error.status, body, headers=headers)
-
-
-def _count(operation: Operation | PublicOperation, code: str | None) -> None:
-    """Count the request by operation and outcome, as a metric in the log (EMF)."""
-    metrics.add_dimension("operation", operation.value)
-    metrics.add_dimension("outcome", code or "ok")
-    metrics.add_metric("Requests", MetricUnit.Count, 1)
-    metrics.flush_metrics()
 
 
 def _answer(response: Response, event: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""The frame around the functions of the WebSocket API: errors as answers, one log line per event, one metric.
+"""The frame around the functions of the WebSocket API: errors as answers, one log line per request.
 
-What clients send is in no log, nor are the headers, one of which may hold a token.
+Nothing that clients send is logged, and no header: one may hold a token.
 """
 
 import time
@@ -8,14 +8,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from aws_lambda_powertools.logging import Logger
-from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
 from ticketing.access.identity import caller_of
 from ticketing.api.frame import LambdaHandler, known_error
 from ticketing.errors import ApiError, InternalServerError
 
-logger = Logger(service="notifications")
-metrics = Metrics(namespace="TicketSystem", service="notifications")
+logger = Logger()
 
 type Handle = Callable[[Mapping[str, Any]], dict[str, Any]]
 type Refuse = Callable[[Mapping[str, Any], ApiError], dict[str, Any]]
@@ -51,10 +49,3 @@ def live_endpoint(operation: str, refuse: Refuse) -> Callable[[Handle], LambdaHa
         return handler
 
     return decorate
-
-
-def count(**numbers: int) -> None:
-    """Count things as metrics in the log (EMF), by their names."""
-    for name, number in numbers.items():
-        metrics.add_metric(name, MetricUnit.Count, number)
-    metrics.flush_metrics()

@@ -1,7 +1,7 @@
-"""Every event once: how consumers of the bus, which delivers at least once and in any order, do their work once.
+"""Idempotency: each consumer acts once on an event, though the bus delivers at least once and in any order.
 
-What was done is remembered in the notifications table, under the event's id and the consumer's name, for longer than
-the bus's archive keeps events, so that a replay repeats nothing either.
+The notifications table has an item for each event and consumer that is done, for longer than the bus's archive keeps
+events. So a replay repeats nothing either.
 """
 
 from __future__ import annotations
@@ -19,26 +19,23 @@ from ticketing import clock
 from ticketing.aws.data import TenantData
 from ticketing.dynamodb.attributes import to_item
 from ticketing.dynamodb.tables import tenant_prefix
+from ticketing.events.errors import BeingDoneError
 from ticketing.ids import new_id
 
-logger = Logger(service="notifications")
+logger = Logger()
 
 KEPT: Final = timedelta(days=15)
-"""How long it is remembered what was done: a day longer than the archive's retention."""
+"""How long the items are kept: a day longer than the archive's retention."""
 
 _PAUSES: Final = (0.1, 0.4)
-"""Seconds before giving back or finishing is tried again, each time with the client's own three tries."""
+"""Seconds before releasing or finishing is retried, each time with the client's own three tries."""
 
 _DONE: Final = "DONE"
 _BEGUN: Final = "BEGUN"
 
 
-class BeingDoneError(Exception):
-    """Somebody else is at it, and may yet fail: the event has to come again."""
-
-
 class Once:
-    """What one consumer has done of a tenant's events."""
+    """The claims of one consumer on a tenant's events."""
 
     def __init__(self, data: TenantData, consumer: str) -> None:
         self._client = data.client
@@ -48,40 +45,40 @@ class Once:
 
     @contextmanager
     def doing(self, event_id: str, *, part: str = "", lease: timedelta | None = None) -> Iterator[bool]:
-        """Tell whether the work of an event (or a part of it, such as one person's) is the caller's to do now.
+        """Claim the work on an event (or a part of it, such as one person's); the value says whether it is to be done.
 
             with once.doing(event.id, lease=timedelta(seconds=30)) as mine:
                 if mine:
                     ...
 
-        The end of the block says that it is done; an exception that leaves it, that it is not. That is written down in
-        up to 28 s when DynamoDB gives no answer, after 9 s to begin: the function's timeout has to leave room for it.
+        When the block ends, the work is done; an exception that leaves it releases the claim. Writing either takes up
+        to 28 s when DynamoDB does not answer, after 9 s to claim: the function's timeout has to leave room for it.
 
         Parameters
         ----------
         event_id
             The event.
         part
-            What of it, where it has parts that are done one by one.
+            Names a part of the work, where its parts are done one by one.
         lease
-            After how long somebody may do it again who finds it begun and not done (a crash). None: never, for what
-            must not happen twice; a crash in the middle counts as done then.
+            After how long work that was begun and not done (a crash) may be claimed again. None: never, for work that
+            must not happen twice; after a crash in the middle it counts as done.
 
         Raises
         ------
         BeingDoneError
-            Somebody has begun it and their lease is not over.
+            Another function has claimed it, and its lease is not over.
         ClientError, BotoCoreError
-            DynamoDB failed. Before the block: nothing is done. After it, which happens with a lease only: it is done,
-            and will be done again when the lease is over. So the work itself should bear to be repeated, or do
-            without a lease.
+            DynamoDB failed. Before the block: nothing is done. After it, which happens with a lease only: the work is
+            done, and will be done again when the lease is over. So it has to be idempotent itself, or do without a
+            lease.
         """
         key = to_item({"PK": self._partition, "SK": "#".join(filter(None, (event_id, self._consumer, part)))})
         token = new_id()
         try:
             mine = self._begin(key, token, lease)
         except (BotoCoreError, ClientError):
-            self._give_back(key, token)  # the answer may be lost, and not the request
+            self._release(key, token)  # the answer may be lost, and not the request
             raise
         if not mine:
             yield False
@@ -89,13 +86,13 @@ class Once:
         try:
             yield True
         except BaseException:
-            self._give_back(key, token)
+            self._release(key, token)
             raise
         if lease is not None:
             self._finish(key, token)
 
     def _begin(self, key: dict[str, Any], token: str, lease: timedelta | None) -> bool:
-        """Return whether the work is the caller's; write down that it has begun, or (without a lease) is done."""
+        """Return whether the work is to be done; write that it has begun, or (without a lease) is done."""
         now = clock.now()
         item = key | to_item(
             {
@@ -122,15 +119,15 @@ class Once:
             raise BeingDoneError from error
         return True
 
-    def _give_back(self, key: dict[str, Any], token: str) -> None:
-        """Let the work be anybody's again. What can't be given back waits for its lease, or is lost without one."""
+    def _release(self, key: dict[str, Any], token: str) -> None:
+        """Release a claim. If that fails, the work waits for the end of its lease; without one, it is lost."""
         try:
             self._insist(lambda: self._client.delete_item(TableName=self._table, Key=key, **_if_mine(token)))
         except (BotoCoreError, ClientError):
-            logger.exception("once: work can't be given back", extra={"work": key["SK"]["S"]})
+            logger.exception("once: a claim can't be released", extra={"work": key["SK"]["S"]})
 
     def _finish(self, key: dict[str, Any], token: str) -> None:
-        """Write down that the work is done."""
+        """Write that the work is done."""
         mine = _if_mine(token)
         self._insist(
             lambda: self._client.update_item(
@@ -144,7 +141,7 @@ class Once:
         )
 
     def _insist(self, write: Callable[[], object]) -> None:
-        """Make a write, trying again what fails, unless the work is not the caller's (any more)."""
+        """Make a write and retry it, unless the claim is not the caller's (any more)."""
         for pause in (*_PAUSES, None):
             try:
                 write()
@@ -167,5 +164,5 @@ def _if_mine(token: str) -> dict[str, Any]:
 
 
 def once_partition(tenant_id: str) -> str:
-    """Return the partition key of what consumers have done of a tenant's events."""
+    """Return the partition key of consumers' claims on a tenant's events."""
     return f"{tenant_prefix(tenant_id)}#ONCE"

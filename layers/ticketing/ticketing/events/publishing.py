@@ -1,6 +1,6 @@
-"""From the outbox to the bus: puts events on it, in order per ticket, and says which have to come again.
+"""From the outbox to the bus: publishes events, in order per ticket, and says which have to be retried.
 
-What is on the bus is an event as JSON (docs/events), with the project's source and the event's type as detail type.
+The `detail` is the event as JSON (docs/events), the source is the project's, the detail type the event's type.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ if TYPE_CHECKING:
 SOURCE: Final = "ticket-system.tickets"
 
 _AT_ONCE: Final = 10
-"""Entries of one PutEvents."""
+"""The most entries of one PutEvents."""
 
 _LARGEST: Final = 250_000
-"""Bytes of the entries of one PutEvents, of which it takes 262,144 altogether."""
+"""The most bytes of the entries of one PutEvents, which takes 262,144."""
 
 _CUT_TO: Final = 500
-"""Characters that are left of each long text of an event that would not fit by itself."""
+"""Characters that are left of each long text of an event that would not fit otherwise."""
 
 _PAUSES: Final = (0.1, 0.4)
-"""Seconds to wait before what failed is tried again; after that the stream brings it again."""
+"""Seconds to wait before failed events are retried; after that, the stream retries them."""
 
 _PERMANENT: Final = frozenset({"InvalidArgument", "MalformedDetail", "ValidationException"})
-"""What lies in the event itself, so that no repetition changes it. A missing permission does not: it will be mended."""
+"""Permanent errors: the event itself is the cause. A missing permission is not permanent: somebody will add it."""
 
 _NO_ANSWER: Final = "NoAnswer"
 
 
 @dataclass(frozen=True, slots=True)
 class Dead:
-    """An event that can't be published: where its item is, its number in the stream, and why."""
+    """An event that can never be published: the key of its item, its sequence number in the stream, and why."""
 
     key: Mapping[str, Any]
     number: str
@@ -52,7 +52,7 @@ class Dead:
 
 @dataclass(slots=True)
 class Published:
-    """What became of a batch: how many are on the bus, the numbers of those that have to come again, the dead."""
+    """What became of a batch: how many were published, the sequence numbers of those to retry, the dead ones."""
 
     events: int = 0
     again: list[str] = field(default_factory=list)
@@ -69,7 +69,7 @@ class _Pending:
 
 
 class Publisher:
-    """Puts events on one bus."""
+    """Publishes events on one bus."""
 
     def __init__(self, client: EventBridgeClient, bus: str) -> None:
         self._client = client
@@ -78,7 +78,7 @@ class Publisher:
     def publish(self, records: Iterable[Mapping[str, Any]]) -> Published:
         """Publish the events in records of the tickets table's stream.
 
-        One event of a ticket that can't be had on the bus now holds up the ticket's later ones, and no other's.
+        An event that fails holds back the later ones of its ticket, and no other ticket's.
         """
         result = Published()
         waiting = list(self._read(records, result))
@@ -105,9 +105,9 @@ class Publisher:
             yield _Pending(number, key, key["PK"]["S"], entry, size_of(entry))
 
     def _round(self, waiting: Sequence[_Pending], result: Published) -> list[_Pending]:
-        """Try everything once, in order; return what has to be tried again.
+        """Try everything once, in order; return what has to be retried.
 
-        A request that gets no answer takes up to 8 s. It ends the round, so that three rounds end in time.
+        A request without an answer takes up to 8 s. It ends the round, so that three rounds end in time.
         """
         left: list[_Pending] = []
         held = set[str]()
@@ -131,9 +131,9 @@ class Publisher:
         return sorted(left, key=lambda each: order[each.number])
 
     def _put(self, batch: Sequence[_Pending]) -> list[str | None] | None:
-        """Put events on the bus with one request; return each one's error code, None for those that are on it.
+        """Publish events with one request; return each one's error code, or None where it was published.
 
-        None instead of a list: the request failed as a whole. Whether it landed may be unknown, so it is repeated.
+        None instead of a list: the request failed as a whole. It may have landed all the same, and is retried.
         """
         try:
             entries = self._client.put_events(Entries=[each.entry for each in batch])["Entries"]
@@ -143,7 +143,7 @@ class Publisher:
                 return None
             if len(batch) == 1:
                 return [code]
-            # One of them is the reason. Where one gets no answer now, it is as if the bus had said so.
+            # One of them is the cause, so each is sent by itself. One that gets no answer now is retried.
             return [(self._put([each]) or [_NO_ANSWER])[0] for each in batch]
         except BotoCoreError:
             return None
@@ -151,7 +151,7 @@ class Publisher:
 
 
 def _next_batch(todo: Sequence[_Pending]) -> tuple[list[_Pending], list[_Pending]]:
-    """Return what one request may hold of the head of the list, each ticket once, and the rest in its order."""
+    """Return as much of the head of the list as one request may hold, each ticket once, and the rest in its order."""
     batch: list[_Pending] = []
     tickets, size = set[str](), 0
     for place, each in enumerate(todo):
@@ -187,7 +187,7 @@ def size_of(entry: PutEventsRequestEntryTypeDef) -> int:
 
 
 def cut(event: TicketEvent) -> TicketEvent:
-    """Return the event with its long texts cut, and the fields named whose texts these are."""
+    """Return the event with its long texts cut; `truncated` names their fields."""
     changes = {
         name: Change(before=_shortened(change.before), after=_shortened(change.after))
         for name, change in event.changes.items()

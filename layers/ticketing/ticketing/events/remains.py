@@ -1,4 +1,4 @@
-"""What consumers of events leave behind of a tenant: what they have done of each event."""
+"""What an erasure finds of a tenant here: consumers' claims on its events."""
 
 from collections.abc import Iterator
 
@@ -7,5 +7,5 @@ from ticketing.events.once import once_partition
 
 
 def partitions(data: TenantData) -> Iterator[str]:
-    """Yield the partition keys in the notifications table of what is to be erased with a tenant."""
+    """Yield the partition keys, in the notifications table, of what goes with a tenant."""
     yield once_partition(data.tenant_id)

@@ -1,4 +1,4 @@
-"""What was put aside, published after all, when what stood in the way is mended."""
+"""Publishes events of the queue UnpublishedEvents after all, when the cause is fixed."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from ticketing.events.publishing import Publisher
     from ticketing.events.unpublished import Message, Unpublished
 
-logger = Logger(service="events")
+logger = Logger()
 
 
 @dataclass(slots=True)
 class Resent:
-    """What became of the queue: events on the bus, events that are in the table no more, messages that stay."""
+    """What became of the queue: events published, events that are gone from the table, messages that stay."""
 
     published: int = 0
     gone: int = 0
@@ -32,7 +32,7 @@ class Resent:
 
 @dataclass(frozen=True, slots=True)
 class Resender:
-    """Publishes what is in the queue, and removes it from there."""
+    """Publishes the events in the queue, and deletes their messages."""
 
     queue: Unpublished
     tickets: DynamoDBClient
@@ -41,14 +41,14 @@ class Resender:
     publisher: Publisher
 
     def resend(self, *, goes_on: Callable[[], bool]) -> Resent:
-        """Take message by message until there is none, or it is not to go on.
+        """Take messages until there are none, or `goes_on` says no.
 
-        What is still refused stays, and comes up again when the queue's visibility timeout is over.
+        A message whose event is refused again stays, and can be received when the queue's visibility timeout is over.
 
         Raises
         ------
         ClientError, BotoCoreError
-            The queue can't be reached. Messages that were published and not removed are published again next time.
+            The queue can't be reached. Events whose messages were not deleted are published again next time.
         """
         result = Resent()
         while goes_on() and (messages := self.queue.take()):
@@ -65,13 +65,13 @@ class Resender:
                 return self._is_part_published(message.body["DDBStreamBatchInfo"], result)
             return self._is_event_published(message.body, result)
         except (BotoCoreError, ClientError, KeyError, TypeError, ValueError):
-            logger.exception("resendEvents: a message stays", extra={"unpublished": message.body})
+            logger.exception("a message stays in the queue", extra={"unpublished": message.body})
             return False
 
     def _is_event_published(self, body: Mapping[str, Any], result: Resent) -> bool:
         """Publish one event as its item is now."""
         item = self.tickets.get_item(TableName=self.table, Key=body["key"], ConsistentRead=True).get("Item")
-        if item is None:  # its ticket was removed for good meanwhile
+        if item is None:  # its ticket was purged meanwhile
             result.gone += 1
             return True
         change = {"Keys": body["key"], "SequenceNumber": body["sequenceNumber"], "NewImage": item}
@@ -80,7 +80,7 @@ class Resender:
         return not published.dead and not published.again
 
     def _is_part_published(self, part: Mapping[str, Any], result: Resent) -> bool:
-        """Publish the events of a part of the stream, as long as it is there (24 hours); dead ones are put aside."""
+        """Publish the events of a part of the stream, as long as it is there (24 hours); dead ones get own messages."""
         published = self.publisher.publish(self._records(part))
         result.published += published.events
         for dead in published.dead:

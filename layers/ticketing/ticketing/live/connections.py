@@ -1,6 +1,6 @@
-"""Open WebSocket connections: whose they are, and what they have subscribed to. One item each.
+"""The repository of open WebSocket connections: whose they are, and what they have subscribed to. One item each.
 
-Nothing here is trusted for long: who somebody is now is asked of the users table (`members`).
+Who somebody is now is read from the users table (`people.members`), not from here.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MOST_TOPICS: Final = 50
 NOT_OPEN: Final = "This connection is no longer open. Connect again."
 
 _LIFETIME: Final = timedelta(hours=2, minutes=10)
-"""API Gateway ends a connection after two hours; what it has not told us to have ended goes by TTL."""
+"""API Gateway ends a connection after two hours. If its $disconnect does not arrive, TTL removes the item."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Connection:
 
 
 class Connections:
-    """The open connections of one tenant. It cannot be made without one."""
+    """The open connections of one tenant."""
 
     def __init__(self, data: TenantData) -> None:
         self._client = data.client
@@ -48,7 +48,7 @@ class Connections:
         self._tenant_id = data.tenant_id
 
     def open(self, connection: Connection) -> None:
-        """Keep a new connection, without topics."""
+        """Write a new connection, without topics."""
         now = clock.now()
         values: dict[str, Any] = {
             **self._key(connection.id),
@@ -62,11 +62,11 @@ class Connections:
         self._client.put_item(TableName=self._table, Item=to_item(values))
 
     def close(self, connection_id: str) -> None:
-        """Forget a connection; one that is not there is forgotten already."""
+        """Delete a connection, if it is there."""
         self._client.delete_item(TableName=self._table, Key=to_item(self._key(connection_id)))
 
     def topics(self, connection_id: str) -> frozenset[str]:
-        """Return what a connection has subscribed to, as last written; nothing if it is not there."""
+        """Return the topics of a connection (a consistent read); none if it is not there."""
         answer = self._client.get_item(
             TableName=self._table,
             Key=to_item(self._key(connection_id)),

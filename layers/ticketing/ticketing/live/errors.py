@@ -1,13 +1,18 @@
-"""What can go wrong on a connection, beyond what REST answers."""
+"""What can go wrong with live updates, beyond what REST answers."""
 
 from ticketing.errors import ApiError
+from ticketing.events.errors import RetryError
 
 
 class EventNotFoundError(ApiError):
-    """The feed has no such event (any more): there is no saying what came after it."""
+    """The feed does not have the event, or not any more. So nobody knows what came after it."""
 
     status = 404
     code = "event_not_found"
 
     def __init__(self) -> None:
         super().__init__("There is no such event in the last 24 hours. Read the tickets again.")
+
+
+class NotAllSentError(RetryError):
+    """Sending an event to some connections failed."""

@@ -1,62 +1,102 @@
-"""Tells an event to all who subscribed to it and may see it, each once as far as that can be known."""
+"""Sends an event to every connection that subscribed to it and may see it, once as far as that can be known."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
 
 from ticketing import clock
+from ticketing.aws import clients
+from ticketing.aws.data import of_tenant
+from ticketing.events.consumer import Work
+from ticketing.events.once import Once
 from ticketing.live.connections import Connection, Connections
+from ticketing.live.errors import NotAllSentError
 from ticketing.live.feed import Feed
 from ticketing.live.messages import event_text
-from ticketing.live.sender import Outcome, Poster
+from ticketing.live.sender import ConnectionSender, Outcome
 from ticketing.live.topics import topics_of
-from ticketing.people.members import Members
+from ticketing.people.members import Members, remembered
 from ticketing.tickets.events import TicketEvent
 from ticketing.tickets.rules import may_see
 
+_LEASE: Final = timedelta(seconds=25)
+"""Longer than the function may run: an event that was begun before that was cut off by a crash."""
+
+
+def push(event: TicketEvent, work: Work) -> None:
+    """Send an event to the open connections of its tenant; the work gets the counts.
+
+    Raises
+    ------
+    NotAllSentError
+        The event has to come again for the connections that failed. By then most of their clients have connected
+        again and caught up.
+    BeingDoneError, ClientError, BotoCoreError
+        Another function is at it; AWS failed. Likewise.
+    """
+    data = of_tenant(event.tenant_id)
+    with Once(data, "pushEvent").doing(event.id, lease=_LEASE) as mine:
+        if not mine:
+            return
+        fan_out = FanOut(
+            connections=Connections(data),
+            feed=Feed(data),
+            members=remembered(data),
+            sender=ConnectionSender(clients.live_connections()),
+        )
+        pushed = fan_out.push(event)
+        work.log(sent=pushed.sent, gone=pushed.gone, failed=len(pushed.failed))
+        work.count("EventsPushed", pushed.sent)
+        work.count("GoneConnections", pushed.gone)
+        work.count("PushesFailed", len(pushed.failed))
+        if pushed.failed:
+            raise NotAllSentError
+
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What became of an event: how many were told, how many were gone, and who could not be told."""
+class Pushed:
+    """What became of an event: how many connections got it, how many were gone, and the ids of those that failed."""
 
-    told: int = 0
+    sent: int = 0
     gone: int = 0
-    waiting: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class FanOut:
-    """Tells the events of one tenant."""
+    """Sends the events of one tenant to its connections."""
 
     connections: Connections
     feed: Feed
     members: Members
-    poster: Poster
+    sender: ConnectionSender
 
-    def tell(self, event: TicketEvent) -> Told:
-        """Put an event into the feed and tell it.
+    def push(self, event: TicketEvent) -> Pushed:
+        """Add an event to the feed and send it.
 
-        If some can't be told, the feed remembers them, and the event has to come again: only they are told then.
+        The feed remembers the connections that failed. When the event comes again, only they get it.
         """
-        waiting = self.feed.add(event)
-        recipients = [each for each in self._audience(event) if waiting is None or each in waiting]
-        outcomes = self.poster.post_to_all(recipients, event_text(event))
+        pending = self.feed.add(event)
+        recipients = [each for each in self._recipients(event) if pending is None or each in pending]
+        outcomes = self.sender.send_to_all(recipients, event_text(event))
         for connection_id in _with(Outcome.GONE, outcomes):
             self.connections.close(connection_id)
-        told = Told(
-            told=sum(1 for _ in _with(Outcome.TOLD, outcomes)),
+        pushed = Pushed(
+            sent=sum(1 for _ in _with(Outcome.SENT, outcomes)),
             gone=sum(1 for _ in _with(Outcome.GONE, outcomes)),
-            waiting=sorted(_with(Outcome.FAILED, outcomes)),
+            failed=sorted(_with(Outcome.FAILED, outcomes)),
         )
-        if told.waiting:
-            self.feed.wait(event.id, told.waiting)
-        return told
+        if pushed.failed:
+            self.feed.set_pending(event.id, pushed.failed)
+        return pushed
 
-    def _audience(self, event: TicketEvent) -> Iterator[str]:
-        """Yield the ids of the connections to tell; close those of people who are out, or whose token has expired.
+    def _recipients(self, event: TicketEvent) -> Iterator[str]:
+        """Yield the ids of the connections that get the event.
 
-        Subscribers alone are looked at: the others are told nothing anyway.
+        Subscribed connections whose user is not active any more, or whose token has expired, are closed.
         """
         now = clock.now()
         subscribed = [each for each in self.connections.all() if each.topics & topics_of(event, each.user_id)]
@@ -69,7 +109,7 @@ class FanOut:
                 yield connection.id
 
     def _close(self, connection: Connection) -> None:
-        self.poster.close(connection.id)
+        self.sender.close(connection.id)
         self.connections.close(connection.id)
 
 

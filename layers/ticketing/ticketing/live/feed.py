@@ -1,7 +1,7 @@
-"""What was told live in the last day, in the order in which it arrived, for those who were away.
+"""The feed: the events of the last day, in the order in which they arrived, for clients that were away.
 
 An event is two items: one at its place in the feed, and one that finds the place by the event's id. The second also
-remembers who is still to be told, where telling some has failed.
+holds the connections that sending it has failed to, which get it when the event is retried.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from ticketing.tickets.events import TicketEvent
 LIFETIME: Final = timedelta(hours=24)
 
 OVERLAP: Final = timedelta(minutes=5)
-"""How much before the event that somebody saw last the feed is told again.
+"""How far before the event that a client saw last catching up begins.
 
-Functions that put events into the feed do not wait for each other, and somebody who could not be told at first is
-told minutes later: an event may have its place before another and come after it.
+Functions that add events to the feed do not wait for each other, and a connection that failed gets its event minutes
+later: an event may have its place before another and be sent after it.
 """
 
 MOST_READ: Final = 2000
-"""Events that are looked at for one caller, of whom a reporter may see few: about 2 MB."""
+"""Events that are read for one caller, of which a reporter may see few: about 2 MB."""
 
 
 class Feed:
-    """The feed of one tenant. It cannot be made without one."""
+    """The feed of one tenant."""
 
     def __init__(self, data: TenantData) -> None:
         self._client = data.client
@@ -40,12 +40,12 @@ class Feed:
         self._tenant_id = data.tenant_id
 
     def add(self, event: TicketEvent) -> frozenset[str] | None:
-        """Put an event into the feed; one that is there already keeps its place.
+        """Add an event to the feed; one that is there already keeps its place.
 
         Returns
         -------
         frozenset or None
-            The ids of the connections that are still to be told, if an earlier try told the others; None for all.
+            The ids of the connections that an earlier try has failed to send it to; None if there was none.
         """
         now = clock.now()
         expires_at = int((now + LIFETIME).timestamp())
@@ -69,8 +69,8 @@ class Feed:
         self._client.put_item(TableName=self._table, Item=to_item(item))
         return waiting
 
-    def wait(self, event_id: str, connection_ids: Sequence[str]) -> None:
-        """Remember whom the next try of an event has to tell."""
+    def set_pending(self, event_id: str, connection_ids: Sequence[str]) -> None:
+        """Remember the connections that the next try of an event has to send it to."""
         self._client.update_item(
             TableName=self._table,
             Key=to_item(self._id_key(event_id)),
@@ -79,9 +79,9 @@ class Feed:
         )
 
     def since(self, event_id: str) -> Iterable[TicketEvent]:
-        """Return what has arrived since an event, oldest first, and what arrived up to five minutes before it.
+        """Return the events since the given one, oldest first, and those of the five minutes before it.
 
-        At most 2,001 events: with that many, the feed may go on.
+        At most 2,001: with that many, there may be more.
 
         Raises
         ------
@@ -120,5 +120,5 @@ class Feed:
 
 
 def feed_key(tenant_id: str, position: str) -> dict[str, str]:
-    """Return the key of an event that was told live, to be told again to who was away."""
+    """Return the key of an event in the feed."""
     return {"PK": f"{tenant_prefix(tenant_id)}#FEED", "SK": position}

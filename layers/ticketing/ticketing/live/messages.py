@@ -1,4 +1,4 @@
-"""The messages of a connection: what clients may send, and what they are told. docs/real-time.md shows them all."""
+"""The messages of a connection: what clients send, and what they get. docs/real-time.md shows them all."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ticketing.live.topics import Topic, of_ticket
 from ticketing.tickets.events import TicketEvent
 
 PROTOCOL: Final = "ticketing.v1"
-"""The subprotocol: the version of all that is said here."""
+"""The WebSocket subprotocol: the version of these messages."""
 
 LONGEST: Final = 4096
-"""Bytes of a message that a client sends."""
+"""The most bytes of a message from a client."""
 
 LARGEST: Final = 100_000
-"""Bytes of a message that a client is sent; API Gateway takes 128 KB."""
+"""The most bytes of a message to a client; API Gateway takes 128 KB."""
 
 
 class _OfATopic(Body):
@@ -44,19 +44,19 @@ class _OfATopic(Body):
 
 
 class Subscribe(_OfATopic):
-    """Tell me of what happens to a ticket, to my tickets, or to all."""
+    """Send me the events of a ticket, of my tickets, or of all."""
 
     action: Literal["subscribe"]
 
 
 class Unsubscribe(_OfATopic):
-    """Tell me of it no longer."""
+    """Send me these events no longer."""
 
     action: Literal["unsubscribe"]
 
 
 class CatchUp(Body):
-    """Tell me what I have missed: all that came after an event that I know."""
+    """Send me the events that I have missed: all after one that I know."""
 
     action: Literal["catchUp"]
     after: Id
@@ -84,13 +84,13 @@ def parsed(text: str) -> Message:
     Raises
     ------
     PayloadTooLargeError, BadRequestError
-        It is over 4 KB, no JSON, or none of the messages.
+        It is over 4 KB, no JSON, or not one of the messages.
     """
     size = len(text.encode(errors="surrogatepass"))
     if size > LONGEST:
         message = f"The message has {size} bytes; the limit is {LONGEST}."
         raise PayloadTooLargeError(message)
-    message = "The message is none that this connection takes."
+    message = "The message is not one that this connection takes."
     try:
         content = from_json(text.encode(errors="surrogatepass"))
     except ValueError as error:
@@ -112,7 +112,7 @@ def shown(message: Subscribe | Unsubscribe) -> dict[str, Any]:
 
 
 def error_of(error: ApiError, request_id: str) -> dict[str, Any]:
-    """Return the message that tells of an error, with the codes of REST."""
+    """Return the message of an error, with the codes of REST."""
     details = {"details": error.details} if error.details else {}
     return {"type": "error", "code": error.code, "message": error.message, **details, "requestId": request_id}
 
@@ -128,7 +128,7 @@ def event_text(event: TicketEvent) -> str:
 
 
 def events_texts(events: Iterable[TicketEvent]) -> list[str]:
-    """Return the messages that tell of several events, in order: as few as can hold them."""
+    """Return the messages of several events, in order: as few as can hold them."""
     groups: list[list[str]] = []
     size = LARGEST
     for text in map(_json_of, events):
@@ -141,7 +141,7 @@ def events_texts(events: Iterable[TicketEvent]) -> list[str]:
 
 
 def _json_of(event: TicketEvent) -> str:
-    """Return an event as it is on the bus, its long texts cut if they would not fit into a message."""
+    """Return an event as it is on the bus, with long texts cut if they would not fit into a message."""
     text = text_of(event.model_dump(mode="json", by_alias=True, exclude_none=True))
     if len(text.encode()) <= LARGEST:
         return text

@@ -1,4 +1,4 @@
-"""What live updates keep of a tenant: open connections, and the feed of the last day."""
+"""What an erasure finds of a tenant here: open connections, and the feed of the last day."""
 
 from collections.abc import Iterator
 
@@ -8,6 +8,6 @@ from ticketing.live.feed import feed_key
 
 
 def partitions(data: TenantData) -> Iterator[str]:
-    """Yield the partition keys in the notifications table of what is to be erased with a tenant."""
+    """Yield the partition keys, in the notifications table, of what goes with a tenant."""
     yield connection_key(data.tenant_id, "")["PK"]
     yield feed_key(data.tenant_id, "")["PK"]

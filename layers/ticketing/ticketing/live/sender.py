@@ -1,4 +1,4 @@
-"""Posts to connections through API Gateway: many at once, each on its own time."""
+"""Sends messages to connections through API Gateway: many at once, so that a slow one does not hold up the others."""
 
 from __future__ import annotations
 
@@ -16,51 +16,52 @@ if TYPE_CHECKING:
     from mypy_boto3_apigatewaymanagementapi import ApiGatewayManagementApiClient
 
 AT_ONCE: Final = 32
-"""Posts under way at the same time. More would not be faster: signing them is what takes the time."""
+"""Requests under way at the same time. More would not be faster: signing them is what takes the time."""
 
 _PAUSES: Final = (0.2, 0.8, 2.0)
-"""Seconds to wait before those that failed are tried again, all others being done."""
+"""Seconds to wait before failed messages are retried, when all others are done."""
 
-logger = Logger(service="notifications")
+logger = Logger()
 
 
 class Outcome(Enum):
-    """What became of a post."""
+    """How sending a message ended."""
 
-    TOLD = "told"
+    SENT = "sent"
     GONE = "gone"
     """The connection is closed."""
     FAILED = "failed"
-    """API Gateway throttled, failed or did not answer in time; it may have told them."""
+    """API Gateway throttled, failed or did not answer in time. The message may have arrived."""
 
 
-class Poster:
-    """Sends texts to connections, and closes them."""
+class ConnectionSender:
+    """Sends messages to connections, and closes connections."""
 
     def __init__(self, client: ApiGatewayManagementApiClient) -> None:
         self._client = client
 
-    def post(self, connection_id: str, text: str) -> Outcome:
-        """Send a text to one connection: one try of at most three seconds."""
+    def send(self, connection_id: str, message: str) -> Outcome:
+        """Send a message to one connection: one try of at most three seconds."""
         try:
-            self._client.post_to_connection(ConnectionId=connection_id, Data=text.encode())
+            self._client.post_to_connection(ConnectionId=connection_id, Data=message.encode())
         except self._client.exceptions.GoneException:
             return Outcome.GONE
         except (BotoCoreError, ClientError) as error:
-            logger.info("a post failed", extra={"reason": type(error).__name__, "connectionId": connection_id})
+            extra = {"reason": type(error).__name__, "connectionId": connection_id}
+            logger.info("a message to a connection failed", extra=extra)
             return Outcome.FAILED
-        return Outcome.TOLD
+        return Outcome.SENT
 
-    def post_to_all(self, connection_ids: Collection[str], text: str) -> dict[str, Outcome]:
-        """Send a text to many connections and return what became of each.
+    def send_to_all(self, connection_ids: Collection[str], message: str) -> dict[str, Outcome]:
+        """Send a message to many connections and return how it ended for each.
 
-        Whoever fails waits for the next round, so that nobody waits for them: four rounds, 15 s at most where few fail.
+        Failed ones are retried together in the next round: four rounds, 15 s at most where few fail.
         """
         outcomes: dict[str, Outcome] = {}
         left = list(connection_ids)
         with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
             for pause in (*_PAUSES, None):
-                outcomes |= zip(left, pool.map(partial(self.post, text=text), left), strict=True)
+                outcomes |= zip(left, pool.map(partial(self.send, message=message), left), strict=True)
                 left = [each for each in left if outcomes[each] is Outcome.FAILED]
                 if not left or pause is None:
                     break
@@ -68,7 +69,7 @@ class Poster:
         return outcomes
 
     def close(self, connection_id: str) -> None:
-        """Close a connection, if that can be had: it is told nothing any more in any case, and ends by itself."""
+        """Close a connection. If that fails, it gets no more messages all the same, and ends by itself."""
         try:
             self._client.delete_connection(ConnectionId=connection_id)
         except self._client.exceptions.GoneException:

@@ -1,6 +1,7 @@
-"""What a connection can subscribe to, and which events it is then told: subscribing is asking, seeing is permitted.
+"""The rules of subscriptions: what a connection can subscribe to, and which events it then gets.
 
-Both are decided by the table of permissions that REST goes by, when somebody subscribes and again for each event.
+A subscription permits nothing. The table of permissions decides, as for REST: when somebody subscribes, and again for
+each event.
 """
 
 from enum import StrEnum
@@ -31,9 +32,9 @@ def of_ticket(ticket_id: str) -> str:
 
 
 def topics_of(event: TicketEvent, user_id: str) -> frozenset[str]:
-    """Return the topics under which an event is told to a user.
+    """Return the topics under which a user gets an event.
 
-    A ticket is somebody's also in the event that takes it from them.
+    The event that takes a ticket from somebody still is about their ticket.
     """
     topics = {of_ticket(event.ticket_id), Topic.QUEUE.value}
     changed = {event.changes[field].before for field in _PEOPLE if field in event.changes}
@@ -43,7 +44,7 @@ def topics_of(event: TicketEvent, user_id: str) -> frozenset[str]:
 
 
 def check_queue(caller: Caller) -> None:
-    """Let somebody subscribe to the queue, or raise ForbiddenError: it takes whom listTickets shows all tickets."""
+    """Let somebody subscribe to the queue to whom listTickets shows all tickets, or raise ForbiddenError."""
     if grant(Operation.LIST_TICKETS, caller).only_own:
         message = f"The role {caller.role} may not see all tickets; subscribe to mine instead."
         raise ForbiddenError(message)

@@ -1,6 +1,6 @@
-"""What comes back of mails: SES's events of bounces and complaints, and whose mail they stop.
+"""Bounces and complaints: SES's events, and whom they unsubscribe.
 
-SES publishes them by the configuration set, with the tags of the mail: tenant and user.
+SES publishes them by the configuration set, with the tags of the email: tenant and user.
 """
 
 from collections.abc import Mapping
@@ -10,12 +10,12 @@ from typing import Any, Final
 from ticketing.users.models import MailOff
 
 _FALSE_ALARM: Final = "not-spam"
-"""The kind of complaint that takes one back: somebody moved a mail out of their spam folder."""
+"""The kind of complaint that takes one back: somebody moved an email out of their spam folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """Whose mail stops, why, and which address the mail went to."""
+    """Whom to unsubscribe, why, and which address the email went to."""
 
     tenant_id: str
     user_id: str
@@ -24,7 +24,7 @@ class Feedback:
 
 
 def feedback_in(detail: Mapping[str, Any]) -> Feedback | None:
-    """Return what SES's event means, or None if nobody's mail stops: a bounce that may pass, or a mail of others.
+    """Return whom SES's event unsubscribes, or None: a soft bounce, or an email that this system did not send.
 
     Parameters
     ----------

@@ -1,12 +1,13 @@
-"""Mails about events: to everybody whom an event concerns, who wants it and may see it, one each and once at most.
+"""Emails about events: one each, at most once, to everybody whom an event concerns, who wants it and may see it.
 
-What is to be done for a person is claimed before SES is asked, and never again (decision 16 in docs/decisions).
+The email to a person is claimed before SES is called, and not released after an unknown outcome (decision 16 in
+docs/decisions).
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from aws_lambda_powertools.logging import Logger
@@ -16,162 +17,133 @@ from ticketing.comments.repository import CommentRepository
 from ticketing.comments.rules import watchers_of
 from ticketing.comments.watcher_repository import WatcherRepository
 from ticketing.events.once import Once
-from ticketing.mail.recipients import Readers
-from ticketing.mail.rules import (
-    Reason,
-    Skipped,
-    is_too_old,
-    reason_for,
-    reasons_of,
-    told_to_watchers,
-)
-from ticketing.mail.sender import (
-    Letter,
-    NotSentError,
-    RefusedError,
-    UnknownOutcomeError,
-)
+from ticketing.mail.errors import NotSentError, OutOfTimeError, RefusedError, UnknownOutcomeError
+from ticketing.mail.recipients import Recipients
+from ticketing.mail.rules import Reason, Skipped, is_too_old, reason_for, reason_for_watchers, reasons_of
+from ticketing.mail.sender import Email
 from ticketing.mail.texts import values_of
-from ticketing.mail.unsubscribe_links import MailLinks
+from ticketing.mail.unsubscribe_links import UnsubscribeLinks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from ticketing.comments.models import Comment
-    from ticketing.mail.recipients import Reader
-    from ticketing.mail.sender import Post
+    from ticketing.events.consumer import Work
+    from ticketing.mail.recipients import Recipient
+    from ticketing.mail.sender import MailSender
     from ticketing.mail.texts import Addresses
     from ticketing.tickets.events import TicketEvent
 
 CONSUMER: Final = "mail"
-"""Under which name it is remembered what was done."""
+"""The name of its claims (`Once`)."""
 
-logger = Logger(service="notifications")
+_LAST_CALL: Final = 20_000
+"""Milliseconds that one more email may take at worst: its claim, its link and three tries of SES."""
 
-
-class OutOfTimeError(Exception):
-    """There is no time for another mail: the event has to come again for the rest."""
-
-
-@dataclass(slots=True)
-class Tally:
-    """How many mails were sent, refused for good, or sent as far as anybody knows, and who got none and why."""
-
-    sent: int = 0
-    failed: int = 0
-    unknown: int = 0
-    skipped: Counter[Skipped] = field(default_factory=Counter)
+logger = Logger()
 
 
+@dataclass(frozen=True, slots=True)
 class Mailer:
-    """Mails about the events of any tenant, and counts what it did.
+    """Sends the emails about events of any tenant."""
 
-    `has_time` says whether another mail may be begun.
-    """
+    sender: MailSender
+    addresses: Addresses
 
-    def __init__(self, post: Post, addresses: Addresses, has_time: Callable[[], bool]) -> None:
-        self._post = post
-        self._addresses = addresses
-        self._has_time = has_time
-        self.tally = Tally()
+    def mail(self, event: TicketEvent, work: Work) -> None:
+        """Send the emails about an event that were not sent yet; log and count them.
 
-    def mail(self, event: TicketEvent) -> None:
-        """Mail everybody whom an event concerns and who was not mailed about it yet.
-
-        Somebody whose mail fails holds up nobody else's.
+        An email that fails does not hold up the others.
 
         Raises
         ------
         NotSentError, OutOfTimeError
-            Somebody's mail was not sent yet: the event has to come again.
+            Somebody's email was not sent yet: the event is retried.
         ServiceUnavailableError, ClientError, BotoCoreError
             DynamoDB failed: likewise.
         """
-        concerned = self._concerned(event)
+        concerned = _concerned(event)
         if not concerned:
             return
         if is_too_old(event):
-            self.tally.skipped[Skipped.TOO_OLD] += len(concerned)
+            _skip(work, Skipped.TOO_OLD, len(concerned))
             return
-        comment = self._comment(event)
+        comment = _comment(event)
         if event.comment_id is not None and comment is None:
-            self.tally.skipped[Skipped.COMMENT_GONE] += len(concerned)
+            _skip(work, Skipped.COMMENT_GONE, len(concerned))
             return
-        readers = Readers(of_tenant(event.tenant_id)).known([*concerned, event.actor.id])
+        people = Recipients(of_tenant(event.tenant_id)).known([*concerned, event.actor.id])
         unsent: NotSentError | None = None
         for user_id, reasons in concerned.items():
-            reader = readers.get(user_id)
-            reason = reason_for(reader, reasons, event)
-            if reader is None or isinstance(reason, Skipped):
-                self.tally.skipped[Skipped(reason)] += 1
+            recipient = people.get(user_id)
+            reason = reason_for(recipient, reasons, event)
+            if recipient is None or isinstance(reason, Skipped):
+                _skip(work, Skipped(reason))
                 continue
+            if work.milliseconds_left <= _LAST_CALL:
+                raise OutOfTimeError
+            email = partial(self._email, event, recipient, reason, people, comment)
             try:
-                self._mail_once(event, reader, reason, readers, comment)
+                self._send_once(event, recipient, email, work)
             except NotSentError as error:
                 unsent = error
         if unsent is not None:
             raise unsent
 
-    def _concerned(self, event: TicketEvent) -> dict[str, list[Reason]]:
-        """Return whom the event concerns and why; who watches is asked only where watchers are told."""
-        watchers: set[str] = set()
-        if event.ticket is not None and told_to_watchers(event) is not None:
-            choices = WatcherRepository(of_tenant(event.tenant_id)).list_settings(event.ticket_id)
-            watchers = watchers_of(event.ticket, choices)
-        return reasons_of(event, watchers)
+    def _send_once(self, event: TicketEvent, recipient: Recipient, email: Callable[[], Email], work: Work) -> None:
+        """Send one person's email, unless that was done before.
 
-    def _comment(self, event: TicketEvent) -> Comment | None:
-        if event.comment_id is None:
-            return None
-        comments = CommentRepository(of_tenant(event.tenant_id))
-        return comments.get(event.ticket_id, event.comment_id)
-
-    def _mail_once(
-        self,
-        event: TicketEvent,
-        reader: Reader,
-        reason: Reason,
-        readers: dict[str, Reader],
-        comment: Comment | None,
-    ) -> None:
-        """Mail one person, unless that was done before.
-
-        A refusal for good and an unknown outcome count as done: neither may come again.
+        A permanent refusal and an unknown outcome count as done: neither is retried.
         """
-        if not self._has_time():
-            raise OutOfTimeError
-        once = Once(of_tenant(event.tenant_id), CONSUMER)
-        about = {"eventId": event.id, "tenantId": event.tenant_id, "userId": reader.id, "reason": reason}
-        with once.doing(event.id, part=reader.id) as mine:
+        about = {"eventId": event.id, "tenantId": event.tenant_id, "userId": recipient.id}
+        with Once(of_tenant(event.tenant_id), CONSUMER).doing(event.id, part=recipient.id) as mine:
             if not mine:
                 return
-            letter = self._letter(event, reader, reason, readers, comment)
             try:
-                self._post.send(letter)
+                self.sender.send(email())
             except RefusedError as error:
-                self.tally.failed += 1
-                logger.error("mailEvents: a mail is refused for good", extra=about | {"cause": str(error)})  # noqa: TRY400
+                work.count("MailsFailed")
+                logger.error("SES refused an email permanently", extra=about | {"cause": str(error)})  # noqa: TRY400
             except UnknownOutcomeError as error:
-                self.tally.unknown += 1
-                logger.warning("mailEvents: nobody knows whether a mail was sent", extra=about | {"cause": str(error)})
+                work.count("MailsUnknown")
+                logger.warning("nobody knows whether an email was sent", extra=about | {"cause": str(error)})
             else:
-                self.tally.sent += 1
+                work.count("MailsSent")
 
-    def _letter(
+    def _email(
         self,
         event: TicketEvent,
-        reader: Reader,
+        recipient: Recipient,
         reason: Reason,
-        readers: dict[str, Reader],
+        people: Mapping[str, Recipient],
         comment: Comment | None,
-    ) -> Letter:
-        link = MailLinks(of_tenant(event.tenant_id)).of(reader.id)
-        unsubscribe = self._addresses.unsubscribe(link)
-        links = {"link": self._addresses.ticket(event), "unsubscribe": unsubscribe}
-        return Letter(
-            to=str(reader.email),
+    ) -> Email:
+        link = UnsubscribeLinks(of_tenant(event.tenant_id)).of(recipient.id)
+        unsubscribe = self.addresses.unsubscribe(link)
+        links = {"link": self.addresses.ticket(event), "unsubscribe": unsubscribe}
+        return Email(
+            to=str(recipient.email),
             reason=reason,
-            values=values_of(event, reader, readers, comment, links),
+            values=values_of(event, recipient, people, comment, links),
             unsubscribe=unsubscribe,
-            tags={"tenant": event.tenant_id, "user": reader.id},
+            tags={"tenant": event.tenant_id, "user": recipient.id},
         )
+
+
+def _concerned(event: TicketEvent) -> dict[str, list[Reason]]:
+    """Return whom the event concerns and why. Watchers are read only for events that watchers get emails about."""
+    watchers: set[str] = set()
+    if event.ticket is not None and reason_for_watchers(event) is not None:
+        settings = WatcherRepository(of_tenant(event.tenant_id)).list_settings(event.ticket_id)
+        watchers = watchers_of(event.ticket, settings)
+    return reasons_of(event, watchers)
+
+
+def _comment(event: TicketEvent) -> Comment | None:
+    if event.comment_id is None:
+        return None
+    return CommentRepository(of_tenant(event.tenant_id)).get(event.ticket_id, event.comment_id)
+
+
+def _skip(work: Work, why: Skipped, number: int = 1) -> None:
+    work.count("MailsSkipped", number, reason=why.value)

@@ -1,4 +1,4 @@
-"""The people who get mail: what the users table says of them, and switching their mail off."""
+"""The repository of recipients: what the users table says of the people who get email, and unsubscribing them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 _READ: Final = ("id", "kind", "name", "email", "role", "active", "timeZone", "notifications")
 
 
-class Reader(Model):
-    """A user as mails need to know them."""
+class Recipient(Model):
+    """A user as emails need to know them."""
 
     id: str
     kind: Kind
@@ -32,37 +32,37 @@ class Reader(Model):
     notifications: Notifications = Notifications()
 
 
-class Readers:
-    """The people of one tenant. It cannot be made without a tenant."""
+class Recipients:
+    """The people of one tenant."""
 
     def __init__(self, data: TenantData) -> None:
         self._client = data.client
         self._table = data.tables.users
         self._tenant_id = data.tenant_id
 
-    def known(self, ids: Iterable[str]) -> dict[str, Reader]:
-        """Return those of these people who are there, by id: one batch read for every 100.
+    def known(self, ids: Iterable[str]) -> dict[str, Recipient]:
+        """Return those of these people who exist, by id: one batch read for every 100.
 
         Raises
         ------
         ServiceUnavailableError
-            DynamoDB kept leaving some of them out, being busy.
+            DynamoDB was busy and left some of them out, again and again.
         """
         keys = [user_key(self._tenant_id, each) for each in dict.fromkeys(ids)]
         found = read_people(self._client, self._table, keys, _READ)
-        return {each["id"]: Reader.model_validate(each) for each in found}
+        return {each["id"]: Recipient.model_validate(each) for each in found}
 
     def stop(self, user_id: str, reason: MailOff, *, address: str | None = None) -> bool:
-        """Switch somebody's mail off and return True; False where it is off, nobody is there or the address is another.
+        """Unsubscribe somebody from all email and return True; False if they are already, or don't have this address.
 
         Parameters
         ----------
         user_id
             Who.
         reason
-            Why; the first one stays.
+            Why; the first one is kept.
         address
-            Where a mail went that is the reason: it counts only if it still is theirs.
+            Where the email went that bounced or was complained about: it has to be theirs still.
         """
         condition = "attribute_exists(PK) AND (attribute_not_exists(notifications.mail) OR notifications.mail = :on)"
         values = {":off": False, ":on": True, ":reason": reason.value, ":now": clock.timestamp(clock.now()), ":one": 1}
@@ -73,7 +73,7 @@ class Readers:
             self._client.update_item(
                 TableName=self._table,
                 Key=to_item(user_key(self._tenant_id, user_id)),
-                # The version: whoever is changing the same row at this moment has to read it again.
+                # The version: a change of the same row at this moment has to read it again.
                 UpdateExpression=(
                     "SET notifications.mail = :off, mailOffReason = :reason, updatedAt = :now ADD version :one"
                 ),

@@ -1,4 +1,4 @@
-"""What emails keep of a tenant: the secrets of its people's unsubscribe links."""
+"""What an erasure finds of a tenant here: the secrets of its people's unsubscribe links."""
 
 from collections.abc import Iterator
 
@@ -7,5 +7,5 @@ from ticketing.mail.unsubscribe_links import mail_key
 
 
 def partitions(data: TenantData) -> Iterator[str]:
-    """Yield the partition keys in the notifications table of what is to be erased with a tenant."""
+    """Yield the partition keys, in the notifications table, of what goes with a tenant."""
     yield mail_key(data.tenant_id, "")["PK"]

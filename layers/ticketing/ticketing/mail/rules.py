@@ -1,4 +1,4 @@
-"""Who is mailed about an event, and why: rules as data, without AWS."""
+"""Who gets an email about an event, and why: rules as data, without AWS."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from ticketing.users.models import Kind
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from ticketing.mail.recipients import Reader
+    from ticketing.mail.recipients import Recipient
     from ticketing.tickets.events import TicketEvent
 
 OLDEST: Final = timedelta(hours=24)
-"""The age of an event (redriven, replayed) from which on nobody wants a mail about it."""
+"""The age from which on nobody wants an email about an event, which was redriven or replayed then."""
 
 
 class Reason(StrEnum):
-    """Why somebody is mailed, by the name of the preference; of several reasons, the first one here counts."""
+    """Why somebody gets an email, by the name of the preference; of several reasons, the first one here counts."""
 
     MENTIONED = "mentioned"
     ASSIGNED = "assigned"
@@ -34,12 +34,12 @@ class Reason(StrEnum):
 
 
 class Skipped(StrEnum):
-    """Why somebody whom an event concerns is not mailed."""
+    """Why somebody whom an event concerns gets no email."""
 
     TOO_OLD = "too_old"
     COMMENT_GONE = "comment_gone"
     NOBODY = "nobody"
-    """They left, are an API key, or have no address."""
+    """They left, are an API key, or have no email address."""
     HIDDEN = "hidden"
     """They may not see the ticket, or the comment."""
     MAIL_OFF = "mail_off"
@@ -51,12 +51,12 @@ _CLOSED: Final = frozenset({Status.RESOLVED, Status.CLOSED})
 
 
 def is_too_old(event: TicketEvent) -> bool:
-    """Return whether the event is of so long ago that nobody is mailed about it any more."""
+    """Return whether the event is too old for an email."""
     return clock.now() - datetime.fromisoformat(event.occurred_at) > OLDEST
 
 
-def told_to_watchers(event: TicketEvent) -> Reason | None:
-    """Return why those who watch the ticket are mailed; None if they are not."""
+def reason_for_watchers(event: TicketEvent) -> Reason | None:
+    """Return why watchers of the ticket get an email; None if they don't."""
     if event.type is EventType.COMMENT_ADDED:
         return Reason.COMMENTED
     status = event.changes.get("status")
@@ -70,16 +70,16 @@ def told_to_watchers(event: TicketEvent) -> Reason | None:
 def reasons_of(event: TicketEvent, watchers: Collection[str]) -> dict[str, list[Reason]]:
     """Return the ids of those whom an event concerns, each with all reasons, the one that counts most first.
 
-    Whoever did it knows already. Editing a comment concerns nobody anew.
+    The actor gets no email about their own action. Nobody gets one about an edited comment.
     """
     assigned = event.changes.get("assignedToId")
-    to_watchers = told_to_watchers(event)
+    for_watchers = reason_for_watchers(event)
     concerned: dict[Reason, Iterable[str]] = {
         Reason.MENTIONED: event.mentions or () if event.type is EventType.COMMENT_ADDED else (),
         Reason.ASSIGNED: [assigned.after] if assigned and assigned.after else (),
     }
-    if to_watchers is not None:
-        concerned[to_watchers] = watchers
+    if for_watchers is not None:
+        concerned[for_watchers] = watchers
     reasons: dict[str, list[Reason]] = {}
     for reason in Reason:
         for user_id in concerned.get(reason, ()):
@@ -88,13 +88,13 @@ def reasons_of(event: TicketEvent, watchers: Collection[str]) -> dict[str, list[
     return reasons
 
 
-def reason_for(reader: Reader | None, reasons: Iterable[Reason], event: TicketEvent) -> Reason | Skipped:
-    """Return the reason that a reader is mailed for, or why they are not."""
-    if reader is None or not reader.active or reader.kind is not Kind.PERSON or reader.email is None:
+def reason_for(recipient: Recipient | None, reasons: Iterable[Reason], event: TicketEvent) -> Reason | Skipped:
+    """Return why a recipient gets an email, or why not."""
+    if recipient is None or not recipient.active or recipient.kind is not Kind.PERSON or recipient.email is None:
         return Skipped.NOBODY
-    if not may_see(Caller(reader.id, event.tenant_id, reader.role), event):
+    if not may_see(Caller(recipient.id, event.tenant_id, recipient.role), event):
         return Skipped.HIDDEN
-    if not reader.notifications.mail:
+    if not recipient.notifications.mail:
         return Skipped.MAIL_OFF
-    wanted = reader.notifications.model_dump()
+    wanted = recipient.notifications.model_dump()
     return next((reason for reason in reasons if wanted[reason]), Skipped.UNWANTED)

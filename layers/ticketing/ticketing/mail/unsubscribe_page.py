@@ -1,4 +1,4 @@
-"""The two pages behind the link in a mail. They are the same whatever the link: they tell nobody whether it is good."""
+"""The two pages of the unsubscribe link. They are the same for any link, so they don't tell whether it is valid."""
 
 from typing import Final
 
@@ -42,7 +42,7 @@ ASK: Final = _PAGE.format(
 <p>You will get no more mail about tickets. Mails about your account, such as codes to sign in, still come.</p>
 <form method="post"><button name="List-Unsubscribe" value="One-Click">Stop the mails</button></form>""",
 )
-"""What the link shows: a question, because a GET must change nothing. Programs that look into mails follow links."""
+"""What the link shows: a question, because a GET must change nothing. Scanners of emails follow links."""
 
 DONE: Final = _PAGE.format(
     title="No more mail",

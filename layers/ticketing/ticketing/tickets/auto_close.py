@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
+
+from aws_lambda_powertools.logging import Logger
 
 from ticketing.access.identity import Caller
 from ticketing.access.roles import Role
@@ -15,6 +19,17 @@ from ticketing.tickets.lifecycle import Status
 if TYPE_CHECKING:
     from ticketing.tickets.repository import TicketRepository
     from ticketing.tickets.state_machine import LifecycleClient, Outcome
+
+logger = Logger()
+
+
+@dataclass(slots=True)
+class Closed:
+    """What a run came to: how many tickets had which outcome, whose failed, how many tenants have more to close."""
+
+    outcomes: Counter[str] = field(default_factory=Counter[str])
+    failed: list[str] = field(default_factory=list)
+    unfinished: int = 0
 
 
 def closing(
@@ -33,3 +48,24 @@ def closing(
         yield lifecycle.move(
             ticket_id, Status.CLOSED, system, fields={}, comment=None, expected_version=version
         ).outcome
+
+
+def close_in_turn(due: Mapping[str, Iterator[Outcome]], *, goes_on: Callable[[], bool]) -> Closed:
+    """Close the tickets of many tenants, one of each in turn, so that no tenant waits for all of another's.
+
+    A tenant of whom one ticket fails is left out from then on.
+    """
+    closed, tenants = Closed(), deque(due.items())
+    while tenants and goes_on():
+        tenant_id, tickets = tenants.popleft()
+        try:
+            outcome = next(tickets, None)
+        except Exception:
+            logger.exception("closing a tenant's tickets failed", extra={"tenantId": tenant_id})
+            closed.failed.append(tenant_id)
+            continue
+        if outcome is not None:
+            closed.outcomes[outcome.value] += 1
+            tenants.append((tenant_id, tickets))
+    closed.unfinished = len(tenants)
+    return closed

@@ -44,30 +44,20 @@ if TYPE_CHECKING:
 PATIENCE: Final = timedelta(minutes=1)
 """How long what is pending is left to the request that wrote it: longer than any request lasts."""
 
-logger = Logger(service="users")
+logger = Logger()
 
 
 class UnreconciledError(Exception):
     """Something could not be reconciled; the log says what. All else is done."""
 
 
-def reconcile(*, everything: bool) -> dict[str, int]:
-    """Finish what is pending, and look at every account too if told so; return how often what was done.
-
-    Raises
-    ------
-    UnreconciledError
-        At the end, if anything failed. The next run tries it again.
-    """
+def reconcile(*, everything: bool) -> Reconciliation:
+    """Finish what is pending, and look at every account too if told so; return what the run has done."""
     run = Reconciliation()
     run.finish_pending()
     if everything:
         run.reconcile_accounts()
-    logger.info("reconciled", extra={"done": run.done, "failed": run.failed})
-    if run.failed:
-        message = f"{run.failed} of {run.done.total() + run.failed} could not be reconciled"
-        raise UnreconciledError(message)
-    return dict(run.done)
+    return run
 
 
 class Reconciliation:
@@ -83,6 +73,12 @@ class Reconciliation:
     def _keys_in_plan(self) -> frozenset[str]:
         """The keys that need not be made: listed once a run, as API Gateway takes few calls a second per account."""
         return self._usage_plan.list_keys()
+
+    def raise_failures(self) -> None:
+        """Raise UnreconciledError if anything failed; the next run tries it again."""
+        if self.failed:
+            message = f"{self.failed} of {self.done.total() + self.failed} could not be reconciled"
+            raise UnreconciledError(message)
 
     def finish_pending(self) -> None:
         """Finish what was cut off: changed users, invitations, tenants being founded or deleted."""

@@ -27,7 +27,7 @@ _ROLES = (Role.ADMIN, Role.AGENT, Role.REPORTER)  # the widest first: it counts 
 _USED_AGAIN = timedelta(seconds=60)
 """How old `lastUsedAt` gets before it is written anew."""
 
-logger = Logger(service="identity")
+logger = Logger()
 
 
 class TokenRefusedError(Exception):

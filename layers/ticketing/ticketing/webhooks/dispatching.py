@@ -1,4 +1,4 @@
-"""From an event to its deliveries: one for each webhook of the tenant that wants it."""
+"""From an event to its deliveries: one for each webhook of the tenant that subscribed to it."""
 
 import json
 from datetime import datetime, timedelta
@@ -9,7 +9,7 @@ from ticketing.aws.data import of_tenant
 from ticketing.events.once import Once
 from ticketing.tickets.events import TicketEvent
 from ticketing.users.tenant_operations import is_active
-from ticketing.webhooks.delivery_operations import Message
+from ticketing.webhooks.delivery_queue import Message
 from ticketing.webhooks.delivery_repository import DeliveryRepository
 from ticketing.webhooks.models import (
     DELIVERIES_KEPT,
@@ -22,19 +22,19 @@ from ticketing.webhooks.repository import WebhookRepository
 CONSUMER: Final = "webhooks"
 
 _LEASE: Final = timedelta(seconds=60)
-"""As long as the function may run: after that, a dispatch that was begun and not finished is somebody else's."""
+"""As long as the function may run: after that, a dispatch that was begun and not finished is done again."""
 
 
 def dispatch(event: TicketEvent) -> int:
-    """Write down the deliveries of an event and put them into the queue; return how many there are.
+    """Create the deliveries of an event and send their messages; return how many there are.
 
-    Cut off in between, it is done again when the event comes again: deliveries that are there stay as they are, and
-    those that nobody has attempted yet get another message.
+    If it is interrupted, the event is retried: deliveries that are there stay as they are, and those without an attempt
+    get another message.
 
     Raises
     ------
     BeingDoneError, ClientError, BotoCoreError
-        Somebody else is at it; AWS failed. Either way the event has to come again.
+        Another function is at it; AWS failed. Either way the event is retried.
     """
     data = of_tenant(event.tenant_id)
     wanting = [each for each in WebhookRepository(data).all() if each.wants(event.type, internal=event.is_internal)]

@@ -1,10 +1,11 @@
-"""What can go wrong with webhooks, as answers of the contract."""
+"""What can go wrong with webhooks: answers of the contract, and why a delivery is retried."""
 
 from ticketing.errors import ApiError
+from ticketing.events.errors import RetryError
 
 
 class WebhookNotFoundError(ApiError):
-    """The tenant has no such webhook."""
+    """The tenant does not have this webhook."""
 
     status = 404
     code = "webhook_not_found"
@@ -14,7 +15,7 @@ class WebhookNotFoundError(ApiError):
 
 
 class DeliveryNotFoundError(ApiError):
-    """The webhook has no such delivery, or none any more."""
+    """The webhook does not have this delivery, or not any more."""
 
     status = 404
     code = "delivery_not_found"
@@ -24,7 +25,7 @@ class DeliveryNotFoundError(ApiError):
 
 
 class TooManyWebhooksError(ApiError):
-    """The tenant has as many webhooks as it may."""
+    """The tenant has the maximum number of webhooks."""
 
     status = 409
     code = "too_many_webhooks"
@@ -41,7 +42,7 @@ class WebhookInactiveError(ApiError):
 
 
 class WebhookTargetNotAllowedError(ApiError):
-    """Nothing may be sent to the webhook's address; details say why as `url: what`."""
+    """The webhook's URL is not allowed; details say why as `url: what`."""
 
     status = 422
     code = "webhook_target_not_allowed"
@@ -49,3 +50,7 @@ class WebhookTargetNotAllowedError(ApiError):
     def __init__(self, reason: str) -> None:
         super().__init__("Nothing may be sent to this address.", [f"url: {reason}"])
         self.reason = reason
+
+
+class AttemptLaterError(RetryError):
+    """The next attempt at a delivery is not due yet."""

@@ -1,4 +1,4 @@
-"""What webhooks keep of a tenant: themselves, and their deliveries."""
+"""What an erasure finds of a tenant here: webhooks and their deliveries."""
 
 from collections.abc import Iterator
 
@@ -9,9 +9,9 @@ from ticketing.webhooks.repository import webhook_key
 
 
 def partitions(data: TenantData) -> Iterator[str]:
-    """Yield the partition keys in the notifications table of what is to be erased with a tenant.
+    """Yield the partition keys, in the notifications table, of what goes with a tenant.
 
-    A webhook, deleted or not, comes after its deliveries, as it leads to them.
+    Webhooks, deleted ones too, come after their deliveries, as they lead to them.
     """
     webhooks = webhook_key(data.tenant_id, "")["PK"]
     for key in keys_in(data.client, data.tables.notifications, webhooks):

@@ -1,0 +1,189 @@
+"""The fragments of the template: that they make template.yaml, and how much room is left in it."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from samcli.yamlhelper import yaml_parse
+from samtranslator.translator.transform import transform
+
+from stack.compose import FragmentError, compose
+from tests.unit.support import ROOT, template
+
+FRAGMENTS = sorted((ROOT / "stack").glob("*.yaml"))
+
+RESOURCES = 240
+"""Of the 500 that a stack may have."""
+
+TRANSFORMED_BYTES = 600_000
+"""At indent 2; CloudFormation takes 1,000,000."""
+
+ROLE_BYTES = 10_240
+"""All inline policies of a role together, without white space."""
+
+
+class ManagedPolicies:
+    """AWS's managed policies, of which no function names any."""
+
+    @staticmethod
+    def load() -> dict[str, str]:
+        return {}
+
+
+@pytest.fixture(scope="module")
+def transformed() -> dict[str, Any]:
+    """What CloudFormation makes of template.yaml: SAM's transform applied."""
+    source: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())
+    for resource in source["Resources"].values():
+        for name in resource.get("Properties", {}).keys() & {"CodeUri", "ContentUri", "DefinitionUri"}:
+            # As `sam package` writes it.
+            bucket = "aws-sam-cli-managed-default-samclisourcebucket-123456789012"
+            resource["Properties"][name] = f"s3://{bucket}/{'0' * 32}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        result: dict[str, Any] = transform(source, {}, ManagedPolicies())
+    return result
+
+
+def test_the_template_is_what_its_fragments_make() -> None:
+    assert compose() == (ROOT / "template.yaml").read_text()
+
+
+@pytest.mark.parametrize("fragment", FRAGMENTS, ids=lambda path: path.stem)
+def test_a_fragment_can_be_read(fragment: Path) -> None:
+    assert len(fragment.read_text().splitlines()) <= 900
+
+
+def test_there_is_room_left(transformed: dict[str, Any]) -> None:
+    """`pytest -s` shows how much."""
+    resources, size = len(transformed["Resources"]), len(json.dumps(transformed, indent=2))
+    sys.stdout.write(f"\n{resources} resources of 500, {size:,} bytes of 1,000,000\n")
+    assert resources <= RESOURCES
+    assert size <= TRANSFORMED_BYTES
+
+
+def test_the_role_of_api_gateway_has_room_for_the_longest_names() -> None:
+    """AWS counts without white space. Names of functions have 64 characters at most."""
+    (policy,) = template()["Resources"]["ApiRole"]["Properties"]["Policies"]
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    arn = f"arn:aws:lambda:ap-southeast-1:123456789012:function:{'x' * 64}"
+    statement = statement | {"Resource": [arn for _ in statement["Resource"]]}
+    document = policy["PolicyDocument"] | {"Statement": [statement]}
+    assert len(json.dumps(document, separators=(",", ":"))) <= ROLE_BYTES
+
+
+# --- the composer -----------------------------------------------------------------------------------------------------
+
+API = """
+Resources:
+  Api:
+    Properties:
+      DefinitionBody: { Fn::Transform: { Parameters: { Location: gateway.yaml } } }
+    Type: AWS::Serverless::Api
+  ApiRole:
+    Type: AWS::IAM::Role
+    Properties:
+      Policies:
+        - PolicyDocument:
+            Statement:
+              - Effect: Allow
+"""
+READER = """
+# Why it is there.
+Resources:
+  ReadThingFunction:
+    Type: AWS::Serverless::Function
+    Properties: { Handler: read_thing.handler }
+    Role:
+      PerTenant: true
+      Allow:
+        - Action: dynamodb:GetItem
+          Resource: !GetAtt Things.Arn
+"""
+
+
+@pytest.fixture
+def composed(tmp_path: Path) -> Callable[..., dict[str, Any]]:
+    """Return how to compose fragments, by their names; short forms are in their long one."""
+
+    def compose_them(**fragments: str) -> dict[str, Any]:
+        (tmp_path / "stack").mkdir()
+        (tmp_path / "gateway.yaml").write_text("uri: functions/${ReadThingFunction.Arn}/invocations")
+        for name, text in ({"api": API} | fragments).items():
+            (tmp_path / "stack" / f"{name}.yaml").write_text(text)
+        text = compose(tmp_path)
+        assert "Why it is there" not in text
+        document: dict[str, Any] = yaml_parse(text)
+        return document
+
+    return compose_them
+
+
+def test_a_function_gets_its_role_and_its_services_log(composed: Callable[..., dict[str, Any]]) -> None:
+    resources = composed(things=READER)["Resources"]
+    assert list(resources)[2:] == ["ReadThingFunction", "ReadThingRole", "ThingsLogs", "ThingsPolicy"]
+    assert resources["ReadThingFunction"] == {
+        "Type": "AWS::Serverless::Function",
+        "Properties": {
+            "Handler": "read_thing.handler",
+            "Role": {"Fn::GetAtt": ["ReadThingRole", "Arn"]},
+            "LoggingConfig": {"LogGroup": {"Ref": "ThingsLogs"}},
+            "Environment": {
+                "Variables": {
+                    "TENANT_ROLE": {"Fn::If": ["IsStrict", {"Fn::GetAtt": ["ReadThingRole", "Arn"]}, ""]},
+                    "POWERTOOLS_SERVICE_NAME": "things",
+                }
+            },
+        },
+    }
+    role = resources["ReadThingRole"]["Properties"]
+    assert role["ManagedPolicyArns"] == [{"Ref": "ThingsPolicy"}]
+    (policy,) = role["Policies"]
+    allowed, itself = policy["PolicyDocument"]["Statement"]
+    assert allowed == {
+        "Effect": "Allow",
+        "Action": "dynamodb:GetItem",
+        "Resource": {"Fn::GetAtt": ["Things", "Arn"]},
+    }
+    name = "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${AWS::StackName}-ReadThingRole-*"
+    assert itself["Fn::If"][:2] == [
+        "IsStrict",
+        {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": {"Fn::Sub": name}},
+    ]
+    by_lambda, by_itself = role["AssumeRolePolicyDocument"]["Statement"]
+    assert by_lambda["Principal"] == {"Service": "lambda.amazonaws.com"}
+    assert by_itself["Fn::If"][1]["Condition"] == {"ArnLike": {"aws:PrincipalArn": {"Fn::Sub": name}}}
+
+
+def test_a_function_that_acts_for_nobody_can_not_assume_its_role_again(
+    composed: Callable[..., dict[str, Any]],
+) -> None:
+    resources = composed(things=READER.replace("      PerTenant: true\n", ""))["Resources"]
+    variables = resources["ReadThingFunction"]["Properties"]["Environment"]["Variables"]
+    assert variables == {"POWERTOOLS_SERVICE_NAME": "things"}
+    assert "sts:AssumeRole" not in str(resources["ReadThingRole"]["Properties"]["Policies"])
+    assert len(resources["ReadThingRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]) == 1
+
+
+def test_api_gateway_may_invoke_what_it_calls(composed: Callable[..., dict[str, Any]]) -> None:
+    (policy,) = composed(things=READER)["Resources"]["ApiRole"]["Properties"]["Policies"]
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert statement["Resource"] == [{"Fn::GetAtt": ["ReadThingFunction", "Arn"]}]
+
+
+@pytest.mark.parametrize(
+    ("fragment", "message"),
+    [
+        (READER, r"^users\.yaml: in an earlier fragment, too: ReadThingFunction, ReadThingRole$"),
+        (READER.replace("PerTenant", "ForTenant"), r"^ReadThingFunction: unknown in Role: ForTenant$"),
+        ("Resource:\n  A: { Type: B }\n", r"^users\.yaml: Resource is no section of a template$"),
+    ],
+)
+def test_a_mistake_in_a_fragment_is_refused(
+    composed: Callable[..., dict[str, Any]], fragment: str, message: str
+) -> None:
+    with pytest.raises(FragmentError, match=message):
+        composed(things=READER, users=fragment)

@@ -1,0 +1,279 @@
+"""What the template promises where the local AWS would not notice."""
+
+import json
+import re
+import tomllib
+from typing import Any
+
+from tests.unit.support import ROOT, template
+from ticketing.live import fan_out
+from ticketing.mail.rules import OLDEST
+
+ROLE_NAME = 64
+"""Characters of a role's name; CloudFormation cuts what it generates to that."""
+
+STACK_NAME = 28
+"""Characters that a stack's name may have with strict isolation (docs/deploying.md)."""
+
+
+def test_no_client_can_choose_its_tenant() -> None:
+    client = template()["Resources"]["UserPoolClient"]["Properties"]
+    assert "custom:tenantId" in client["ReadAttributes"]
+    assert client["WriteAttributes"] == ["email"]
+
+
+def test_nobody_signs_up_unless_an_environment_says_so() -> None:
+    assert template()["Parameters"]["PublicSignUp"]["Default"] == "false"
+    environments = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    open_to_all = {
+        name
+        for name, content in environments.items()
+        if name not in {"default", "version"}
+        and "PublicSignUp=true" in content["deploy"]["parameters"]["parameter_overrides"]
+    }
+    assert open_to_all == {"local", "dev"}
+
+
+def test_nobody_signs_in_by_password_alone_outside_of_the_local_aws() -> None:
+    _, local, others = template()["Resources"]["UserPoolClient"]["Properties"]["ExplicitAuthFlows"]
+    _, dev, elsewhere = others
+    assert "ALLOW_USER_PASSWORD_AUTH" in local
+    assert "ALLOW_USER_PASSWORD_AUTH" not in dev
+    assert elsewhere == ["ALLOW_REFRESH_TOKEN_AUTH", "ALLOW_USER_SRP_AUTH"]
+
+
+def test_the_case_of_an_address_is_nothing_to_sign_in_by() -> None:
+    pool = template()["Resources"]["UserPool"]["Properties"]
+    assert pool["UsernameConfiguration"] == {"CaseSensitive": False}
+
+
+def test_data_outlives_a_mistake() -> None:
+    resources = template()["Resources"]
+    for name in ("NotificationsTable", "TicketsTable", "UserPool", "UsersTable"):
+        assert resources[name]["DeletionPolicy"] == "RetainExceptOnCreate"
+        assert resources[name]["UpdateReplacePolicy"] == "Retain"
+    for name in ("NotificationsTable", "TicketsTable", "UsersTable"):
+        table = resources[name]["Properties"]
+        assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+        assert table["SSESpecification"] == {"SSEEnabled": True}
+
+
+def test_every_function_has_a_role_of_its_own_and_its_services_log() -> None:
+    resources = template()["Resources"]
+    services = set()
+    for name, function in _functions().items():
+        service = function["CodeUri"].removeprefix("functions/").capitalize()
+        services.add(service)
+        role = f"{name.removesuffix('Function')}Role"
+        assert function["Role"] == f"{role}.Arn"
+        assert function["LoggingConfig"] == {"LogGroup": f"{service}Logs"}
+        assert function["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] == service.lower()
+        assert resources[role]["Properties"]["ManagedPolicyArns"] == [f"{service}Policy"]
+    groups = {name for name, each in resources.items() if each["Type"] == "AWS::Logs::LogGroup"}
+    assert groups == {f"{service}Logs" for service in services} | {"TenantDeletionLogs", "TicketLifecycleLogs"}
+    assert all(resources[group]["Properties"]["RetentionInDays"] == "LogRetentionDays" for group in groups)
+    for service in services:
+        log, traces = resources[f"{service}Policy"]["Properties"]["PolicyDocument"]["Statement"]
+        assert log == {
+            "Effect": "Allow",
+            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+            "Resource": f"{service}Logs.Arn",
+        }
+        assert traces[0] == "Traced"
+
+
+def test_api_gateway_may_invoke_what_it_calls_and_nothing_else() -> None:
+    """By one role. API Gateway sends no account and no ARN when it assumes it: a condition would refuse every call."""
+    resources = template()["Resources"]
+    role = resources["ApiRole"]["Properties"]
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust == {
+        "Effect": "Allow",
+        "Principal": {"Service": "apigateway.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+    document = resources["Api"]["Properties"]["DefinitionBody"]
+    calls = [
+        (each["uri"]["Fn::Sub"], each["credentials"])
+        for path in document["paths"].values()
+        for operation in path.values()
+        if isinstance(operation, dict) and (each := operation.get("x-amazon-apigateway-integration"))
+    ]
+    calls += [
+        (each["authorizerUri"]["Fn::Sub"], each["authorizerCredentials"])
+        for scheme in document["securityDefinitions"].values()
+        if (each := scheme.get("x-amazon-apigateway-authorizer"))
+    ]
+    assert all(credentials == {"Fn::GetAtt": ["ApiRole", "Arn"]} for _, credentials in calls)
+    for each in (resource["Properties"] for resource in resources.values()):
+        if uri := each.get("IntegrationUri"):
+            assert each["CredentialsArn"] == "ApiRole.Arn"
+            calls.append((uri, None))
+        elif uri := each.get("AuthorizerUri"):
+            assert each["AuthorizerCredentialsArn"] == "ApiRole.Arn"
+            calls.append((uri, None))
+    called = {re.fullmatch(r".*/functions/\$\{(\w+)\.Arn\}/invocations", uri)[1] for uri, _ in calls}  # type: ignore[index]
+    (policy,) = role["Policies"]
+    (statement,) = policy["PolicyDocument"]["Statement"]
+    assert statement == {
+        "Effect": "Allow",
+        "Action": "lambda:InvokeFunction",
+        "Resource": sorted(f"{function}.Arn" for function in called),
+    }
+    assert not [name for name, each in resources.items() if each["Type"] == "AWS::Lambda::Permission"]
+
+
+def test_every_environment_is_built_for_the_processor_that_it_is_deployed_to() -> None:
+    """`sam build` does not read what is set for `sam deploy`."""
+    for name, content in tomllib.loads((ROOT / "samconfig.toml").read_text()).items():
+        if name not in {"default", "version"}:
+            built, deployed = (
+                [
+                    each
+                    for each in content[command]["parameters"].get("parameter_overrides", ())
+                    if "Architecture" in each
+                ]
+                for command in ("build", "deploy")
+            )
+            assert built == deployed
+            assert len(built) == (name != "local")  # there it is the machine's: `make run` gives it to both
+
+
+def _functions() -> dict[str, dict[str, Any]]:
+    resources = template()["Resources"]
+    return {name: each["Properties"] for name, each in resources.items() if each["Type"] == "AWS::Serverless::Function"}
+
+
+def test_work_that_nobody_waits_for_leaves_its_failures_behind() -> None:
+    events = {
+        name: (event["Type"], each.get("EventInvokeConfig") or event["Properties"])
+        for name, each in _functions().items()
+        for event in each.get("Events", {}).values()
+        if event["Type"] != "SQS"  # queues have dead letters of their own
+    }
+    assert {name: kind for name, (kind, _) in events.items()} == {
+        "CloseResolvedTicketsFunction": "Schedule",
+        "PublishEventsFunction": "DynamoDB",
+        "PurgeTicketFunction": "DynamoDB",
+        "RecordMailFeedbackFunction": "EventBridgeRule",
+        "ReconcileUsersFunction": "Schedule",
+    }
+    outbox = events.pop("PublishEventsFunction")[1]
+    assert outbox["DestinationConfig"]["OnFailure"] == {"Type": "SQS", "Destination": "UnpublishedEvents.Arn"}
+    # However often the bus refuses: as long as half of the time that the stream keeps its records is left.
+    assert "MaximumRetryAttempts" not in outbox
+    assert outbox["MaximumRecordAgeInSeconds"] <= 12 * 60 * 60
+    for name, (_, config) in events.items():
+        assert config["DestinationConfig"]["OnFailure"] == {"Type": "SQS", "Destination": "FailedEvents.Arn"}, name
+        assert config["MaximumRetryAttempts"] <= 10, name
+
+
+def test_what_can_not_be_pushed_is_put_aside() -> None:
+    resources = template()["Resources"]
+    function, queue = resources["PushEventFunction"]["Properties"], resources["PushEventsQueue"]["Properties"]
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == "PushEventsDeadLetters.Arn"
+    assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
+    (target,) = resources["PushEventsRule"]["Properties"]["Targets"]
+    assert target["DeadLetterConfig"] == {"Arn": "PushEventsDeadLetters.Arn"}
+    assert function["Events"]["Told"]["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert fan_out._LEASE.total_seconds() > function["Timeout"]
+
+
+def test_no_log_of_the_websocket_api_can_hold_a_token() -> None:
+    """A browser's handshake carries one in a header."""
+    stage = template()["Resources"]["LiveStage"]["Properties"]
+    assert "AccessLogSettings" not in stage
+    assert not {"DataTraceEnabled", "LoggingLevel"} & stage["DefaultRouteSettings"].keys()
+
+
+def test_what_webhooks_are_to_be_told_is_put_aside_if_it_fails() -> None:
+    resources = template()["Resources"]
+    (target,) = resources["WebhooksRule"]["Properties"]["Targets"]
+    assert target["DeadLetterConfig"] == {"Arn": "DispatchWebhooksDeadLetters.Arn"}
+    for name, start in (("DispatchWebhooks", "DispatchWebhooks"), ("DeliverWebhook", "WebhookDeliveries")):
+        function, queue = (resources[each]["Properties"] for each in (f"{name}Function", f"{start}Queue"))
+        (event,) = function["Events"].values()
+        assert event["Properties"]["Queue"] == f"{start}Queue.Arn"
+        assert event["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
+        assert queue["RedrivePolicy"]["deadLetterTargetArn"] == f"{start}DeadLetters.Arn"
+        dead = resources[f"{start}DeadLetters"]["Properties"]
+        assert queue["MessageRetentionPeriod"] == dead["MessageRetentionPeriod"] == 14 * 24 * 60 * 60
+
+
+def test_deliveries_are_tried_for_a_day() -> None:
+    """SQS hides a message for 12 hours at most; each wait may be a tenth longer."""
+    waits = [int(each) for each in template()["Parameters"]["WebhookRetrySeconds"]["Default"].split(",")]
+    assert 24 * 3600 <= sum(waits) <= 26 * 3600
+    assert max(waits) * 1.1 < 12 * 3600
+    assert waits == sorted(waits)
+
+
+def test_nothing_private_is_reached_by_webhooks_but_on_the_local_aws() -> None:
+    assert template()["Parameters"]["WebhookPrivateOrigins"]["Default"] == ""
+    environments = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    named = [name for name, content in environments.items() if "WebhookPrivateOrigins" in str(content)]
+    assert named == ["local"]
+
+
+def test_what_can_not_be_mailed_is_put_aside() -> None:
+    resources = template()["Resources"]
+    function, queue = resources["MailEventsFunction"]["Properties"], resources["MailEventsQueue"]["Properties"]
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == "MailEventsDeadLetters.Arn"
+    assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
+    (target,) = resources["MailEventsRule"]["Properties"]["Targets"]
+    assert target["DeadLetterConfig"] == {"Arn": "MailEventsDeadLetters.Arn"}
+    assert function["Events"]["Queue"]["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    # As long as events are mailed about, and no longer.
+    assert queue["MessageRetentionPeriod"] == OLDEST.total_seconds()
+
+
+def test_html_mails_take_escaped_values_alone() -> None:
+    """SES puts values in as they are."""
+    for name, resource in template()["Resources"].items():
+        if resource["Type"] == "AWS::SES::Template":
+            parts = resource["Properties"]["Template"]
+            tags = {part: re.findall(r"\{\{(?!#|/|else)(.+?)\}\}", text) for part, text in parts.items()}
+            assert tags["HtmlPart"], name
+            assert all(tag.startswith("html.") for tag in tags["HtmlPart"]), name
+            assert not [tag for tag in (*tags["SubjectPart"], *tags["TextPart"]) if "html" in tag], name
+            assert "{{{" not in "".join(map(str, parts.values()))
+
+
+def test_a_role_that_assumes_itself_is_known_by_its_name() -> None:
+    """The name that CloudFormation makes: the stack's, the role's in the template, and a dash and 12 characters."""
+    roles = [
+        name.removesuffix("Function") + "Role"
+        for name, each in _functions().items()
+        if "TENANT_ROLE" in each.get("Environment", {}).get("Variables", {})
+    ]
+    assert STACK_NAME + max(map(len, roles)) + len("--123456789012") <= ROLE_NAME
+
+
+def test_every_alarm_says_what_it_is_about() -> None:
+    alarms = [
+        each["Properties"] for each in template()["Resources"].values() if each["Type"] == "AWS::CloudWatch::Alarm"
+    ]
+    assert len(alarms) == 9
+    assert all(alarm["AlarmDescription"].endswith((".", ")")) for alarm in alarms)
+
+
+def test_the_dashboard_can_be_read() -> None:
+    (dashboard,) = (
+        each["Properties"] for each in template()["Resources"].values() if each["Type"] == "AWS::CloudWatch::Dashboard"
+    )
+    widgets = json.loads(dashboard["DashboardBody"])["widgets"]
+    assert all(metric for widget in widgets for metric in widget["properties"]["metrics"])
+    places = [(widget["x"], widget["y"]) for widget in widgets]
+    assert len(set(places)) == len(places)
+
+
+def test_every_dead_letter_is_alarmed_and_shown() -> None:
+    resources = template()["Resources"]
+    queues = {f"{name}.QueueName" for name in resources if name.endswith("DeadLetters")} | {
+        "UnpublishedEvents.QueueName"
+    }
+    alarm = [metric.get("MetricStat") for metric in resources["DeadLettersAlarm"]["Properties"]["Metrics"]]
+    assert {stat["Metric"]["Dimensions"][0]["Value"] for stat in alarm if stat} == queues
+    shown = resources["PipelineDashboard"]["Properties"]["DashboardBody"]
+    assert {queue for queue in queues if f"${{{queue}}}" in shown} == queues
