@@ -1,7 +1,7 @@
-"""The API's authorizer: who sends this token, of which tenant, in which role.
+"""The API's authorizer: which user a token belongs to, of which tenant, in which role.
 
-API Gateway asks for each new token and keeps the answer for 60 seconds, so the answer covers all that the token opens:
-an answer for one method would be applied to the next call too, and refuse it.
+API Gateway calls it for each new token and caches the policy for 60 seconds, so the policy covers all methods that the
+token may call. A policy for one method would also be applied to the next call, and deny it.
 """
 
 from typing import Any
@@ -26,12 +26,12 @@ class UnauthorizedError(Exception):
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's own type
-    """Answer a policy for all that the token opens, with the user, tenant, role and kind in its context.
+    """Return a policy for everything the token may call, with the user, tenant, role and kind in its context.
 
     Raises
     ------
     UnauthorizedError
-        The token is neither a valid, current ID token of a user of this pool nor an API key in force.
+        The token is neither a valid ID token of a user of this user pool nor an active API key.
     """
     scheme, _, token = str(event["authorizationToken"]).partition(" ")
     token = token.strip()

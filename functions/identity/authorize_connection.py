@@ -1,4 +1,4 @@
-"""The WebSocket API's authorizer: who opens a connection with this token, of which tenant, in which role.
+"""The WebSocket API's authorizer: which user a token belongs to, of which tenant, in which role.
 
 A program sends its token as `Authorization: Bearer ...`. A browser can't set that header for a WebSocket; it offers the
 token as one of its subprotocols, `bearer.<token>` (docs/decisions/0015-how-a-websocket-carries-its-token.md).
@@ -25,14 +25,14 @@ class UnauthorizedError(Exception):
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's own type
-    """Answer a policy for the connection, with the user, tenant, role, kind and the token's end in its context.
+    """Return a policy for the connection, with the user, tenant, role, kind and the token's expiry in its context.
 
-    Who belongs to no tenant, or has no role in it, is denied: they have nothing to be told.
+    People without a tenant or without a role are denied: there are no live updates for them.
 
     Raises
     ------
     UnauthorizedError
-        There is no token, or it is neither a valid, current ID token of a user of this pool nor an API key in force.
+        There is no token, or it is neither a valid ID token of a user of this user pool nor an active API key.
     """
     try:
         owner = verify_token(_token(event.get("headers") or {}))
@@ -58,7 +58,7 @@ def _token(headers: Mapping[str, str]) -> str:
         protocols = [each.strip() for each in given.get("sec-websocket-protocol", "").split(",")]
         offered = [each.removeprefix(_OFFERED) for each in protocols if each.startswith(_OFFERED)]
     if len(offered) != 1 or not offered[0]:
-        message = "not one bearer token"
+        message = "not exactly one bearer token"
         raise TokenRefusedError(message)
     return offered[0]
 
@@ -70,5 +70,5 @@ def _context_of(owner: TokenOwner) -> dict[str, str]:
         "role": str(owner.role),
         "kind": owner.kind,
     }
-    # Texts alone, which is what API Gateway makes of them anyway.
+    # Strings only: API Gateway turns other values into strings anyway.
     return context if owner.token_expires_at is None else context | {"tokenExpiresAt": str(owner.token_expires_at)}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.logging import Logger
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ticketing.tickets.outbox import is_event_key
+from ticketing.tickets.outbox import is_event_key, read_item
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -70,7 +70,7 @@ class Resender:
 
     def _is_event_published(self, body: Mapping[str, Any], result: Resent) -> bool:
         """Publish one event as its item is now."""
-        item = self.tickets.get_item(TableName=self.table, Key=body["key"], ConsistentRead=True).get("Item")
+        item = read_item(self.tickets, self.table, body["key"])
         if item is None:  # its ticket was purged meanwhile
             result.gone += 1
             return True

@@ -1,16 +1,19 @@
 """Events as items of the tickets table: a ticket's history, and the outbox that the table's stream publishes.
 
-They stand under their ticket's partition key, so that the stream keeps those of one ticket in order.
+They are stored under their ticket's partition key, so the stream keeps the events of one ticket in order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ticketing.dynamodb.attributes import from_item
 from ticketing.tickets.events import TicketEvent
 from ticketing.tickets.keys import ticket_partition
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 PREFIX: Final = "EVENT#"
 """What the range key of every event starts with."""
@@ -26,11 +29,16 @@ def is_event_key(key: Mapping[str, Any]) -> bool:
     return bool(key["SK"]["S"].startswith(PREFIX))
 
 
+def read_item(client: DynamoDBClient, table: str, key: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the item with this key (both in DynamoDB's JSON) as last written, or None: for work of all tenants."""
+    return client.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item")
+
+
 def item_of(event: TicketEvent) -> dict[str, Any]:
     """Return the item of an event, in plain values; None for attributes that are not there.
 
-    A change of the ticket is the only one that makes this version of it. Events of comments stand behind it in the
-    order of their ids: comments may come while the ticket stays as it is.
+    A version of the ticket has one event of the ticket itself. Events of comments sort after it, by their ids: there
+    may be several while the version stays the same.
     """
     place = f"{PREFIX}{event.version:010d}"
     values = event.model_dump(mode="json", by_alias=True, exclude=_NOT_STORED)
@@ -51,7 +59,7 @@ def event_from(item: Mapping[str, Any]) -> TicketEvent:
     Raises
     ------
     KeyError, TypeError, ValueError
-        It holds none.
+        The item is not an event.
     """
     values = from_item(item)
     values |= {name: values[stored] for name, stored in _STORED_AS.items()}

@@ -1,6 +1,6 @@
-"""Who sends a token: what the authorizers of the API and of the WebSocket API share.
+"""Verifies tokens, for the authorizers of the API and of the WebSocket API: ID tokens and API keys.
 
-PyJWT comes with the functions of functions/identity, not with the layer: nobody else imports this.
+PyJWT is packaged with the functions of functions/identity and is not in the layer: nothing else can import this.
 """
 
 import hmac
@@ -17,60 +17,60 @@ from ticketing import clock
 from ticketing.access.identity import NOBODYS, TENANT_ID
 from ticketing.access.roles import Role
 from ticketing.aws import clients
+from ticketing.aws.data import of_tenant
 from ticketing.deployment import DEPLOYMENT
-from ticketing.dynamodb.attributes import to_item
-from ticketing.people.keys import user_key
 from ticketing.users import key_tokens
+from ticketing.users.token_repository import TokenRepository
 
-_ROLES = (Role.ADMIN, Role.AGENT, Role.REPORTER)  # the widest first: it counts for a user in several groups
+_ROLES = (Role.ADMIN, Role.AGENT, Role.REPORTER)  # the most powerful first: it counts for a user in several groups
 
-_USED_AGAIN = timedelta(seconds=60)
-"""How old `lastUsedAt` gets before it is written anew."""
+_USE_RECORDED_EVERY = timedelta(seconds=60)
+"""How old `lastUsedAt` may be: a use within this time is not written again."""
 
 logger = Logger()
 
 
 class TokenRefusedError(Exception):
-    """The token is not one of somebody's; the text says why, for the log alone, and holds nothing of the token."""
+    """The token is not valid. The text says why, for the log only, and contains nothing of the token."""
 
 
 @dataclass(frozen=True, slots=True)
 class TokenOwner:
-    """Whose token it is."""
+    """The user that a token belongs to."""
 
     user_id: str
     tenant_id: str
     role: Role | None
-    """None for a person whose tenant has given them no role: known, but allowed nothing."""
+    """None for a person without a role in their tenant: authenticated, but not authorized for anything."""
     kind: Literal["PERSON", "API_KEY"]
     token_expires_at: int | None
-    """Seconds since 1970; None for an API key without an end."""
+    """Seconds since 1970; None for an API key that does not expire."""
 
 
 def verify_token(token: str) -> TokenOwner:
-    """Return who sends a token.
+    """Return the owner of a valid token.
 
     Raises
     ------
     TokenRefusedError
-        It is neither a valid, current ID token of a user of this pool nor an API key in force.
+        It is neither a valid ID token of a user of this user pool nor an active API key.
     """
-    return _api_key(token) if token.startswith(key_tokens.PREFIX) else _person(token)
+    return _verify_api_key(token) if token.startswith(key_tokens.PREFIX) else _verify_person(token)
 
 
 # --- people: ID tokens of the user pool ------------------------------------------------------------------------------
 
 
-def _person(token: str) -> TokenOwner:
-    claims = _verified(token)
+def _verify_person(token: str) -> TokenOwner:
+    claims = _claims(token)
     user_id, tenant_id = str(claims["sub"]), str(claims.get("custom:tenantId") or NOBODYS)
-    # Only now: whoever has no valid token does not make it ask Cognito.
+    # After the token is verified: an invalid one must not cause a request to Cognito.
     account = _account(user_id)
     if account.get("custom:tenantId", NOBODYS) != tenant_id:
-        message = "the user has changed tenant since it was issued"
+        message = "issued before the user changed tenant"
         raise TokenRefusedError(message)
     if claims["iat"] < int(account.get("custom:tokensValidFrom") or 0):
-        message = "the user has changed since it was issued"
+        message = "issued before the user's role or activity changed"
         raise TokenRefusedError(message)
     if tenant_id == NOBODYS:
         return TokenOwner(user_id, NOBODYS, Role.NEWCOMER, "PERSON", claims["exp"])
@@ -79,12 +79,12 @@ def _person(token: str) -> TokenOwner:
 
 
 def _account(user_id: str) -> dict[str, str]:
-    """Return the attributes that the user has at this moment, by name."""
+    """Return the user's current attributes, by name."""
     client = clients.cognito()
     try:
         user = client.admin_get_user(UserPoolId=DEPLOYMENT.user_pool_id, Username=user_id)
     except client.exceptions.UserNotFoundException:
-        message = "the user is gone"
+        message = "the user was deleted"
         raise TokenRefusedError(message) from None
     if not user["Enabled"]:
         message = "the user is deactivated"
@@ -94,8 +94,8 @@ def _account(user_id: str) -> dict[str, str]:
 
 @cache
 def _keys() -> jwt.PyJWKClient:
-    """Return the pool's public keys, fetched once and again when a token names a key that is not among them."""
-    # AWS_ENDPOINT_URL is how every AWS SDK is pointed elsewhere; the keys are then served there too.
+    """Return the user pool's public keys. They are fetched once, and again when a token names an unknown key."""
+    # The AWS SDKs read AWS_ENDPOINT_URL; the local AWS serves the keys at the same address.
     base = DEPLOYMENT.endpoint_url or f"https://cognito-idp.{DEPLOYMENT.region}.amazonaws.com"
     url = f"{base.rstrip('/')}/{DEPLOYMENT.user_pool_id}/.well-known/jwks.json"
     return jwt.PyJWKClient(url, cache_keys=True, lifespan=3600, timeout=3)
@@ -105,8 +105,8 @@ def _issuer() -> str:
     return f"https://cognito-idp.{DEPLOYMENT.region}.amazonaws.com/{DEPLOYMENT.user_pool_id}"
 
 
-def _verified(token: str) -> dict[str, Any]:
-    """Return the claims of an ID token of this pool that is signed and has not expired."""
+def _claims(token: str) -> dict[str, Any]:
+    """Return the claims of an ID token of this user pool, after checking its signature and expiry."""
     try:
         claims: dict[str, Any] = jwt.decode(
             token,
@@ -117,11 +117,11 @@ def _verified(token: str) -> dict[str, Any]:
             options={"require": ["exp", "iat", "sub", "token_use"]},
         )
     except jwt.PyJWKClientConnectionError:
-        # The keys can't be had: our trouble, not the caller's. It surfaces as 503, and nothing is cached.
-        logger.exception("the user pool's keys can't be fetched")
+        # Not the caller's fault: API Gateway answers 503 and caches nothing.
+        logger.exception("fetching the user pool's keys failed")
         raise
     except (jwt.InvalidTokenError, jwt.PyJWKClientError) as error:
-        raise TokenRefusedError(type(error).__name__) from None  # its text may quote the token
+        raise TokenRefusedError(type(error).__name__) from None  # its text may contain the token
     if claims["token_use"] != "id":
         message = "not an ID token"
         raise TokenRefusedError(message)
@@ -129,59 +129,41 @@ def _verified(token: str) -> dict[str, Any]:
 
 
 def _role(claims: dict[str, Any]) -> Role | None:
-    """Return the widest role among the user's groups.
+    """Return the most powerful role among the user's groups.
 
-    Cognito's claim is a list in the token itself, and text in what some gateways make of it: `a,b` or `[a b]`.
+    Cognito's claim is a list in the token. Some gateways turn it into text: `a,b` or `[a b]`.
     """
     groups = claims.get("cognito:groups") or []
     names = set(groups.strip("[]").replace(",", " ").split() if isinstance(groups, str) else groups)
     return next((role for role in _ROLES if role.value in names), None)
 
 
-# --- API keys: their items in the users table ------------------------------------------------------------------------
+# --- API keys --------------------------------------------------------------------------------------------------------
 
 
-def _api_key(token: str) -> TokenOwner:
+def _verify_api_key(token: str) -> TokenOwner:
     name = key_tokens.parse(token)
     if name is None:
-        message = "not the shape of an API key"
+        message = "not the format of an API key"
         raise TokenRefusedError(message)
-    key = to_item(user_key(name.tenant_id, name.key_id))
-    item = (
-        clients.dynamodb()
-        .get_item(
-            TableName=DEPLOYMENT.tables.users,
-            Key=key,
-            ConsistentRead=True,
-            ProjectionExpression="kind, keyHash, active, #role, expiresAt, lastUsedAt",
-            ExpressionAttributeNames={"#role": "role"},
-        )
-        .get("Item", {})
-    )
-    texts = {attribute: value["S"] for attribute, value in item.items() if "S" in value}
-    if texts.get("kind") != "API_KEY" or not hmac.compare_digest(texts["keyHash"], key_tokens.hashed(token)):
+    keys = TokenRepository(of_tenant(name.tenant_id))
+    key = keys.get(name.key_id)
+    if key is None or not hmac.compare_digest(key.key_hash, key_tokens.hashed(token)):
         message = "no such API key"
         raise TokenRefusedError(message)
     now = clock.now()
-    expires_at = datetime.fromisoformat(texts["expiresAt"]) if "expiresAt" in texts else None
-    if not item["active"]["BOOL"] or (expires_at is not None and expires_at <= now):
-        message = "an API key that is revoked or has expired"
+    if not key.active or (key.expires_at is not None and key.expires_at <= now):
+        message = "the API key is revoked or has expired"
         raise TokenRefusedError(message)
-    if "lastUsedAt" not in texts or now - datetime.fromisoformat(texts["lastUsedAt"]) > _USED_AGAIN:
-        _note_use(key, now)
-    until = None if expires_at is None else int(expires_at.timestamp())
-    return TokenOwner(name.key_id, name.tenant_id, Role(texts["role"]), "API_KEY", until)
+    if key.last_used_at is None or now - key.last_used_at > _USE_RECORDED_EVERY:
+        _record_use(keys, name.key_id, now)
+    expires_at = None if key.expires_at is None else int(key.expires_at.timestamp())
+    return TokenOwner(name.key_id, name.tenant_id, key.role, "API_KEY", expires_at)
 
 
-def _note_use(key: dict[str, Any], now: datetime) -> None:
-    """Write when the key was used, if that can be had: the call that it is used for matters more."""
+def _record_use(keys: TokenRepository, key_id: str, now: datetime) -> None:
+    """Write when the key was used. A failure is only logged: the call itself matters more."""
     try:
-        clients.dynamodb().update_item(
-            TableName=DEPLOYMENT.tables.users,
-            Key=key,
-            UpdateExpression="SET lastUsedAt = :now",
-            ConditionExpression="active = :active",  # also keeps it from making an item where none is left
-            ExpressionAttributeValues={":now": {"S": clock.timestamp(now)}, ":active": {"BOOL": True}},
-        )
+        keys.record_use(key_id, now=now)
     except (BotoCoreError, ClientError) as error:
-        logger.warning("the use of an API key can't be noted", extra={"reason": type(error).__name__})
+        logger.warning("the use of an API key was not recorded", extra={"reason": type(error).__name__})
