@@ -1,4 +1,4 @@
-"""Answers a browser's preflight (OPTIONS) for every path: which origins, methods and headers the API takes."""
+"""Answers preflight requests (OPTIONS) of browsers, for every path: the allowed origins, methods and headers."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ _ALLOWED = {
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's own type
-    """Answer 204, with permission for the origins of this deployment."""
+    """Return 204, with CORS headers for the allowed origins of this deployment."""
     headers = cors.headers(event, DEPLOYMENT.cors_origins)
     if "Access-Control-Allow-Origin" in headers:
         headers |= _ALLOWED

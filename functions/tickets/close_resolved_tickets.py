@@ -1,4 +1,4 @@
-"""closeResolvedTickets: closes tickets that have been RESOLVED for as long as their tenant has set. Runs every hour."""
+"""closeResolvedTickets: closes tickets that are RESOLVED for as long as their tenant's setting says. Runs hourly."""
 
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from ticketing.tickets.state_machine import lifecycle_client
 from ticketing.users.tenant_repository import auto_closing
 
 _LAST_START: Final = 30_000
-"""Milliseconds that have to be left for another ticket: a move takes 23 s at most."""
+"""Milliseconds that must be left to start with another ticket. Moving one takes 23 s at most."""
 
 
 class NotAllClosedError(Exception):
@@ -22,12 +22,12 @@ class NotAllClosedError(Exception):
 
 @job("closeResolvedTickets")
 def handler(_event: dict[str, Any], work: Work) -> None:
-    """Close what is due. The next run takes up what there is no time for, and the tenants of whom a ticket failed.
+    """Close the tickets that are due. The next run retries failures and continues where the time ran out.
 
     Raises
     ------
     NotAllClosedError
-        After the tickets of all others: a tenant's failed.
+        Tickets of some tenants failed. All others were handled before.
     """
     lifecycle, now = lifecycle_client(), clock.now()
     due = {

@@ -12,9 +12,9 @@ from ticketing.tickets.repository import TicketRepository
 
 @endpoint(Operation.GET_TICKET, takes_query=True)
 def handler(request: Request) -> Response:
-    """Answer the ticket, or 304 if the caller has this version already.
+    """Return the ticket, or 304 if the caller has this version already.
 
-    With `expand` there is no 304: people change their names without the ticket's version.
+    With `expand` there is no 304, because a person's name can change without the ticket's version.
     """
     caller = request.caller
     expand = request.query(ExpandQuery).expand

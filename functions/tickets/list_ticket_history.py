@@ -19,7 +19,7 @@ _NOT_SHOWN: Final = {"ticket", "truncated"}
 
 @endpoint(Operation.LIST_TICKET_HISTORY, takes_query=True)
 def handler(request: Request) -> Response:
-    """Answer one page of what happened to the ticket and the comments on it, oldest first."""
+    """Return one page of the events of the ticket and its comments, oldest first."""
     caller = request.caller
     query = request.query(HistoryQuery)
     tickets = TicketRepository(of_caller(caller))

@@ -18,7 +18,7 @@ _ME = "me"
 
 @endpoint(Operation.LIST_TICKETS, takes_query=True)
 def handler(request: Request) -> Response:
-    """Answer one page of the tickets that the caller may see, newest change first."""
+    """Return one page of the tickets that the caller may see, newest change first."""
     caller = request.caller
     query = request.query(TicketQuery)
     wanted = _filter(query, caller)

@@ -1,4 +1,4 @@
-"""purgeTicket: deletes what is left of a ticket after 30 days in the trash. A consumer of the table's stream."""
+"""purgeTicket: deletes everything under a ticket that expired in the trash. A consumer of the table's stream."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from ticketing.tickets.remains import TicketRemains
 
 
 def _removed(change: Record) -> str | None:
-    """Return the partition of the ticket that a change has removed; None for any other change."""
+    """Return the partition key of the ticket that a change deleted; None for other changes."""
     key = change["dynamodb"]["Keys"]
     return str(key["PK"]["S"]) if change["eventName"] == "REMOVE" and key["SK"] == {"S": TICKET} else None
 
@@ -21,5 +21,5 @@ def _fields(partition: str) -> Mapping[str, Any]:
 
 @consumer("purgeTicket", Source(_removed, _fields))
 def handler(partition: str, work: Work) -> None:
-    """Delete the comments, history and watchers of a ticket that is gone, however it went. It can be repeated."""
+    """Delete the comments, history and watchers of a deleted ticket, expired or not. Idempotent."""
     work.log(deleted=TicketRemains(of_tenant(tenant_of(partition))).purge(partition))

@@ -10,7 +10,7 @@ from ticketing.tickets.operations import edit_ticket, presented
 
 @endpoint(Operation.REPLACE_TICKET)
 def handler(request: Request) -> Response:
-    """Replace all that a caller may set; another status goes through the state machine with the rest."""
+    """Replace all fields that a caller may set. A new status goes to the state machine, with the other fields."""
     body = request.body(TicketReplace).model_dump(mode="json", by_alias=True)
     ticket = edit_ticket(request.grant, request.id_or(TicketNotFoundError), body, request.expected_version())
     return Response(200, presented(ticket, request.caller), etag=ticket.version)

@@ -10,6 +10,6 @@ from ticketing.tickets.trash import restore_ticket
 
 @endpoint(Operation.RESTORE_TICKET)
 def handler(request: Request) -> Response:
-    """Take the ticket out of the trash; one that is not there is answered as it is."""
+    """Restore the ticket from the trash. Idempotent: a ticket outside the trash is returned unchanged."""
     ticket = restore_ticket(request.grant, request.id_or(TicketNotFoundError), request.expected_version())
     return Response(200, presented(ticket, request.caller), etag=ticket.version)

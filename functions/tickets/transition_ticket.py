@@ -10,7 +10,7 @@ from ticketing.tickets.operations import move_ticket, presented
 
 @endpoint(Operation.TRANSITION_TICKET)
 def handler(request: Request) -> Response:
-    """Move the ticket; the state machine decides whether it may, and writes."""
+    """Move the ticket. The state machine decides whether it is allowed, and writes."""
     ticket_id = request.id_or(TicketNotFoundError)
     body = request.body(TransitionRequest)
     ticket = move_ticket(

@@ -10,7 +10,7 @@ from ticketing.tickets.operations import edit_ticket, presented
 
 @endpoint(Operation.UPDATE_TICKET)
 def handler(request: Request) -> Response:
-    """Set the fields given; another status goes through the state machine with the rest."""
+    """Update fields of the ticket. A new status goes to the state machine, with the other fields."""
     body = request.body(TicketUpdate).model_dump(mode="json", by_alias=True, exclude_unset=True)
     ticket = edit_ticket(request.grant, request.id_or(TicketNotFoundError), body, request.expected_version())
     return Response(200, presented(ticket, request.caller), etag=ticket.version)

@@ -11,7 +11,7 @@ from ticketing.users.api_keys import ApiKeyCreate, ApiKeyRepository, new_api_key
 
 @endpoint(Operation.CREATE_API_KEY)
 def handler(request: Request) -> Response:
-    """Make an API key; its token is in this answer and nowhere else."""
+    """Create an API key. Only this response contains its token."""
     body = request.body(ApiKeyCreate)
     key, token = new_api_key(body, request.caller, ids.new_id())
     api_keys = ApiKeyRepository(of_caller(request.caller))

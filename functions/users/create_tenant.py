@@ -11,9 +11,9 @@ from ticketing.users.tenant_operations import presented
 
 @endpoint(Operation.CREATE_TENANT)
 def handler(request: Request) -> Response:
-    """Make a tenant for the newcomer who asks, and answer it. The newcomer's next tokens are those of its admin."""
+    """Create a tenant for a newcomer. Their next tokens are those of its admin."""
     if not request.grant.covers({Relation.OWN}):
-        message = "This belongs to a newcomer."
+        message = "Only people without a tenant can create one."
         raise ForbiddenError(message)
     tenant = create_tenant(request.caller.user_id, request.body(TenantCreate))
     return Response(201, presented(tenant), etag=tenant.version, headers={"Location": request.path})

@@ -9,6 +9,6 @@ from ticketing.users.errors import UserNotFoundError
 
 @endpoint(Operation.DEACTIVATE_USER)
 def handler(request: Request) -> Response:
-    """End somebody's access; their row stays, for the tickets that name them."""
+    """Deactivate a user. The row stays, for the tickets that name the user."""
     change_user(request.grant, request.id_or(UserNotFoundError), {"active": False})
     return Response(204)

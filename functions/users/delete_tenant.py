@@ -9,7 +9,7 @@ from ticketing.users.tenant_models import DeleteTenantQuery
 
 @endpoint(Operation.DELETE_TENANT, takes_query=True)
 def handler(request: Request) -> Response:
-    """Begin to delete the tenant with all that is its own, and answer the receipt."""
+    """Start deleting the tenant with all its data, and return the receipt."""
     receipt = delete_tenant(request.caller, request.query(DeleteTenantQuery).name)
     location = f"{request.path}-deletions/{receipt.tenant_id}"
     return Response(202, presented(receipt), headers={"Location": location})

@@ -10,7 +10,7 @@ from ticketing.users.errors import ApiKeyNotFoundError
 
 @endpoint(Operation.GET_API_KEY)
 def handler(request: Request) -> Response:
-    """Answer the API key, without its token."""
+    """Return the API key, without its token."""
     key = ApiKeyRepository(of_caller(request.caller)).get(request.id_or(ApiKeyNotFoundError))
     if key is None:
         raise ApiKeyNotFoundError

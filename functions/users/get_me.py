@@ -10,7 +10,7 @@ from ticketing.users.repository import UserRepository
 
 @endpoint(Operation.GET_ME)
 def handler(request: Request) -> Response:
-    """Answer who is calling, or 304 if the caller has this version already."""
+    """Return the caller's own user, or 304 if the caller has this version already."""
     caller = request.caller
     user = find_user(request.grant, UserRepository(of_caller(caller)).get(caller.user_id))
     if request.has_current(user.version):

@@ -10,7 +10,7 @@ from ticketing.users.tenant_repository import TenantRepository
 
 @endpoint(Operation.GET_TENANT)
 def handler(request: Request) -> Response:
-    """Answer the caller's tenant, or 304 if the caller has this version already."""
+    """Return the caller's tenant, or 304 if the caller has this version already."""
     tenant = find_tenant(TenantRepository(of_caller(request.caller)).get())
     if request.has_current(tenant.version):
         return Response(304, etag=tenant.version)

@@ -8,5 +8,5 @@ from ticketing.users.deletion import find_deletion, presented
 
 @endpoint(Operation.GET_TENANT_DELETION)
 def handler(request: Request) -> Response:
-    """Answer the receipt to whoever asked for the deletion."""
+    """Return the receipt to the person who requested the deletion."""
     return Response(200, presented(find_deletion(request.grant, request.path_id)))

@@ -11,7 +11,7 @@ from ticketing.users.repository import UserRepository
 
 @endpoint(Operation.GET_USER)
 def handler(request: Request) -> Response:
-    """Answer a person or API key of the tenant, or 304 if the caller has this version already."""
+    """Return a person or API key of the tenant, or 304 if the caller has this version already."""
     user = find_user(request.grant, UserRepository(of_caller(request.caller)).get(request.id_or(UserNotFoundError)))
     if request.has_current(user.version):
         return Response(304, etag=user.version)

@@ -10,7 +10,7 @@ from ticketing.users.operations import presented
 
 @endpoint(Operation.INVITE_USER)
 def handler(request: Request) -> Response:
-    """Make a user and mail them, or mail somebody again who never signed in."""
+    """Invite a person: they get an email. People who never signed in get it again."""
     user, is_new = invite_user(request.caller, request.body(InviteUser))
     if not is_new:
         return Response(200, presented(user), etag=user.version)

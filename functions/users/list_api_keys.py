@@ -10,7 +10,7 @@ from ticketing.users.api_keys import ApiKeyRepository, presented
 
 @endpoint(Operation.LIST_API_KEYS, takes_query=True)
 def handler(request: Request) -> Response:
-    """Answer one page of the tenant's API keys, by name."""
+    """Return one page of the tenant's API keys, by name."""
     query = request.query(PageQuery)
     page = ApiKeyRepository(of_caller(request.caller)).list(limit=query.limit, cursor=query.cursor)
     return Response(200, [presented(key) for key in page.items], headers=request.next_link(page.cursor))

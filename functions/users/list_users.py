@@ -11,7 +11,7 @@ from ticketing.users.repository import UserFilter, UserRepository
 
 @endpoint(Operation.LIST_USERS, takes_query=True)
 def handler(request: Request) -> Response:
-    """Answer one page of the tenant's people, by name."""
+    """Return one page of the tenant's people, by name."""
     query = request.query(UserQuery)
     wanted = UserFilter(
         role=query.role,

@@ -1,4 +1,4 @@
-"""reconcileUsers: called by schedules, every few minutes for what is pending and now and then for everything."""
+"""reconcileUsers: runs by schedules, every few minutes for pending items and less often for all accounts."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from ticketing.users.reconciliation import reconcile
 
 @job("reconcileUsers")
 def handler(event: dict[str, Any], work: Work) -> dict[str, int]:
-    """Bring table and Cognito together; with `{"everything": true}` look at every account, too."""
+    """Finish pending changes in Cognito; with `{"everything": true}`, compare every account with its row, too."""
     run = reconcile(everything=bool(event.get("everything")))
     work.log(done=run.done, failed=run.failed)
     run.raise_failures()

@@ -11,7 +11,7 @@ from ticketing.users.errors import ApiKeyNotFoundError
 
 @endpoint(Operation.REVOKE_API_KEY)
 def handler(request: Request) -> Response:
-    """End the API key's access, if it has not ended already."""
+    """Revoke the API key. Idempotent."""
     api_keys = ApiKeyRepository(of_caller(request.caller))
     key = api_keys.get(request.id_or(ApiKeyNotFoundError))
     if key is None:

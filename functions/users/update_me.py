@@ -9,6 +9,6 @@ from ticketing.users.operations import presented_to_self, update_me
 
 @endpoint(Operation.UPDATE_ME)
 def handler(request: Request) -> Response:
-    """Set the fields given of the caller's own profile."""
+    """Update the caller's own profile."""
     user = update_me(request.grant, request.body(MeUpdate), request.expected_version())
     return Response(200, presented_to_self(user), etag=user.version)

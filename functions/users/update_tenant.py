@@ -9,6 +9,6 @@ from ticketing.users.tenant_operations import presented, update_tenant
 
 @endpoint(Operation.UPDATE_TENANT)
 def handler(request: Request) -> Response:
-    """Set the tenant's name and the settings given."""
+    """Update the tenant's name and settings."""
     tenant = update_tenant(request.caller, request.body(TenantUpdate), request.expected_version())
     return Response(200, presented(tenant), etag=tenant.version)

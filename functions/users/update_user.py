@@ -11,7 +11,7 @@ from ticketing.users.operations import presented
 
 @endpoint(Operation.UPDATE_USER)
 def handler(request: Request) -> Response:
-    """Set somebody's role, and whether they are active."""
+    """Update a user's role and activity."""
     user_id, expected = request.id_or(UserNotFoundError), request.expected_version()
     values = request.body(UserUpdate).model_dump(exclude_unset=True)
     user = change_user(request.grant, user_id, values, expected)

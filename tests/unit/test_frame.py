@@ -255,7 +255,7 @@ def test_the_answer_of_a_handler_that_forgets_to_look_is_kept_back(log: Log) -> 
     assert (answer.status, answer.json) == (500, INTERNAL)
     assert "my-secret" not in answer.text + str(answer.headers)
     failure = next(line for line in log() if line["level"] == "ERROR")
-    assert "getTicket answered without a look at its grant" in failure["exception"]
+    assert "getTicket did not check its grant" in failure["exception"]
 
 
 @pytest.mark.parametrize("look", LOOKS.values(), ids=LOOKS)

@@ -1,10 +1,10 @@
-"""Time as the API shows it: UTC, RFC 3339, milliseconds, `Z`."""
+"""Times in the API's format: UTC, RFC 3339, milliseconds, `Z`."""
 
 from datetime import UTC, datetime
 
 
 def now() -> datetime:
-    """Return the present, in UTC."""
+    """Return the current time, in UTC."""
     return datetime.now(UTC)
 
 

@@ -1,7 +1,7 @@
-"""What the environment of a function says, typed. Nothing else reads environment variables.
+"""The environment variables of a function, typed. No other module reads them.
 
-The template sets them: the tables' names for every function, the rest for the functions that need it. Each is read
-when it is asked for, so that a function needs only its own. No dataclasses here: importing them would double what the
+The template sets them: the tables' names for every function, the others for the functions that need them. Each is read
+on demand, so a function needs only its own. No dataclasses here: importing them would double what the
 smallest function, which answers preflights, takes to start.
 """
 
@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 
 class NotConfiguredError(Exception):
-    """The function's environment lacks a variable that it needs: the template has to name it."""
+    """An environment variable that the function needs is missing in the template."""
 
 
 class Tables(NamedTuple):
@@ -23,7 +23,7 @@ class Tables(NamedTuple):
 
 
 class Deployment:
-    """A deployment as its functions know it."""
+    """The configuration of a deployment."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
@@ -42,24 +42,24 @@ class Deployment:
 
     @property
     def function_name(self) -> str:
-        """The name of the function that runs."""
+        """The name of this function."""
         return self._text("AWS_LAMBDA_FUNCTION_NAME")
 
     # --- API ------------------------------------------------------------------------------------------------------
 
     @property
     def cors_origins(self) -> str:
-        """Origins of pages that may read answers, separated by commas, or `*`; empty for none."""
+        """Allowed CORS origins, separated by commas, or `*`; empty for none."""
         return self._environment.get("CORS_ORIGINS", "")
 
     @property
     def usage_plan_name(self) -> str:
-        """The usage plan that limits tenants."""
+        """The name of the usage plan, which throttles tenants."""
         return self._text("USAGE_PLAN_NAME")
 
     @property
     def newcomers_key(self) -> str:
-        """The usage plan's key of everybody who belongs to no tenant."""
+        """The usage plan's key of all people without a tenant."""
         return self._text("NEWCOMERS_KEY")
 
     # --- identity -------------------------------------------------------------------------------------------------
@@ -71,17 +71,17 @@ class Deployment:
 
     @property
     def endpoint_url(self) -> str | None:
-        """Where all of AWS is served instead; None on AWS. Every SDK reads the same variable."""
+        """The endpoint of the local AWS; None on AWS. The AWS SDKs read the same variable."""
         return self._environment.get("AWS_ENDPOINT_URL") or None
 
     @property
     def user_pool_id(self) -> str:
-        """The Cognito user pool."""
+        """The id of the Cognito user pool."""
         return self._text("USER_POOL_ID")
 
     @property
     def client_id(self) -> str:
-        """The user pool's app client, the audience of ID tokens."""
+        """The id of the user pool's app client, the audience of ID tokens."""
         return self._text("CLIENT_ID")
 
     # --- state machines and events --------------------------------------------------------------------------------
@@ -110,27 +110,27 @@ class Deployment:
 
     @property
     def live_endpoint(self) -> str:
-        """Where the WebSocket API's connections are posted to."""
+        """The endpoint that posts messages to WebSocket connections."""
         return self.endpoint_url or self._text("LIVE_ENDPOINT")
 
     @property
     def mail_from(self) -> str:
-        """The sender's address of emails about tickets."""
+        """The From address of emails about tickets."""
         return self._text("MAIL_FROM")
 
     @property
     def mail_templates(self) -> str:
-        """What the names of SES's templates start with, before `-<reason>`."""
+        """The prefix of the names of the SES templates, before `-<reason>`."""
         return self._text("MAIL_TEMPLATES")
 
     @property
     def mail_configuration_set(self) -> str:
-        """SES's configuration set, which tells of bounces and complaints."""
+        """The SES configuration set, which publishes bounces and complaints."""
         return self._text("MAIL_CONFIGURATION_SET")
 
     @property
     def app_url(self) -> str:
-        """Where people read a ticket, with `{number}` or `{id}` in it; empty for no link."""
+        """The URL of a ticket in the application, with `{number}` or `{id}`; empty for no link."""
         return self._environment.get("APP_URL", "")
 
     @property
@@ -145,12 +145,12 @@ class Deployment:
 
     @property
     def webhook_retry_seconds(self) -> Sequence[int]:
-        """How many seconds to wait after each failed attempt of a delivery; after the last one there is no other."""
+        """How many seconds to wait before each retry of a delivery, in order."""
         return [int(seconds) for seconds in self._text("WEBHOOK_RETRY_SECONDS").split(",")]
 
     @property
     def webhook_private_origins(self) -> Sequence[str]:
-        """Origins that webhooks may lead to although they are not public."""
+        """Origins that webhooks may use although they are not public."""
         return self._environment.get("WEBHOOK_PRIVATE_ORIGINS", "").split(",")
 
     def _text(self, name: str) -> str:
@@ -162,4 +162,4 @@ class Deployment:
 
 
 DEPLOYMENT: Final = Deployment(os.environ)
-"""The deployment that this function is part of."""
+"""The deployment of this function."""

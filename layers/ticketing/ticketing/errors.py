@@ -1,7 +1,7 @@
-"""What can go wrong in an operation, as one exception per answer of the contract.
+"""The errors that all services share: one exception for each error response of the contract.
 
-Every error that a caller sees is `{"code", "message", "details"?, "requestId"}`. The pure parts raise these; the frame
-turns them into an answer. Nothing else about a failure ever leaves the backend.
+Every error response is `{"code", "message", "details"?, "requestId"}`. Rules and operations raise these exceptions, and
+the frame turns them into responses. Callers see nothing else of a failure.
 """
 
 from collections.abc import Sequence
@@ -9,12 +9,12 @@ from typing import ClassVar
 
 
 class ApiError(Exception):
-    """An answer that is not a success. `details` are short texts for people; their meaning depends on the code."""
+    """An error response. `details` are short texts for people; their meaning depends on the code."""
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_server_error"
     retry_after: ClassVar[int | None] = None
-    """Seconds after which trying again makes sense; None where it does not."""
+    """Seconds until a retry makes sense; None if it does not."""
 
     def __init__(self, message: str, details: Sequence[str] = ()) -> None:
         super().__init__(message)
@@ -23,35 +23,35 @@ class ApiError(Exception):
 
 
 class InternalServerError(ApiError):
-    """A bug, or an answer of AWS that nobody foresaw."""
+    """A bug, or an unexpected response of AWS."""
 
     def __init__(self) -> None:
         super().__init__("Something went wrong on our side. Quote the request id when you report it.")
 
 
 class BadRequestError(ApiError):
-    """The request is not what the contract says; details name each place as `where: what`."""
+    """The request does not match the contract; details name each problem as `where: what`."""
 
     status = 400
     code = "bad_request"
 
 
 class UnauthorizedError(ApiError):
-    """No caller: the authorizer passed none on."""
+    """The request has no authenticated caller."""
 
     status = 401
     code = "unauthorized"
 
 
 class ForbiddenError(ApiError):
-    """The caller sees the thing but may not do this to it; details name the fields concerned, if any."""
+    """The caller may see the resource but not do this; details name the fields concerned, if any."""
 
     status = 403
     code = "forbidden"
 
 
 class ConflictError(ApiError):
-    """Others changed the same thing each time this request tried to, or it stands in the way."""
+    """Every attempt met another change of the same resource, or its state does not allow the request."""
 
     status = 409
     code = "conflict"
@@ -68,7 +68,7 @@ class PreconditionFailedError(ApiError):
 
 
 class PayloadTooLargeError(ApiError):
-    """The body, or the change that it asks for, is larger than one request may be."""
+    """The body or the change is too large for one request."""
 
     status = 413
     code = "payload_too_large"
@@ -82,14 +82,14 @@ class UnsupportedMediaTypeError(ApiError):
 
 
 class IdempotencyKeyReusedError(ApiError):
-    """The key already made something from another body."""
+    """The same key was used with another body before."""
 
     status = 422
     code = "idempotency_key_reused"
 
 
 class ServiceUnavailableError(ApiError):
-    """AWS throttled, timed out or failed; whether a write landed is unknown unless the message says so."""
+    """AWS throttled, timed out or failed. Whether anything was written is unknown, unless the message says it."""
 
     status = 503
     code = "service_unavailable"

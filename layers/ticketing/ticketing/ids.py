@@ -1,7 +1,6 @@
-"""Identifiers: UUIDs that sort by time, or that follow from what they identify.
+"""Identifiers: UUIDs that are ordered by time, or derived from their input (RFC 9562).
 
-The standard library of Python 3.13 makes neither kind (`uuid.uuid7` came with 3.14), and a package for ten lines would
-cost cold start, so both are laid out here after RFC 9562.
+Python 3.13 has neither kind (`uuid.uuid7` comes with 3.14), and a package for ten lines would make cold starts slower.
 """
 
 import hashlib
@@ -25,16 +24,16 @@ def new_id() -> str:
 
 
 def derived_id(*parts: str) -> str:
-    """Return the UUID (version 8) that follows from the parts: the same parts give the same id, always.
+    """Return the UUID (version 8) that is derived from the parts: the same parts always give the same id.
 
-    Used where a repeated request must find what its first try made. The parts are length-prefixed, so that no two
-    different lists of parts run together.
+    It makes a request idempotent: a retry finds what the first attempt created. The parts are length-prefixed, so
+    different lists of parts never give the same input.
     """
     return str(_layout(int.from_bytes(_digest(parts)[:16]), version=8))
 
 
 def timed_id(moment: datetime, *parts: str) -> str:
-    """Return the UUID (version 8) that follows from the parts, and sorts by the moment like those of `new_id`."""
+    """Return the UUID (version 8) that is derived from the parts and ordered by the time like those of `new_id`."""
     milliseconds = int(moment.timestamp() * 1000)
     return str(_layout((milliseconds << 80) | int.from_bytes(_digest(parts)[:10]), version=8))
 

@@ -1,1 +1,1 @@
-"""Access: who is calling, in which role, and what the role may do (operation x role x relation)."""
+"""Access control: who calls, in which role, and what the role may do (operation x role x relation)."""

@@ -1,4 +1,4 @@
-"""Who is calling: what the authorizer verified and passed on, and nothing else."""
+"""The caller of a request, from the authorizer's context only."""
 
 import re
 from collections.abc import Mapping
@@ -9,18 +9,18 @@ from ticketing.access.roles import Role
 from ticketing.errors import UnauthorizedError
 
 TENANT_ID: Final = re.compile(r"[0-9A-Za-z_-]{1,64}")
-"""What a tenant's id looks like; above all, it holds no `#`, which separates the parts of a key."""
+"""The format of a tenant's id. It must not contain `#`, which separates the parts of a key."""
 
 
 NOBODYS: Final = ""
-"""The tenant of a newcomer. No repository can be made for it."""
+"""The tenant id of a newcomer. No repository accepts it."""
 
 _TENANT_ROLES: Final = frozenset({Role.REPORTER, Role.AGENT, Role.ADMIN})
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A person or an API key of one tenant. The tenant comes from the token alone, never from a path or a body."""
+    """A person or an API key of one tenant. The tenant comes from the token only, never from a path or a body."""
 
     user_id: str
     tenant_id: str
@@ -34,8 +34,8 @@ def caller_of(event: Mapping[str, Any]) -> Caller:
     Raises
     ------
     UnauthorizedError
-        The authorizer's context is missing or incomplete: an operation deployed without its authorizer answers
-        401 to everybody instead of trusting anybody.
+        The authorizer's context is missing or incomplete. So an operation that is deployed without an authorizer
+        trusts nobody: everybody gets 401.
     """
     context = (event.get("requestContext") or {}).get("authorizer") or {}
     user_id, tenant_id, role = (str(context.get(name) or "") for name in ("userId", "tenantId", "role"))

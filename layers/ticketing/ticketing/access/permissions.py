@@ -1,7 +1,7 @@
-"""Who may do what: operation x role x relation, and which fields a role may change. Data, read in one glance.
+"""The table of permissions: operation x role x relation.
 
-The frame asks for the caller's `Grant` before a handler sees the request, and lets no answer out of a handler that was
-granted a part of the tenant and did not look whether the thing at hand belongs to that part.
+The frame gets the caller's `Grant` before it calls a handler. If the grant covers only a part of the tenant, the
+handler must check that the ticket or user belongs to that part; otherwise the frame holds back the response.
 """
 
 from __future__ import annotations
@@ -63,21 +63,21 @@ class Operation(StrEnum):
 
 
 class PublicOperation(StrEnum):
-    """The operations that anybody may call, without a token: whoever has the link that they are called by."""
+    """The operations without a token: the link that calls them is the credential."""
 
     SHOW_UNSUBSCRIBE = "showUnsubscribe"
     UNSUBSCRIBE = "unsubscribe"
 
 
 class Relation(Enum):
-    """How a thing (a ticket, a user, ...) stands to the caller."""
+    """How a resource (a ticket, a user, ...) is related to the caller."""
 
     OWN = "own"
-    """A ticket that the caller reported; the caller as a user; a deletion that the caller asked for."""
+    """A ticket that the caller reported; the caller as a user; a deletion that the caller requested."""
     ASSIGNED = "assigned"
     """A ticket that is assigned to the caller."""
     ANY = "any"
-    """Anything of the caller's tenant."""
+    """Every resource of the caller's tenant."""
 
 
 _NOTHING = frozenset[Relation]()
@@ -134,7 +134,7 @@ PERMISSIONS = {
     Operation.GET_DELIVERY: _ADMINS_ONLY,
     Operation.REDELIVER: _ADMINS_ONLY,
 }
-"""For each operation and role, the relations in which the role has the operation; a role not named has none."""
+"""For each operation and role, the relations in which the role is allowed. Missing roles have no permission."""
 
 PEOPLE_ONLY = frozenset(
     {
@@ -146,10 +146,10 @@ PEOPLE_ONLY = frozenset(
         Operation.ROTATE_SECRET,
     }
 )
-"""The operations that no API key has, whatever its role.
+"""The operations that API keys may not call, in any role.
 
-It may not leave anything behind that goes on when it is revoked (other keys, webhooks that lead elsewhere), may not end
-the tenant, and has no profile.
+A key must not create what outlives its revocation (other keys, webhooks to other addresses), must not delete the
+tenant, and has no profile.
 """
 
 RECHECKED = frozenset(
@@ -163,16 +163,16 @@ RECHECKED = frozenset(
         Operation.ROTATE_SECRET,
     }
 )
-"""The operations before which the frame reads the caller's own row, as last written.
+"""The operations before which the frame reads the caller's own row (a consistent read).
 
-What the authorizer said of the caller may be a minute old. Whoever was deactivated, demoted or revoked in that minute
-must not use the rest of it to come back, or to leave somebody or something behind.
+The authorizer's policy is cached for a minute. A user who was deactivated or demoted in that minute, or a revoked key,
+must not use the rest of it to regain access or to create users, keys or webhooks.
 """
 
 
 @dataclass(slots=True)
 class Grant:
-    """What one caller may do with one operation; `looked` tells whether the handler has asked."""
+    """What one caller may do with one operation. `looked` is True once the handler has checked it."""
 
     operation: Operation
     caller: Caller
@@ -181,32 +181,32 @@ class Grant:
 
     @property
     def everything(self) -> bool:
-        """Whether the grant is for everything of the tenant, so that there is nothing to look at."""
+        """Whether the grant covers the whole tenant, so that nothing has to be checked."""
         return Relation.ANY in self.relations
 
     @property
     def only_own(self) -> bool:
-        """Whether a list has to be narrowed to what is the caller's own."""
+        """Whether a list must be limited to the caller's own."""
         self.looked = True
         return not self.everything
 
     def covers(self, relations: Iterable[Relation]) -> bool:
-        """Return whether the grant is for a thing that stands in these relations to the caller."""
+        """Return whether the grant covers a resource with these relations to the caller."""
         self.looked = True
         return self.everything or not self.relations.isdisjoint(relations)
 
     def leave_to_the_state_machine(self) -> None:
-        """Say that the state machine, given the caller's id and role, looks at the relation in its own table."""
+        """Leave the check to the state machine, which gets the caller's id and role and has a table of its own."""
         self.looked = True
 
 
 def grant(operation: Operation, caller: Caller) -> Grant:
-    """Return what the caller may do the operation to.
+    """Return what the operation covers for this caller.
 
     Raises
     ------
     ForbiddenError
-        Nothing at all: the role does not have this operation, or only people have it.
+        The role may not call this operation, or only people may.
     """
     if caller.is_api_key and operation in PEOPLE_ONLY:
         message = "An API key may not do this; it takes a person."

@@ -1,12 +1,12 @@
-"""Roles: what a caller is within a tenant."""
+"""The roles of callers."""
 
 from enum import StrEnum
 
 
 class Role(StrEnum):
-    """What a caller is within a tenant.
+    """The role of a caller within a tenant.
 
-    `newcomer` is somebody who signed up and has no tenant yet; `system` is the backend acting by itself, no caller.
+    `newcomer` is a person who signed up and has no tenant yet. `system` is the backend itself, without a caller.
     """
 
     NEWCOMER = "newcomer"

@@ -1,1 +1,1 @@
-"""The HTTP side: the frames around operations, requests and bodies, errors as answers, CORS."""
+"""HTTP: the frames of operations, requests and bodies, error responses, CORS."""

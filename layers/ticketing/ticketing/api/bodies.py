@@ -1,7 +1,7 @@
-"""What bodies, queries and stored things share, as pydantic models: names, texts, ids, pages.
+"""The base classes and types of bodies, queries and stored items, as pydantic models.
 
-Field names are camelCase outside and snake_case inside. Unknown fields are refused everywhere. Texts are trimmed at
-both ends and otherwise kept as they came; NUL is the one character refused: no log, terminal or database keeps it well.
+Field names are camelCase in JSON and snake_case in Python. Unknown fields are refused. Texts are trimmed at both ends
+and otherwise kept as they were sent. Only the character NUL is refused: logs, terminals and databases mishandle it.
 """
 
 import hashlib
@@ -18,14 +18,14 @@ NO_NUL = r"^[^\x00]*$"
 UUID = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
 
 
-# An address as HTML has it, so ASCII, with a dot in its domain.
+# An e-mail address by HTML's definition: ASCII, with a dot in its domain.
 EMAIL = (
     r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}"
     r"@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)+$"
 )
 
 
-# A BCP 47 tag, as far as it is used for people.
+# A BCP 47 language tag, with the subtags that people use.
 LOCALE = r"^[A-Za-z]{2,3}(-[0-9A-Za-z]{2,8})*$"
 
 
@@ -35,30 +35,30 @@ Id = Annotated[str, StringConstraints(pattern=UUID, to_lower=True)]
 LongText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000, pattern=NO_NUL)]
 
 
-def absent() -> Any:  # noqa: ANN401 - stands in for every type of field
-    """Return the default of a field that may be left out but not be null; look at `model_fields_set`, never at it."""
+def absent() -> Any:  # noqa: ANN401 - the default of fields of any type
+    """Return the default of a field that is optional but not nullable. Check `model_fields_set`, never the value."""
     return Field(default=None)
 
 
 class Model(BaseModel):
-    """What all models are: unchangeable, with camelCase names outside; the code may make them by the inside names."""
+    """The base of all models: immutable, with camelCase names in JSON. Code may use the Python names."""
 
     model_config = ConfigDict(alias_generator=to_camel, frozen=True, validate_by_name=True, validate_by_alias=True)
 
 
 class Body(Model):
-    """What callers send: unknown fields are refused, inside names among them."""
+    """What callers send: unknown fields are refused, including the Python names."""
 
     model_config = ConfigDict(extra="forbid", validate_by_name=False)
 
     def fingerprint(self) -> str:
-        """Return what tells one body from another: what it names, not the defaults, which a tenant may change."""
+        """Return a hash of the fields that were sent. Defaults are left out, because a tenant may change them."""
         named = self.model_dump(mode="json", by_alias=True, exclude_unset=True)
         return hashlib.sha256(json.dumps(named).encode()).hexdigest()
 
 
 class Update(Body):
-    """What callers send to change something: at least one field; what is left out stays as it is."""
+    """The body of an update: at least one field. Missing fields stay unchanged."""
 
     @model_validator(mode="after")
     def _names_something(self) -> Self:
@@ -69,7 +69,7 @@ class Update(Body):
 
 
 def _whole_number(value: Any) -> int:  # noqa: ANN401 - whatever the query holds
-    """Return the number that the text is; `int` alone would also take "7.0", "+7", "1_0" and other scripts' digits."""
+    """Return the number in a text. `int` alone would also accept "+7", "1_0" and digits of other scripts."""
     if not re.fullmatch(r"[0-9]{1,4}", value):
         message = "must be a whole number from 1 to 100"
         raise ValueError(message)
@@ -77,16 +77,16 @@ def _whole_number(value: Any) -> int:  # noqa: ANN401 - whatever the query holds
 
 
 def listed(value: Any) -> Any:  # noqa: ANN401 - whatever the query holds
-    """Return the names of a list that is separated by commas."""
+    """Return the values of a list that is separated by commas."""
     return value.split(",") if isinstance(value, str) else value
 
 
 class NoQuery(Body):
-    """The query of the operations that take none."""
+    """The query of operations without query parameters."""
 
 
 class PageQuery(Body):
-    """The query of every list: how much of it, and from where."""
+    """The query of every list: the size of the page and where it starts."""
 
     limit: Annotated[int, BeforeValidator(_whole_number), Field(ge=1, le=100)] = 25
     cursor: str | None = None

@@ -1,4 +1,4 @@
-"""Cross-origin requests: which pages of other origins a browser lets read the answers."""
+"""CORS: from which origins a browser may read the responses."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ EXPOSED = "ETag, Link, Location, Retry-After"
 def headers(event: Mapping[str, Any], allowed: str) -> dict[str, str]:
     """Return the CORS headers for an event of API Gateway; `allowed` is origins separated by commas, or `*`.
 
-    Callers carry a token, never a cookie, so credentials are not allowed and `*` gives nothing away.
+    Callers send a token and no cookies, so credentials are not allowed and `*` is safe.
     """
     if allowed.strip() == "*":
         return {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": EXPOSED}

@@ -1,11 +1,10 @@
-"""The frame around every operation: from API Gateway's event to a typed request, from result or error to an answer.
+"""The frame of every operation: from API Gateway's event to a typed request, from result or error to a response.
 
     @endpoint(Operation.GET_TICKET)
     def handler(request: Request) -> Response: ...
 
-What is left for a handler is its operation. The frame identifies the caller and finds what is granted, turns errors
-into the contract's answers, logs one line per request, counts it as a metric, and adds the CORS headers of the
-deployment.
+The frame identifies the caller, checks the permission, turns errors into the contract's responses, logs one line and
+counts one metric per request, and adds the CORS headers. The handler contains only its operation.
 """
 
 import json
@@ -34,9 +33,9 @@ logger = Logger()
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What an operation answers. `etag` is the version that the body shows; a body of None is an empty answer.
+    """The response of an operation. `etag` is the version that the body shows; None means no body.
 
-    `html` is a page for people, in the place of a body.
+    `html` is a page for people, instead of a body.
     """
 
     status: int
@@ -52,9 +51,9 @@ type LambdaHandler = Callable[[dict[str, Any], Any], dict[str, Any]]
 def endpoint(
     operation: Operation, *, takes_query: bool = False
 ) -> Callable[[Callable[[Request], Response]], LambdaHandler]:
-    """Make a Lambda handler for API Gateway of a function from request to response.
+    """Turn a function from request to response into a Lambda handler for API Gateway.
 
-    Without `takes_query`, a request with query parameters is refused: one that says `?dryRun=true` must not delete.
+    Without `takes_query`, a request with query parameters is refused: `?dryRun=true` must not delete anything.
     """
 
     def decorate(handle: Callable[[Request], Response]) -> LambdaHandler:
@@ -76,10 +75,10 @@ def endpoint(
 
 
 def public(operation: PublicOperation) -> Callable[[Callable[[Mapping[str, Any]], Response]], LambdaHandler]:
-    """Make a Lambda handler for API Gateway of a function from its event to a response, for whoever calls.
+    """Turn a function from event to response into a Lambda handler for API Gateway, without authentication.
 
-    Nobody is identified and nothing is granted: what the function may do follows from what it is given. Nothing of the
-    request is logged, since its address may be a secret.
+    What the function may do depends only on its input, such as a signed link. Nothing of the request is logged, because
+    its path may be a secret.
     """
 
     def decorate(handle: Callable[[Mapping[str, Any]], Response]) -> LambdaHandler:
@@ -93,7 +92,7 @@ def _framed(
     handle: Callable[..., Response],
     answer: Callable[[dict[str, Any], dict[str, Any]], Response],
 ) -> LambdaHandler:
-    """Return the Lambda handler that gives `answer`, of an event and the log line to add to, or the error it raises."""
+    """Return the Lambda handler that calls `answer` with an event and its log line, and answers with its error."""
 
     @wraps(handle)
     def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's own type
@@ -117,9 +116,9 @@ def _framed(
 
 
 def _recheck(operation: Operation, caller: Caller) -> None:
-    """Let the caller pass whose row, as it is now, has the operation too, or raise ForbiddenError.
+    """Raise ForbiddenError unless the caller's current row permits the operation, too.
 
-    Rows go with their tenant only, which the operations' writes look at.
+    A caller without a row passes: rows are only deleted with their tenant, which the operations' writes check.
     """
     try:
         role = People(of_caller(caller)).role_now(caller.user_id)
@@ -132,14 +131,14 @@ def _recheck(operation: Operation, caller: Caller) -> None:
 
 
 def _check_looked(granted: Grant) -> None:
-    """Keep back the answer of a handler that never asked whether the thing at hand is within its grant."""
+    """Hold back the response of a handler that did not check its grant."""
     if not granted.everything and not granted.looked:
-        message = f"{granted.operation} answered without a look at its grant"
+        message = f"{granted.operation} did not check its grant"
         raise AssertionError(message)
 
 
 def known_error(error: Exception) -> ApiError:
-    """Return the error of the contract that an exception stands for."""
+    """Return the contract's error for an exception."""
     if isinstance(error, ApiError):
         return error
     if is_transient(error):

@@ -1,4 +1,4 @@
-"""The frame around the functions of the WebSocket API: errors as answers, one log line per request.
+"""The frame of the WebSocket API's functions: error responses, one log line per request.
 
 Nothing that clients send is logged, and no header: one may hold a token.
 """
@@ -20,7 +20,7 @@ type Refuse = Callable[[Mapping[str, Any], ApiError], dict[str, Any]]
 
 
 def live_endpoint(operation: str, refuse: Refuse) -> Callable[[Handle], LambdaHandler]:
-    """Make a Lambda handler for API Gateway of a function from event to answer; `refuse` answers what it raises."""
+    """Turn a function from event to response into a Lambda handler; `refuse` makes the response for an error."""
 
     def decorate(handle: Handle) -> LambdaHandler:
         def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's own type

@@ -1,4 +1,4 @@
-"""What is wrong with a body or a query, in words for the caller: pydantic's findings without its Python."""
+"""Validation errors in words for the caller: pydantic's errors without Python terms."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ _PATTERNS = {
 _WORDS = {
     "bool_type": "must be true or false",
     "dict_type": "must be a JSON object",
-    "extra_forbidden": "can not be given here",
+    "extra_forbidden": "unknown field",
     "missing": "is missing",
     "model_type": "must be a JSON object",
 }
 
 
 def problems(error: ValidationError) -> list[str]:
-    """Return one `where: what` for each of the first 50 problems, without the values that were sent."""
+    """Return `where: what` for each of the first 50 problems, without the values that were sent."""
     found = error.errors(include_url=False, include_input=False)[:_MOST]
     return [f"{_where(problem)}: {_what(problem)}" for problem in found]
 
 
 def _where(problem: ErrorDetails) -> str:
-    """Return the path to the field; the steps that pydantic adds for alternatives of a type are no part of it."""
+    """Return the path to the field, without the steps that pydantic adds for alternatives of a type."""
     return ".".join(step for step in map(str, problem["loc"]) if not _ALTERNATIVE.fullmatch(step)) or "body"
 
 

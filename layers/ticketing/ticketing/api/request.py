@@ -1,4 +1,4 @@
-"""A request as an operation sees it: API Gateway's event, read on demand and checked against the contract."""
+"""A request: API Gateway's event, parsed on demand and validated against the contract."""
 
 import base64
 import re
@@ -22,10 +22,10 @@ from ticketing.errors import (
 )
 
 BODY_LIMIT: Final = 256 * 1024
-"""The largest body in bytes; API Gateway would pass 10 MiB on."""
+"""The largest body in bytes. API Gateway alone would allow 10 MiB."""
 
 NO_VERSION: Final = 0
-"""The version meant by an ETag that no ticket ever had."""
+"""Stands for an ETag that no ticket ever had."""
 
 _STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -34,21 +34,21 @@ _VERSION_ETAG = re.compile(r'"([1-9][0-9]{0,15})"')
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An event of API Gateway (REST, proxy integration), read on demand so that an operation pays for what it uses."""
+    """An event of API Gateway (REST, proxy integration). It is parsed on demand, which saves time."""
 
     event: Mapping[str, Any]
     grant: Grant
 
     @property
     def caller(self) -> Caller:
-        """Who sends it."""
+        """The caller."""
         return self.grant.caller
 
     @property
     def path(self) -> str:
-        """The path that leads back here: on API Gateway's own domain it starts with the stage.
+        """The path of this request for links. On API Gateway's own domain it starts with the stage.
 
-        Empty steps are left out: an address that starts with `//` would name another host.
+        Empty segments are left out: a path that starts with `//` would name another host.
         """
         context = self.event["requestContext"]
         on_own_domain = str(context.get("domainName", "")).endswith(".amazonaws.com")
@@ -61,7 +61,7 @@ class Request:
         return self._path_parameter("id")
 
     def id_or(self, missing: Callable[[], ApiError], name: str = "id") -> str:
-        """Return an id in the path, in lower case, or raise the error that stands for `not there` if it is no UUID."""
+        """Return an id in the path, in lower case. If it is not a UUID, raise the error for a missing resource."""
         value = self._path_parameter(name)
         if not re.fullmatch(UUID, value):
             raise missing()
@@ -71,7 +71,7 @@ class Request:
         return str((self.event.get("pathParameters") or {}).get(name, ""))
 
     def header(self, name: str) -> str | None:
-        """Return a header's value, whatever the case of its name."""
+        """Return a header's value. The case of its name does not matter."""
         headers: Mapping[str, str] = self.event.get("headers") or {}
         return next((value for key, value in headers.items() if key.lower() == name), None)
 
@@ -81,7 +81,7 @@ class Request:
         Raises
         ------
         BadRequestError
-            A parameter is unknown, not what the contract says, or given twice.
+            A parameter is unknown, invalid, or given twice.
         """
         given: Mapping[str, list[str]] = self.event.get("multiValueQueryStringParameters") or {}
         message = "The query is not what this operation takes."
@@ -94,7 +94,7 @@ class Request:
             raise BadRequestError(message, problems(error)) from error
 
     def next_link(self, cursor: str | None) -> dict[str, str]:
-        """Return the `Link` header to the page that the cursor starts; nothing at the end of the list."""
+        """Return the `Link` header to the next page; no header at the end of the list."""
         if cursor is None:
             return {}
         given: Mapping[str, str] = self.event.get("queryStringParameters") or {}
@@ -106,7 +106,7 @@ class Request:
         Raises
         ------
         UnsupportedMediaTypeError, PayloadTooLargeError, BadRequestError
-            The body is not JSON by its type, is over 256 KiB, or is not what the contract says.
+            The content type is not JSON, the body is over 256 KiB, or it does not match the contract.
         """
         media_type = (self.header("content-type") or "").partition(";")[0].strip().lower()
         if media_type != "application/json":
@@ -119,7 +119,7 @@ class Request:
             raise PayloadTooLargeError(message)
         message = "The body is not what this operation takes."
         try:
-            # Not model_validate_json: it lets an unknown field pass that has the inside name of a known one.
+            # Not model_validate_json: it accepts an unknown field that has the Python name of a known one.
             return model.model_validate(from_json(raw))
         except ValidationError as error:
             raise BadRequestError(message, problems(error)) from error
@@ -132,16 +132,16 @@ class Request:
         Raises
         ------
         BadRequestError
-            It is empty, too long, or holds what no header should.
+            It is empty, too long, or contains invalid characters.
         """
         key = self.header("idempotency-key")
         if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
-            message = "The Idempotency-Key is not one."
+            message = "The Idempotency-Key is invalid."
             raise BadRequestError(message, ["Idempotency-Key: takes 1 to 255 visible ASCII characters, no spaces"])
         return key
 
     def expected_version(self) -> int | None:
-        """Return the version that `If-Match` names, `NO_VERSION` for one that never was, None for any.
+        """Return the version in `If-Match`: `NO_VERSION` for an unknown ETag, None for no condition.
 
         Raises
         ------
@@ -159,6 +159,6 @@ class Request:
         return int(version[1]) if version else NO_VERSION
 
     def has_current(self, version: int) -> bool:
-        """Return whether `If-None-Match` says that the caller has this version already."""
+        """Return whether the caller has this version already, by `If-None-Match`."""
         tags = [tag.strip().removeprefix("W/") for tag in (self.header("if-none-match") or "").split(",")]
         return "*" in tags or f'"{version}"' in tags

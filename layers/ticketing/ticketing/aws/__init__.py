@@ -1,1 +1,1 @@
-"""AWS: clients, and credentials that reach one tenant's data alone."""
+"""AWS: clients, and credentials for one tenant's data only."""

@@ -1,6 +1,6 @@
-"""Where a tenant's data is: the one place where repositories get their client and their tables from.
+"""A tenant's data: the only place where repositories get their client, their tables and their tenant from.
 
-A repository is made of the `TenantData` of its tenant, and of nothing else that says which tenant that is:
+A repository is created with the `TenantData` of its tenant:
 
     TicketRepository(of_caller(caller))
     WebhookRepository(of_tenant(event.tenant_id))
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TenantData:
-    """The tables, and the client that reads and writes one tenant's items in them.
+    """The tables, and the client for one tenant's items in them.
 
     Raises
     ------
     ValueError
-        This is no tenant's id: the keys might be another's.
+        This is not a tenant's id: the keys might be another tenant's.
     """
 
     client: DynamoDBClient
@@ -42,7 +42,7 @@ class TenantData:
 
 
 def of_caller(caller: Caller) -> TenantData:
-    """Return the data of the caller's tenant; under strict isolation, with credentials that reach no other tenant's.
+    """Return the data of the caller's tenant. With strict isolation, the credentials allow no other tenant's.
 
     Raises
     ------
@@ -55,5 +55,5 @@ def of_caller(caller: Caller) -> TenantData:
 
 
 def of_tenant(tenant_id: str) -> TenantData:
-    """Return the data of any tenant, for work that belongs to no caller: consumers, schedules, authorizers."""
+    """Return the data of any tenant, for work without a caller: consumers, schedules, authorizers."""
     return TenantData(clients.dynamodb(), DEPLOYMENT.tables, tenant_id)

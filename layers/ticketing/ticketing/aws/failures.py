@@ -1,4 +1,4 @@
-"""Which failures of AWS pass: busy or ill services, and calls without an answer."""
+"""Transient failures of AWS: throttling, internal errors, and calls without a response."""
 
 from typing import Final
 
@@ -18,20 +18,20 @@ _TRANSIENT: Final = frozenset(
         "TransactionInProgressException",
     }
 )
-"""What AWS answers when it is the one that is busy or ill: worth a retry, by botocore first and then by the caller."""
+"""The codes of transient errors, which are worth a retry: by botocore first, then by the caller."""
 
 _TRANSIENT_REASONS: Final = frozenset({"ProvisionedThroughputExceeded", "ThrottlingError", "TransactionConflict"})
-"""The same, as the reason why a transaction was canceled."""
+"""The same, as cancellation reasons of a transaction."""
 
 
 def is_transient(error: Exception) -> bool:
-    """Return whether AWS was busy, ill or did not answer, so that the same call may succeed later."""
+    """Return whether a failure is transient, so that a retry may succeed."""
     if isinstance(error, ClientError):
         reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", ())}
         return error.response["Error"]["Code"] in _TRANSIENT or bool(reasons & _TRANSIENT_REASONS)
-    return isinstance(error, (ConnectionError, HTTPClientError))  # not reached, timed out, cut off
+    return isinstance(error, (ConnectionError, HTTPClientError))  # no connection, timeout, connection lost
 
 
 def cause_of(error: BaseException) -> str:
-    """Return what to log of a failure: AWS's error code, or the type of the exception. It quotes no content."""
+    """Return what to log of a failure: AWS's error code, or the exception's type. It contains no data."""
     return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else type(error).__name__

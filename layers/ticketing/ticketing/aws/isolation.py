@@ -1,7 +1,7 @@
-"""Strict isolation: credentials that reach one tenant's items, made of the function's own role.
+"""Strict isolation: credentials for one tenant's items only.
 
-The role is assumed once more, by itself, with a session policy that names the tenant. What the session may do is what
-both allow: the actions and attributes of the operation, on the items of the tenant. See
+The function assumes its own role again, with a session policy for the tenant. The session may do what both policies
+allow: the actions and attributes of the operation (least privilege), on the items of the tenant. See
 docs/decisions/0010-tenants-apart-in-iam.md.
 """
 
@@ -25,27 +25,27 @@ if TYPE_CHECKING:
     from mypy_boto3_sts import STSClient
 
 LIFETIME: Final = timedelta(minutes=15)
-"""How long credentials are valid: the shortest that STS gives."""
+"""How long credentials are valid: the minimum of STS."""
 
 MARGIN: Final = timedelta(minutes=5)
-"""How long before their end credentials are renewed: longer than any function runs."""
+"""How long before they expire credentials are renewed. No function runs longer."""
 
 MOST: Final = 64
-"""How many tenants' clients an execution environment keeps; the one not used for longest goes first."""
+"""How many tenants' clients an execution environment caches (least recently used)."""
 
 _ACTIONS: Final = ("BatchGetItem", "ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem")
 
 
 def session_policy(tenant_id: str) -> str:
-    """Return the policy that narrows a role to one tenant's items, as JSON.
+    """Return the session policy that limits a role to one tenant's items, as JSON.
 
-    The leading key is the partition key of the table or index that is asked. `NAME#` claims a tenant's name, which is
-    unique among all tenants; such an item holds a tenant's id and nothing else.
+    The leading key is the partition key of the table or index. `NAME#` items claim the names of tenants, which are
+    unique among all tenants; they contain a tenant's id and nothing else.
 
     Raises
     ------
     ValueError
-        This is no tenant's id; a `*` in one would reach further than one tenant.
+        This is not a tenant's id; a `*` in it would match other tenants.
     """
     if not TENANT_ID.fullmatch(tenant_id):
         message = "a session needs a tenant's id"
@@ -56,12 +56,12 @@ def session_policy(tenant_id: str) -> str:
         "Resource": "*",
         "Condition": {
             "ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"TENANT#{tenant_id}#*", "NAME#*"]},
-            # ForAllValues holds for a request without the key: a Scan.
+            # ForAllValues is true for a request without the key, which a Scan is.
             "Null": {"dynamodb:LeadingKeys": "false"},
         },
     }
-    # The tables' key, which DynamoDB uses for whoever calls it. The role has no such right to hand on: the key's own
-    # policy gives it to all who may use DynamoDB, and a session must not take it away.
+    # The tables' KMS key, which DynamoDB uses on behalf of the caller. The key's own policy allows it to all principals
+    # that use DynamoDB; the session policy must allow it, too.
     key = {
         "Effect": "Allow",
         "Action": ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
@@ -74,7 +74,7 @@ def session_policy(tenant_id: str) -> str:
 class TenantSessions:
     """DynamoDB clients, one per tenant, each with credentials for that tenant alone.
 
-    `make_client` takes an access key's id, its secret and a session token.
+    `make_client` gets an access key id, a secret access key and a session token.
     """
 
     def __init__(self, client: STSClient, role: str, make_client: Callable[[str, str, str], DynamoDBClient]) -> None:
@@ -84,14 +84,14 @@ class TenantSessions:
         self._kept: OrderedDict[str, tuple[DynamoDBClient, datetime]] = OrderedDict()
 
     def client(self, tenant_id: str) -> DynamoDBClient:
-        """Return the tenant's client, with credentials that last for at least five minutes.
+        """Return the tenant's client, with credentials that are valid for at least five minutes.
 
         Raises
         ------
         ValueError
-            This is no tenant's id.
+            This is not a tenant's id.
         ServiceUnavailableError
-            STS gives no credentials.
+            STS returned no credentials.
         """
         kept = self._kept.get(tenant_id)
         if kept and clock.now() < kept[1] - MARGIN:
@@ -112,7 +112,7 @@ class TenantSessions:
                 DurationSeconds=int(LIFETIME.total_seconds()),
             )["Credentials"]
         except (BotoCoreError, ClientError) as error:
-            message = "Credentials for this tenant's data can't be had right now. Nothing was read or written."
+            message = "STS returned no credentials for this tenant's data. Nothing was read or written."
             raise ServiceUnavailableError(message) from error
         client = self._make_client(
             credentials["AccessKeyId"], credentials["SecretAccessKey"], credentials["SessionToken"]

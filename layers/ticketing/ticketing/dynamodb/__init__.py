@@ -1,1 +1,1 @@
-"""DynamoDB: attribute values, keys and pages, transactions, cursors. Knows no service."""
+"""DynamoDB: attribute values, keys and pages, transactions, cursors. Independent of the services."""

@@ -1,7 +1,7 @@
-"""Plain JSON values to DynamoDB's attribute values and back.
+"""Conversion of plain JSON values to DynamoDB's attribute values and back.
 
-boto3 has a serializer for this, but importing boto3 costs about a sixth of a function's start (see
-docs/decisions/0003-botocore-and-a-lean-start.md), and tickets need five of its ten types: a null is an absent
+boto3 has a serializer for this, but importing boto3 takes about a sixth of a cold start (see
+docs/decisions/0003-botocore-and-a-lean-start.md). This project needs five of its ten types: a null is a missing
 attribute, and every number is an integer.
 """
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def to_attribute(value: Any) -> AttributeValueTypeDef:  # noqa: ANN401 - any JSON value
-    """Return a JSON value as an attribute value; nulls inside maps are left out."""
+    """Return a JSON value as an attribute value. Nulls in maps are left out."""
     match value:
         case str():
             return {"S": str(value)}
@@ -48,7 +48,7 @@ def from_attribute(attribute: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any J
 
 
 def to_item(values: Mapping[str, Any]) -> dict[str, AttributeValueTypeDef]:
-    """Return a JSON object as an item; nulls are left out."""
+    """Return a JSON object as an item. Nulls are left out."""
     return {name: to_attribute(value) for name, value in values.items() if value is not None}
 
 

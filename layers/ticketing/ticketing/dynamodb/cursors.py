@@ -1,8 +1,8 @@
-"""Opaque cursors: where the next page of a list starts, bound to the tenant and the query that they came from.
+"""Opaque cursors: where the next page of a list starts, bound to the tenant and the query of the list.
 
-A cursor carries a position and a digest over that position, the tenant and the query. It holds no secret and grants
-nothing: the repository builds every key from the verified tenant, so the worst that a forged cursor could do is to
-start its maker's own list elsewhere. See docs/decisions/0004-cursors-without-a-secret.md.
+A cursor consists of a position and a digest of the position, the tenant and the query. It contains no secret and grants
+nothing: the repository builds every key from the verified tenant, so a forged cursor can only start the caller's own
+list elsewhere. See docs/decisions/0004-cursors-without-a-secret.md.
 """
 
 import base64
@@ -20,18 +20,18 @@ def _digest(position: bytes, scope: str) -> bytes:
 
 
 def encode(position: str, *, scope: str) -> str:
-    """Return the cursor for a position in the list that `scope` (tenant and query, as text) names."""
+    """Return the cursor for a position in a list. `scope` is the tenant and the query, as text."""
     raw = position.encode()
     return base64.urlsafe_b64encode(_digest(raw, scope) + raw).decode().rstrip("=")
 
 
 def decode(cursor: str, *, scope: str, shape: re.Pattern[str]) -> str:
-    """Return the position that a cursor stands for.
+    """Return the position in a cursor.
 
     Raises
     ------
     BadRequestError
-        The cursor was altered, belongs to another tenant or query, or holds no position of the shape expected.
+        The cursor was altered, belongs to another tenant or query, or its position does not match `shape`.
     """
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)

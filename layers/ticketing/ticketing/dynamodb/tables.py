@@ -1,4 +1,4 @@
-"""What the repositories share about DynamoDB: a tenant's keys, updates, pages, cancelled transactions, lost races."""
+"""What the repositories share: the prefix of a tenant's keys, updates, pages of queries, batch deletes."""
 
 from __future__ import annotations
 
@@ -23,39 +23,39 @@ if TYPE_CHECKING:
 
 
 _BATCH: Final = 25
-"""How many items BatchWriteItem takes."""
+"""The most items of one BatchWriteItem."""
 
 _BATCH_TRIES: Final = 6
-"""How often a batch is sent again for what DynamoDB did not get to, after 50 ms, 100 ms, ... 1.6 s."""
+"""How many times unprocessed items of a batch are sent: exponential backoff of 50 ms, 100 ms, ... 1.6 s."""
 
 type Key = Mapping[str, Any]
-"""PK and SK of an item, in DynamoDB's JSON."""
+"""The PK and SK of an item, in DynamoDB's JSON."""
 
 _PAGE_SIZE: Final = 1_000_000
-"""About how many characters a page of long texts may have: with four bytes for each, an answer stays below 6 MB."""
+"""The most characters of a page, approximately: with four bytes each, a response stays below 6 MB."""
 
 _NAME: Final = re.compile(r"#(\w+)")
 
 
 class ThrottledError(Exception):
-    """DynamoDB did not get to all of a batch, however often it was asked."""
+    """DynamoDB left items of a batch unprocessed, and retries did not help."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page[T]:
-    """One page of a list; `cursor` starts the next one, or is None at the end."""
+    """One page of a list. `cursor` starts the next page; None at the end."""
 
     items: list[T]
     cursor: str | None
 
 
 def tenant_prefix(tenant_id: str) -> str:
-    """Return what every key of a tenant starts with, before a `#`.
+    """Return the prefix of all keys of a tenant, without the `#` that follows.
 
     Raises
     ------
     ValueError
-        This is no tenant's id: the keys might be another's.
+        This is not a tenant's id: the keys might be another tenant's.
     """
     if not TENANT_ID.fullmatch(tenant_id):
         message = "a repository needs a tenant's id"
@@ -71,10 +71,10 @@ def update_of(
     condition: str = "",
     values: Mapping[str, Any] | None = None,
 ) -> UpdateTypeDef:
-    """Return the update that sets attributes of an item to plain values (None removes), if the condition holds.
+    """Return the update that sets attributes of an item to plain values (None removes), if the condition is true.
 
-    The condition names attributes as `#version`. `values` (plain) are what it names besides, as `:before`; none may be
-    called like what is set.
+    The condition refers to attributes as `#version` and to `values` (plain) as `:before`. Their names must differ from
+    those of the attributes that are set.
     """
     kept = {name: value for name, value in changes.items() if value is not None}
     expressions = {
@@ -96,17 +96,17 @@ def update_of(
 
 
 def put_new(table: str, item: Mapping[str, Any]) -> TransactWriteItemTypeDef:
-    """Return the member of a transaction that writes an item (plain values, None left out), never over another."""
+    """Return the write, for a transaction, of a new item (plain values, None left out). It never overwrites one."""
     return {"Put": {"TableName": table, "Item": to_item(item), "ConditionExpression": "attribute_not_exists(PK)"}}
 
 
 def items_of(client: DynamoDBClient, query: QueryInputTypeDef) -> Iterator[Mapping[str, Any]]:
-    """Yield all items of a query: one request for each 1 MB, as the caller gets there."""
+    """Yield all items of a query: one request for each 1 MB, on demand."""
     return (item for page in pages_of(client, query) for item in page)
 
 
 def pages_of(client: DynamoDBClient, query: QueryInputTypeDef) -> Iterator[Sequence[Mapping[str, Any]]]:
-    """Yield the pages of a query to its end; one may be empty."""
+    """Yield all pages of a query. A page may be empty."""
     while True:
         answer = client.query(**query)
         yield answer["Items"]
@@ -118,21 +118,21 @@ def pages_of(client: DynamoDBClient, query: QueryInputTypeDef) -> Iterator[Seque
 def page_of(
     client: DynamoDBClient, query: QueryInputTypeDef, limit: int
 ) -> tuple[Sequence[Mapping[str, Any]], Mapping[str, Any] | None]:
-    """Return at most `limit` items of a query, and the one that the next page follows, or None at the end."""
+    """Return at most `limit` items of a query, and the last one if there is a next page, or else None."""
     answer = client.query(**query)
     items = answer["Items"]
     if len(items) > limit:
         return items[:limit], items[limit - 1]
-    return items, answer.get("LastEvaluatedKey")  # also where DynamoDB ended the page, at 1 MB of long texts
+    return items, answer.get("LastEvaluatedKey")  # set if DynamoDB ended the page at 1 MB
 
 
 def batch_delete(client: DynamoDBClient, table: str, keys: Sequence[Key]) -> None:
-    """Erase items of a table: one request for each 25.
+    """Delete items of a table: one BatchWriteItem for each 25. Unprocessed items are retried.
 
     Raises
     ------
     ThrottledError
-        Some are still there.
+        Some items were not deleted.
     """
     for batch in batched(keys, _BATCH, strict=False):
         requests: Sequence[WriteRequestTypeDef] = [{"DeleteRequest": {"Key": key}} for key in batch]
@@ -147,7 +147,7 @@ def batch_delete(client: DynamoDBClient, table: str, keys: Sequence[Key]) -> Non
 
 
 def keys_in(client: DynamoDBClient, table: str, partition: str) -> Iterator[Key]:
-    """Yield the keys of all items of a partition, as last written: one request for each 1 MB."""
+    """Yield the keys of all items of a partition (consistent reads): one request for each 1 MB."""
     query: QueryInputTypeDef = {
         "TableName": table,
         "KeyConditionExpression": "PK = :partition",
@@ -161,11 +161,10 @@ def keys_in(client: DynamoDBClient, table: str, partition: str) -> Iterator[Key]
 def full_page_of(
     client: DynamoDBClient, query: QueryInputTypeDef, limit: int
 ) -> tuple[Sequence[Mapping[str, Any]], Mapping[str, Any] | None]:
-    """Return the same as `page_of`, but as many items as there are, whatever else the query has read and left out.
+    """Return the same as `page_of`, but fill the page even if the query's filter leaves items out.
 
-    For lists that leave out what the caller may not know of: neither the length of a page nor where the next one starts
-    tells that there was something. Only many long texts end a page early. It takes one request where nothing is left
-    out, more where much is.
+    For lists with items that the caller may not see: neither the length of a page nor the cursor must reveal them. Only
+    many long texts end a page early. It takes one request if nothing is left out, more if much is.
     """
     found: list[Mapping[str, Any]] = []
     size = 0

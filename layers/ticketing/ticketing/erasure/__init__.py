@@ -1,1 +1,1 @@
-"""The end of a tenant: what every service keeps of it is erased, step by step."""
+"""Erasing a tenant: everything that the services store of it is deleted, step by step."""

@@ -1,7 +1,7 @@
-"""What erases a tenant, step by step: the work of the function eraseTenant.
+"""Erases a tenant, step by step: the work of the function eraseTenant.
 
-A step does what it gets to in the time that it has, and says whether all of it is done. Every step can be done again,
-wholly or after it was cut off anywhere, and by two at once.
+A step does as much as its time allows, and says whether it is complete. Every step is idempotent: it can be retried
+after an interruption, and two executions can run it at once.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ from ticketing.users.user_pool import UserPool, user_pool
 from ticketing.webhooks import remains as webhooks
 
 NOTIFICATIONS: Final = (webhooks, live, mail, events)
-"""The `remains` of the services that keep something in the notifications table."""
+"""The `remains` of the services with items in the notifications table."""
 
 _PAGE: Final = 100
-"""How many items of the notifications table are erased before the receipt says that there is progress."""
+"""How many items of the notifications table are deleted before the receipt records progress."""
 
 type InTime = Callable[[], bool]
-"""Whether there is time to begin something else."""
+"""Whether there is time to start something else."""
 
 
 def erase(tenant_id: str, step: str, in_time: InTime) -> dict[str, Any]:
-    """Do a step of a tenant's deletion and return `done` and what was erased.
+    """Run a step of a tenant's deletion. Return `done` and the counts of what was deleted.
 
-    Only a tenant whose deletion was asked for is touched; for others, and when all is over, there is nothing to do.
+    Without a receipt, or with a completed one, it does nothing: only a requested deletion erases a tenant.
 
     Raises
     ------
     KeyError
         There is no such step.
     Exception
-        Whatever AWS throws: what is done is done, and the step is to be repeated.
+        Any error of AWS. What is deleted stays deleted; the step has to be retried.
     """
     do = STEPS[step]
     tenants = TenantRepository(of_tenant(tenant_id))
@@ -61,7 +61,7 @@ def erase(tenant_id: str, step: str, in_time: InTime) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class Eraser:
-    """One call's part of a tenant's deletion; `erased` counts it, by the names that the receipt has for it."""
+    """One invocation's part of a tenant's deletion. `erased` counts it, by the names of the receipt's counts."""
 
     data: TenantData
     receipt: TenantDeletion
@@ -74,15 +74,15 @@ class Eraser:
     erased: Counter[str] = field(default_factory=Counter)
 
     def users(self) -> bool:
-        """Erase API keys and people, each person's account first: their row leads to it."""
+        """Delete API keys and people. A person's account goes first, because the row leads to it."""
         return self._each(self.remains.api_keys(), self._api_key) and self._each(self.remains.people(), self._person)
 
     def tickets(self) -> bool:
-        """Erase the tickets with all that hangs on them."""
+        """Delete the tickets with their events, comments and watchers."""
         return self._each(self.tickets_left.partitions(), self._ticket)
 
     def notifications(self) -> bool:
-        """Erase webhooks with their deliveries, connections, what was told, and what was done of events."""
+        """Delete webhooks, deliveries, connections, the feed of live updates, and the records of handled events."""
         client, table = self.data.client, self.data.tables.notifications
         for partition in chain.from_iterable(service.partitions(self.data) for service in NOTIFICATIONS):
             for keys in batched(keys_in(client, table, partition), _PAGE, strict=False):
@@ -93,16 +93,16 @@ class Eraser:
         return True
 
     def end(self) -> bool:
-        """Erase what was being written when the deletion began, then the tenant itself; complete the receipt."""
+        """Delete what was being written when the deletion started, then the tenant itself; complete the receipt."""
         if not self.users():
             return False
         for email in self.remains.invitations():
             if not self.in_time():
                 return False
-            self._leave(email)
+            self._delete_account(email)
             self.remains.erase_invitation(email)
-        # A change of their role that was under way may have told Cognito of the tenant again, before their row went.
-        self._leave(self.receipt.requested_by_id)
+        # A pending change of their role may have put the account back into the tenant before their row was deleted.
+        self._delete_account(self.receipt.requested_by_id)
         self.usage_plan.delete_key(self.receipt.tenant_id)
         tenant = self.tenants.get()
         if tenant is not None:
@@ -110,7 +110,7 @@ class Eraser:
         return True
 
     def _each(self, pages: Iterable[list[str]], erase_one: Callable[[str], Mapping[str, int]]) -> bool:
-        """Erase one after the other, count them page by page, and return whether that was all."""
+        """Delete one after the other, count them page by page, and return whether all are deleted."""
         for page in pages:
             erased = Counter[str]()
             try:
@@ -127,13 +127,13 @@ class Eraser:
         return {"apiKeys": int(self.remains.erase_user(key_id))}
 
     def _person(self, user_id: str) -> Mapping[str, int]:
-        self._leave(user_id)
+        self._delete_account(user_id)
         return {"users": int(self.remains.erase_user(user_id))}
 
-    def _leave(self, name: str) -> None:
-        """Take an account, by its id or address, out of the tenant, if it is in it.
+    def _delete_account(self, name: str) -> None:
+        """Delete an account, by its id or address, if it belongs to the tenant.
 
-        Who asked for the deletion keeps theirs, to read the receipt and perhaps to found another tenant.
+        The person who requested the deletion keeps their account, to read the receipt or create another tenant.
         """
         account = self.user_pool.get_account(name)
         if account is None or account.tenant_id != self.receipt.tenant_id:
@@ -154,4 +154,4 @@ STEPS: Final[Mapping[str, Callable[[Eraser], bool]]] = {
     "notifications": Eraser.notifications,
     "end": Eraser.end,
 }
-"""The steps in their order; each has its state in the state machine. What other services keep comes before the end."""
+"""The steps in their order; each has a state in the state machine. All services come before the end."""

@@ -1,1 +1,1 @@
-"""People as other services read them: who is active, in which role, under which name."""
+"""Users as other services read them: their names and roles, and whether they are active."""

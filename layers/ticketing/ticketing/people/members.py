@@ -1,6 +1,6 @@
-"""Who the users of a tenant are at this moment: whether they are active, and in which role.
+"""The active users of a tenant and their roles, cached for a minute.
 
-What is read is remembered for a minute, so that whoever is deactivated or demoted is told nothing after that.
+So deactivated or demoted users get no live updates after a minute.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _ATTRIBUTES: Final = ("id", "role", "active", "kind")
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What was read of a user: the caller that they are, or None for one who is not there or not active."""
+    """A cached user, as a caller; None for one who does not exist or is not active."""
 
     caller: Caller | None
     at: datetime
@@ -35,7 +35,7 @@ type Memory = dict[str, Seen]
 
 
 class Members:
-    """The users of one tenant: people and API keys. It cannot be made without a tenant."""
+    """The users of one tenant: people and API keys. Every key it builds starts with the tenant's id."""
 
     def __init__(self, data: TenantData, memory: Memory) -> None:
         self._client = data.client
@@ -44,12 +44,12 @@ class Members:
         self._memory = memory
 
     def active(self, ids: Iterable[str]) -> dict[str, Caller]:
-        """Return those who are active, as callers, by id: one batch read for every 100 whom it does not remember.
+        """Return the active ones of these users, as callers, by id: one batch read for every 100 that are not cached.
 
         Raises
         ------
         ServiceUnavailableError
-            DynamoDB kept leaving some of them out, being busy.
+            DynamoDB throttled the reads, and retries did not help.
         """
         ids, now = set(ids), clock.now()
         for each in [each for each, seen in self._memory.items() if now - seen.at >= REMEMBERED]:
@@ -69,10 +69,10 @@ class Members:
 
 @lru_cache(maxsize=64)
 def _memory_of(_tenant_id: str) -> Memory:
-    """Return what this execution environment remembers of a tenant's users; the client's credentials are no part."""
+    """Return this execution environment's cache of a tenant's users. It is independent of clients and credentials."""
     return {}
 
 
 def remembered(data: TenantData) -> Members:
-    """Return the users of a tenant, remembered by this execution environment."""
+    """Return the users of a tenant, with the cache of this execution environment."""
     return Members(data, _memory_of(data.tenant_id))

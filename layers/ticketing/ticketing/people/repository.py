@@ -1,7 +1,7 @@
-"""What tickets need to know of people: whether somebody may be named on one, and what people are called.
+"""Reads users for other services: whether a ticket may name them, their names and their roles.
 
-The users table is the User Service's (`ticketing.users`); this module reads five attributes of a user's item and writes
-nothing. It stays apart and light, because every operation of tickets imports it.
+The users table belongs to `ticketing.users`. This module only reads, and only a few attributes. It is small because
+every operation on tickets imports it.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import KeysAndAttributesUnionTypeDef, TransactWriteItemTypeDef
 
 _BATCH: Final = 100
-"""How many items DynamoDB reads in one request."""
+"""The most items of one BatchGetItem."""
 
 _PAUSES: Final = (0.05, 0.1, 0.2)
-"""Seconds to wait before asking again for what DynamoDB left out of a batch because it was busy."""
+"""Seconds to wait before unprocessed keys of a batch are retried."""
 
 _AGENTS: Final = sorted(AGENTS)
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who is named on a ticket: a user or an API key. Who is not there has no name and is not active."""
+    """A user or API key that a ticket names. Without a row they have no name and are not active."""
 
     id: str
     name: str | None = None
@@ -41,11 +41,11 @@ class Person:
 
 
 class PersonGoneError(Exception):
-    """There is no such person any more."""
+    """The person has no row."""
 
 
 class People:
-    """The people of one tenant, as tickets name them. It cannot be made without a tenant."""
+    """The users of one tenant, as tickets name them. Every key it builds starts with the tenant's id."""
 
     def __init__(self, data: TenantData) -> None:
         self._client = data.client
@@ -53,7 +53,7 @@ class People:
         self._tenant_id = data.tenant_id
 
     def check(self, person_id: str, *, agents_only: bool) -> TransactWriteItemTypeDef:
-        """Return the member of a transaction that fails it unless the person is active (and an agent or admin)."""
+        """Return the condition check, for a transaction, that the person is active (and an agent or admin)."""
         condition, names, values = "#active = :yes", {"#active": "active"}, {":yes": True}
         if agents_only:
             condition += " AND #role IN (:admin, :agent)"
@@ -70,12 +70,12 @@ class People:
         }
 
     def is_active(self, person_id: str, *, agents_only: bool) -> bool:
-        """Return what `check` would find, by a consistent read: for a write that somebody else makes."""
+        """Return the result of `check` by a consistent read, for writes of the state machine."""
         person = self._standing(person_id)
         return person.get("active") is True and (not agents_only or person.get("role") in AGENTS)
 
     def role_now(self, person_id: str) -> Role | None:
-        """Return somebody's role as last written (a consistent read): None if they are not active.
+        """Return a person's current role (a consistent read); None if they are not active.
 
         Raises
         ------
@@ -88,14 +88,14 @@ class People:
         return Role(person["role"]) if person["active"] else None
 
     def known(self, ids: Iterable[str], *, consistent: bool = False) -> dict[str, Person]:
-        """Return each of these people by id, also those who are not there: one batch read for every 100.
+        """Return these people by id, including those without a row: one batch read for every 100.
 
-        A consistent read also sees what was written a moment ago: for decisions. Names may be late.
+        Decisions need a consistent read; names need not.
 
         Raises
         ------
         ServiceUnavailableError
-            DynamoDB kept leaving some of them out, being busy.
+            DynamoDB throttled the reads, and retries did not help.
         """
         people = {each: Person(each) for each in ids}
         keys = [self._key(each) for each in people]
@@ -126,12 +126,12 @@ def read_people(
     *,
     consistent: bool = False,
 ) -> Iterator[dict[str, Any]]:
-    """Yield these attributes of who is there: one batch read for every 100. What DynamoDB left out is asked for again.
+    """Yield these attributes of existing users: one batch read for every 100. Unprocessed keys are retried.
 
     Raises
     ------
     ServiceUnavailableError
-        DynamoDB kept leaving some of them out, being busy.
+        DynamoDB throttled the reads, and retries did not help.
     """
     for batch in batched(keys, _BATCH, strict=False):
         wanted: KeysAndAttributesUnionTypeDef = {
@@ -146,7 +146,7 @@ def read_people(
             if table not in answer["UnprocessedKeys"]:
                 break
             if pause is None:
-                message = "People can't be looked up just now. Try again, or without expand."
+                message = "The users table is throttled. Try again, or without expand."
                 raise ServiceUnavailableError(message)
             wanted = answer["UnprocessedKeys"][table]
             sleep(pause)

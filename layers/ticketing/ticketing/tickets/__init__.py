@@ -1,1 +1,1 @@
-"""Tickets: the lifecycle, creating, editing, moving, the trash, and the events of all changes."""
+"""Tickets: the lifecycle, creating, updating, moving, deleting and restoring, and the events of all changes."""

@@ -1,4 +1,4 @@
-"""Closing the tickets of a tenant that have been resolved for long enough."""
+"""Closing tickets that have been RESOLVED for as long as their tenant's setting says."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ logger = Logger()
 
 @dataclass(slots=True)
 class Closed:
-    """What a run came to: how many tickets had which outcome, whose failed, how many tenants have more to close."""
+    """The result of a run: the number of tickets by outcome, the tenants that failed, how many were not finished."""
 
     outcomes: Counter[str] = field(default_factory=Counter[str])
     failed: list[str] = field(default_factory=list)
@@ -35,12 +35,10 @@ class Closed:
 def closing(
     tenant_id: str, days: int, tickets: TicketRepository, lifecycle: LifecycleClient, now: datetime
 ) -> Iterator[Outcome]:
-    """Close the tickets that have been RESOLVED without a change for so many days, longest unchanged first.
+    """Close the tickets that have been RESOLVED without a change for so many days, oldest change first.
 
-    Yields one outcome for each ticket, which is closed as the outcome is asked for.
-
-    The state machine decides, as for everybody. It is told the version that was seen, so a ticket that somebody has
-    touched since is left alone.
+    It is lazy: each ticket is closed when the next outcome is requested. The state machine decides, and gets the
+    version that was read, so a ticket that was changed since then stays as it is.
     """
     system = Caller(SYSTEM_ID, tenant_id, Role.SYSTEM)
     since = timestamp(now - timedelta(days=days))
@@ -53,7 +51,7 @@ def closing(
 def close_in_turn(due: Mapping[str, Iterator[Outcome]], *, goes_on: Callable[[], bool]) -> Closed:
     """Close the tickets of many tenants, one of each in turn, so that no tenant waits for all of another's.
 
-    A tenant of whom one ticket fails is left out from then on.
+    After a failure of one ticket, the rest of its tenant is left to the next run.
     """
     closed, tenants = Closed(), deque(due.items())
     while tenants and goes_on():

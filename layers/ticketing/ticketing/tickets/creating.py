@@ -1,4 +1,4 @@
-"""Creating tickets, for operations, imports and emails alike: what a caller may choose, the number, the one write."""
+"""Creating tickets, for createTicket and for imports and emails: permissions, the number, and one transaction."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def create_ticket(granted: Grant, body: TicketCreate, idempotency_key: str | Non
     Raises
     ------
     ForbiddenError
-        The role may not choose these fields, or the tenant does not let it create tickets.
+        The role may not set these fields, or may not create tickets in this tenant.
     InvalidReferenceError
-        The body names somebody who can't be named there.
+        The body names a person who can't be named there.
     IdempotencyKeyReusedError, ConflictError
-        The key created a ticket from another body; that ticket is in the trash, gone, or somebody else's now; the race
-        was lost every time.
+        The key was used with another body; its ticket was deleted or has another reporter now; every attempt ended in a
+        conflict.
     """
     caller = granted.caller
     fields = body.model_dump(mode="json", by_alias=True)

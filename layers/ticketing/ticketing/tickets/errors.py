@@ -1,10 +1,10 @@
-"""What can go wrong with tickets, as answers of the contract."""
+"""The errors of tickets, as the contract's responses."""
 
 from ticketing.errors import ApiError
 
 
 class TicketNotFoundError(ApiError):
-    """There is no such ticket, or none that this caller may see."""
+    """There is no such ticket, or the caller may not see it."""
 
     status = 404
     code = "ticket_not_found"
@@ -14,7 +14,7 @@ class TicketNotFoundError(ApiError):
 
 
 class TicketClosedError(ApiError):
-    """The ticket is CLOSED: nobody writes comments on it until it is opened again."""
+    """The ticket is CLOSED: nobody can comment on it until it is reopened."""
 
     status = 409
     code = "ticket_closed"
@@ -24,14 +24,14 @@ class TicketClosedError(ApiError):
 
 
 class TransitionNotAllowedError(ApiError):
-    """The lifecycle has no such move from here; details name the statuses that this caller may choose."""
+    """The lifecycle does not allow this transition; details name the statuses that the caller may choose."""
 
     status = 409
     code = "transition_not_allowed"
 
 
 class TransitionRequirementMissingError(ApiError):
-    """The move is allowed but the ticket lacks something for it; details name the field."""
+    """The transition is allowed, but a field that it needs is empty; details name the field."""
 
     status = 422
     code = "transition_requirement_missing"

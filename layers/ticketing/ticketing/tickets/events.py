@@ -1,6 +1,6 @@
-"""What happened to a ticket: one event per change, written in the same transaction as the change.
+"""Events: one per change of a ticket or comment, written in the same transaction as the change.
 
-The event is the history that a person reads, the audit trail, and the outbox that the table's stream publishes.
+They are the history that people read, the audit trail, and the outbox that is published from the table's stream.
 """
 
 from collections.abc import Mapping
@@ -17,14 +17,14 @@ from ticketing.tickets.lifecycle import Status
 from ticketing.tickets.models import Priority, Ticket, TicketType
 
 SCHEMA_VERSION = 2
-"""The version of the events' shape. Those of version 1 are of before there was a bus and were never published."""
+"""The version of the events' schema. Version 1 is older than the event bus and was never published."""
 
 SYSTEM_ID = "00000000-0000-0000-0000-000000000000"
-"""The actor's id where the backend acts by itself: the nil UUID, which is nobody's."""
+"""The actor's id if the backend itself acts: the nil UUID, which no user has."""
 
 
 class EventType(StrEnum):
-    """The kinds of change."""
+    """The types of events."""
 
     TICKET_CREATED = "TicketCreated"
     TICKET_UPDATED = "TicketUpdated"
@@ -37,7 +37,7 @@ class EventType(StrEnum):
 
 
 class Visibility(StrEnum):
-    """Who may see a comment and all that tells of it: everybody who may see the ticket, or agents and admins alone."""
+    """Who may see a comment and its events: everybody who may see the ticket, or only agents and admins."""
 
     PUBLIC = "public"
     INTERNAL = "internal"
@@ -55,14 +55,14 @@ class Actor(_Model):
 
 
 class Change(_Model):
-    """The two values of a changed field; None where it had, or has, none."""
+    """The old and the new value of a changed field; None for no value."""
 
     before: Any = Field(default=None, alias="from")
     after: Any = Field(default=None, alias="to")
 
 
 class TicketSummary(_Model):
-    """What the ticket was right after the change: enough to say what it is about, and to whom it may be told."""
+    """The ticket right after the change: enough to describe it, and to decide who may see the event."""
 
     number: int
     title: str
@@ -79,46 +79,46 @@ class TicketSummary(_Model):
 
 
 class TicketEvent(_Model):
-    """One change of one ticket, or of a comment on it. `changes` is keyed by the fields' outside names.
+    """One change of one ticket, or of a comment on it. `changes` is keyed by the fields' names in JSON.
 
-    An event of a comment names the comment and holds nothing of its text: what is deleted shall be nowhere.
+    An event of a comment names the comment without its text, so that deleting a comment deletes its text everywhere.
     """
 
     id: str
-    """The event's own; the same each time that it comes."""
+    """The event's id: the same in every redelivery."""
     type: EventType
     schema_version: int = Field(default=SCHEMA_VERSION, ge=1, le=SCHEMA_VERSION)
-    """A higher one is refused: its meaning is not known here. So a consumer's queue keeps the event until it is."""
+    """A higher version is refused, because its meaning is unknown. The consumer's queue keeps the event meanwhile."""
     tenant_id: str
     ticket_id: str
     version: int
-    """The ticket's version after the change. An event of the ticket itself is the only such one with this version."""
+    """The ticket's version after the change. A version has exactly one event of the ticket itself."""
     occurred_at: str
     """UTC, RFC 3339 with milliseconds and Z."""
     actor: Actor
     changes: dict[str, Change]
     """The changed fields, by their names in the API."""
     comment: str | None = None
-    """What was said with a transition."""
+    """The comment of a transition."""
     ticket: TicketSummary | None = None
-    """What the ticket was right after the change. Not in events of version 1."""
+    """The ticket right after the change. Not in events of version 1."""
     comment_id: str | None = None
-    """The comment that it is about. In events of comments only, like the next two."""
+    """The id of the comment. Only in events of comments, like the next two fields."""
     visibility: Visibility | None = None
-    """Who may learn of it. What is internal, agents and admins only."""
+    """Who may see the event: internal ones, only agents and admins."""
     mentions: list[str] | None = None
-    """The ids of the users whom the comment mentions."""
+    """The ids of the users that the comment mentions."""
     truncated: list[str] | None = None
-    """Fields whose texts were cut to fit the bus; the ticket's history has them whole."""
+    """Fields whose texts were truncated for the event bus. The ticket's history has the full texts."""
 
     @property
     def is_internal(self) -> bool:
-        """Whether only agents and admins may learn of it."""
+        """Whether only agents and admins may see it."""
         return self.visibility is Visibility.INTERNAL
 
     @classmethod
     def of(cls, kind: EventType, ticket: Ticket, caller: Caller, changes: dict[str, Change]) -> Self:
-        """Return the event of a change that left the ticket as it is given."""
+        """Return the event of a change; `ticket` is the ticket after it."""
         return cls(
             id=new_id(),
             type=kind,
@@ -133,7 +133,7 @@ class TicketEvent(_Model):
 
 
 def changes_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Change]:
-    """Return the fields of `after` whose values differ from those in `before`, each with both of its values."""
+    """Return the fields of `after` that differ from `before`, each with both values."""
     return {
         name: Change(before=before.get(name), after=value) for name, value in after.items() if before.get(name) != value
     }

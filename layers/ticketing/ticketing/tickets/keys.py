@@ -1,4 +1,4 @@
-"""The keys of the tickets table that more than one module builds on."""
+"""The keys of the tickets table that several modules use."""
 
 from typing import Final
 
@@ -9,12 +9,12 @@ TICKET: Final = "TICKET"
 
 
 def ticket_partition(tenant_id: str, ticket_id: str) -> str:
-    """Return the partition key of a ticket and of all that hangs on it.
+    """Return the partition key of a ticket, its events, comments and watchers.
 
     Raises
     ------
     ValueError
-        The first is no tenant's id.
+        The first is not a tenant's id.
     """
     return f"{tenant_prefix(tenant_id)}#TICKET#{ticket_id}"
 
@@ -25,12 +25,12 @@ def ticket_key(tenant_id: str, ticket_id: str) -> dict[str, str]:
 
 
 def counter_key(tenant_id: str) -> dict[str, str]:
-    """Return the key of what counts a tenant's tickets, and says who may create some."""
+    """Return the key of a tenant's counter of ticket numbers, which also says who may create tickets."""
     return {"PK": f"{tenant_prefix(tenant_id)}#COUNTER", "SK": "TICKETS"}
 
 
 def list_partition(tenant_id: str) -> str:
-    """Return the `tenantKey` of all of a tenant's tickets, by which the indexes byChange and byNumber find them."""
+    """Return the `tenantKey` of a tenant's tickets, the partition key of the indexes byChange and byNumber."""
     return f"{tenant_prefix(tenant_id)}#TICKETS"
 
 

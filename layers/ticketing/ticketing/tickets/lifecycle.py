@@ -1,8 +1,8 @@
-"""The life of a ticket: which status may follow which, who may move it there, and what that takes.
+"""The ticket lifecycle: the allowed transitions, who may make them, and the fields that they require.
 
-`LIFECYCLE` is the table that people read and that `allowedTransitions` is computed from. It does not enforce
-anything: every change of a status is an execution of `statemachines/ticket_lifecycle.asl.yaml`, and
-`tests/workflow` runs that machine for every pair of statuses, role and relation against this table.
+`LIFECYCLE` is the table that people read and that `allowedTransitions` is computed from. It enforces nothing: only the
+state machine `statemachines/ticket_lifecycle.asl.yaml` can change a ticket's status. `tests/workflow` compares the
+state machine with this table for every pair of statuses, role and relation.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from ticketing.access.roles import AGENTS, AGENTS_AND_REPORTER, Role
 
 
 class Status(StrEnum):
-    """Where a ticket stands."""
+    """The status of a ticket."""
 
     NEW = "NEW"
     OPEN = "OPEN"
@@ -23,7 +23,7 @@ class Status(StrEnum):
 
 
 class Requirement(StrEnum):
-    """The field of a ticket that must hold something before the move."""
+    """A field that must have a value before the transition."""
 
     ASSIGNEE = "assignedToId"
     RESOLUTION = "resolution"
@@ -31,12 +31,12 @@ class Requirement(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """One row of the table: who may move a ticket from `source` to `target`, and what must be there first."""
+    """One row of the table: who may move a ticket from `source` to `target`, and the field that it requires."""
 
     source: Status
     target: Status
     by: frozenset[Role]
-    """`reporter` here means: the reporter of this very ticket."""
+    """The role `reporter` means the reporter of this ticket."""
     needs: Requirement | None = None
 
 
@@ -54,7 +54,7 @@ LIFECYCLE = (
 )
 
 REOPEN_WINDOW = timedelta(days=30)
-"""How long a CLOSED ticket may still be opened again."""
+"""How long a CLOSED ticket can be reopened."""
 
 
 def allowed_transitions(
@@ -62,12 +62,12 @@ def allowed_transitions(
 ) -> list[Status]:
     """Return the statuses that a caller may move a ticket to now, in the table's order.
 
-    A move whose requirement (assignee, resolution) is still missing is included: the caller can bring it along.
+    A transition whose required field (assignee, resolution) is empty is included: the request can set the field.
 
     Parameters
     ----------
     status
-        Where the ticket stands.
+        The ticket's status.
     role
         The caller's role in the tenant.
     is_reporter
@@ -75,7 +75,7 @@ def allowed_transitions(
     closed_at
         When the ticket was closed; None unless it is CLOSED.
     now
-        The present, with a time zone.
+        The current time, with a time zone.
     """
     if closed_at is not None and now - closed_at > REOPEN_WINDOW:
         return []

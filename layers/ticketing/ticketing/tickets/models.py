@@ -1,8 +1,4 @@
-"""The ticket and the bodies that callers send, as pydantic models.
-
-Field names are camelCase outside and snake_case inside. Unknown fields are refused everywhere. Texts are trimmed at
-both ends and otherwise kept as they came; NUL is the one character refused: no log, terminal or database keeps it well.
-"""
+"""Tickets, and the bodies and queries that callers send, as pydantic models."""
 
 from enum import StrEnum
 from typing import Annotated, Any, Literal
@@ -36,7 +32,7 @@ class TicketType(StrEnum):
 
 
 class Creators(StrEnum):
-    """Who may create tickets, as a tenant has set it; nobody while it is being deleted."""
+    """The tenant's setting of who may create tickets; NOBODY while the tenant is being deleted."""
 
     EVERYBODY = "EVERYBODY"
     AGENTS = "AGENTS"
@@ -57,7 +53,7 @@ class TicketCreate(Body):
 
 
 class TicketReplace(Body):
-    """The body of replaceTicket: all that a caller may set. What is left out becomes null, or an empty list."""
+    """The body of replaceTicket: all fields that a caller may set. Missing ones become null or an empty list."""
 
     title: Title
     description: LongText
@@ -93,7 +89,7 @@ class TransitionRequest(Body):
 
 
 class Expandable(StrEnum):
-    """What a ticket can tell more of: the people whose ids it holds."""
+    """The people of a ticket that `expand` can name."""
 
     REPORTER = "reporter"
     ASSIGNED_TO = "assignedTo"
@@ -123,11 +119,11 @@ class TicketQuery(PageQuery, ExpandQuery):
 
 
 EDITABLE = frozenset({"title", "description", "priority", "type", "reporterId", "assignedToId", "tags", "resolution"})
-"""The fields of a ticket that a caller sets directly, by their outside names. `status` is the state machine's."""
+"""The fields of a ticket that callers set directly, by their names in JSON. Only the state machine sets `status`."""
 
 
 class Ticket(Model):
-    """A ticket as it is stored, without the keys that store it. Times are RFC 3339 texts in UTC with milliseconds."""
+    """A ticket as stored, without the item's keys. Times are RFC 3339 texts in UTC with milliseconds."""
 
     id: str
     tenant_id: str
@@ -150,7 +146,7 @@ class Ticket(Model):
     request_hash: str | None = None
 
     def editable(self) -> dict[str, Any]:
-        """Return the fields that a caller may set, by their outside names, as plain JSON values."""
+        """Return the fields that a caller may set, by their names in JSON, as plain JSON values."""
         return self.model_dump(mode="json", by_alias=True, include=_EDITABLE_ATTRIBUTES)
 
 

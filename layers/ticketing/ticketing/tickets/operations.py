@@ -1,7 +1,7 @@
-"""What the ticket operations share: finding a ticket for its caller, changing it, and presenting it.
+"""What the ticket operations share: finding, updating, moving and presenting tickets.
 
-Every change is a loop of read, decide, write-if-unchanged. A lost race is decided again from the start, a bounded
-number of times, so that no decision is ever carried out on another ticket than the one it was made on.
+Every change uses optimistic locking: read, decide, write if unchanged. After a conflict it is retried from the read, a
+limited number of times. So no decision is applied to another version of the ticket than it was made for.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -43,7 +43,7 @@ from ticketing.tickets.state_machine import Outcome, Verdict, lifecycle_client
 _NOT_SHOWN = {"tenant_id", "closed_at", "deleted_at", "request_hash"}
 
 _AGENTS_ONLY: Final = {"assignedToId": True, "reporterId": False}
-"""The fields that name somebody who must be active, and whether only an agent or admin will do."""
+"""The fields that name an active user, and whether the user must be an agent or admin."""
 
 _NAMES_NOBODY: Final = {
     "assignedToId": "assignedToId: names no active agent or admin of this tenant",
@@ -52,12 +52,12 @@ _NAMES_NOBODY: Final = {
 
 
 def find_ticket(granted: Grant, ticket: Ticket | None, expected_version: int | None = None) -> Ticket:
-    """Return the ticket that was read, if the caller may do the operation to it in the version expected.
+    """Return the ticket that was read, if the caller may do the operation to it and the version is as expected.
 
     Raises
     ------
     TicketNotFoundError, PreconditionFailedError
-        Looked at in this order: the ticket's existence for this caller, its version.
+        Checked in this order: the ticket exists for this caller; the version.
     """
     if ticket is None:
         raise TicketNotFoundError
@@ -68,16 +68,17 @@ def find_ticket(granted: Grant, ticket: Ticket | None, expected_version: int | N
 
 
 def next_version(ticket: Ticket, moment: datetime, values: Mapping[str, Any]) -> Ticket:
-    """Return the ticket with the values (outside names, plain values) changed, as its next version."""
+    """Return the next version of a ticket with these values (names in JSON, plain values)."""
     counted = {"version": ticket.version + 1, "updatedAt": clock.timestamp(moment)}
     return Ticket.model_validate({**ticket.model_dump(by_alias=True), **values, **counted})
 
 
 def named_by(changes: Mapping[str, Change], caller: Caller) -> dict[str, str]:
-    """Return whom a change of a ticket names, by field: those whom nobody has looked at yet.
+    """Return the people that a change of a ticket names, by field, and that have to be checked.
 
-    Whoever was named before stays, active or not; and the authorizer has just looked at the caller. An assignee who is
-    the reporter as well is looked at once, as the assignee, which asks for more: a transaction takes an item once.
+    People who were named before stay, active or not, and the authorizer has just checked the caller. If assignee and
+    reporter are the same person, only the assignee is checked, which is stricter: a transaction can't have two actions
+    on one item.
     """
     named = {field: changes[field].after for field in _AGENTS_ONLY if field in changes}
     if named.get("reporterId") in {caller.user_id, named.get("assignedToId")}:
@@ -86,21 +87,21 @@ def named_by(changes: Mapping[str, Change], caller: Caller) -> dict[str, str]:
 
 
 def checks_of(named: Mapping[str, str], people: People) -> Checks:
-    """Return what a transaction has to check of those who are named."""
+    """Return the condition checks of named people, by field."""
     return {field: people.check(named[field], agents_only=_AGENTS_ONLY[field]) for field in named}
 
 
 def invalid_reference(fields: Collection[str]) -> InvalidReferenceError:
-    """Return the error that says which of the fields names nobody who may be named there."""
+    """Return the error for fields that name people who can't be named there."""
     message = "The ticket can't name these people."
     return InvalidReferenceError(message, [_NAMES_NOBODY[field] for field in sorted(fields)])
 
 
 def edit_ticket(granted: Grant, ticket_id: str, values: Mapping[str, Any], expected_version: int | None) -> Ticket:
-    """Set fields of a ticket (outside names, plain values) and return it; what is the same already is no change.
+    """Set fields of a ticket (names in JSON, plain values) and return it; equal values are no change.
 
-    A new `status` among the values goes to the state machine, together with all other changes in one write. The state
-    machine knows no users table, so who is named along with a status is looked up before the move and not in its write.
+    A new `status` goes to the state machine, together with all other changes in one transaction. The state machine
+    can't read the users table, so people who are named along with a status are checked before the write, not in it.
     """
     caller = granted.caller
     tickets, people = TicketRepository(of_caller(caller)), People(of_caller(caller))
@@ -116,8 +117,7 @@ def edit_ticket(granted: Grant, ticket_id: str, values: Mapping[str, Any], expec
             refused = [field for field in named if not people.is_active(named[field], agents_only=_AGENTS_ONLY[field])]
             if refused:
                 raise invalid_reference(refused)
-            # A resolution that the request names goes along even if it is the one that is there: going back to OPEN
-            # would clear it otherwise.
+            # A resolution in the request is passed on even if it is unchanged: moving back to OPEN would clear it.
             kept = {"resolution"} if wanted.get("resolution") is not None else set()
             fields = {name: wanted[name] for name in changes.keys() | kept}
             verdict = lifecycle_client().move(
@@ -166,7 +166,7 @@ def presented(ticket: Ticket, caller: Caller) -> dict[str, Any]:
 
 
 def presented_page(tickets: Sequence[Ticket], caller: Caller, expand: Collection[Expandable]) -> list[dict[str, Any]]:
-    """Return tickets as the contract shows them to this caller, with the people that the query asks to expand."""
+    """Return tickets as the contract shows them to this caller, with the people that the query expands."""
     bodies = [presented(ticket, caller) for ticket in tickets]
     ids = {body[f"{field}Id"] for body in bodies for field in expand} - {None}
     known = {person_id: asdict(person) for person_id, person in People(of_caller(caller)).known(ids).items()}
@@ -186,7 +186,7 @@ def _allowed(ticket: Ticket, caller: Caller) -> list[Status]:
 
 
 def ticket_of(verdict: Verdict, caller: Caller) -> Ticket:
-    """Return the ticket that the state machine moved, or raise the error that its refusal stands for."""
+    """Return the ticket that the state machine moved, or raise the error for its outcome."""
     ticket = verdict.ticket
     if ticket is None:
         raise TicketNotFoundError

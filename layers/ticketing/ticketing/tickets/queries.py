@@ -1,6 +1,6 @@
-"""Which tickets a list holds, and the query of the tickets table that finds them.
+"""The filters of ticket lists, and their queries of the tickets table.
 
-Four sparse indexes serve the lists; all share the range key `listKey` = `<updatedAt>#<id>`.
+Four sparse indexes serve the lists. All have the range key `listKey` = `<updatedAt>#<id>`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
 
 FILTERED_PAGE: Final = 400
-"""How many items a query with a filter that no index serves may read at once; bounds its cost and time."""
+"""How many items a query reads at most if no index serves the whole filter. Limits cost and time."""
 
 NOBODY: Final = "none"
 """Stands for "no assignee" in filters and in the assignee index."""
@@ -35,7 +35,7 @@ _INDEXES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class TicketFilter:
-    """Which tickets a list holds; None leaves a field open. `assigned_to_id` may be `NOBODY`."""
+    """Which tickets a list contains; None means any. `assigned_to_id` may be `NOBODY`."""
 
     status: Status | None = None
     priority: Priority | None = None
@@ -51,9 +51,9 @@ class TicketFilter:
 
 
 def query_for(table: str, tenant: str, wanted: TicketFilter) -> QueryInputTypeDef:
-    """Return the query of the narrowest index for a filter, with the rest of it as a filter expression.
+    """Return the query of the most selective index for a filter, with the rest of it as a filter expression.
 
-    `tenant` is what every key of the tenant starts with.
+    `tenant` is the prefix of the tenant's keys.
     """
     rest = {
         "reporterId": wanted.reporter_id,
@@ -99,9 +99,9 @@ def position(query: QueryInputTypeDef, key: Mapping[str, str], list_key: str) ->
 
 
 def without_internal(query: QueryInputTypeDef) -> QueryInputTypeDef:
-    """Return a query of comments or of events without what only agents and admins may learn of.
+    """Return a query of comments or events without internal ones.
 
-    It reads more at once than is asked for, so that few internal ones between the others do not make it two requests.
+    It reads more items than requested, so that a few internal ones in between don't cause a second request.
     """
     values = {**query["ExpressionAttributeValues"], ":internal": {"S": Visibility.INTERNAL.value}}
     return {
@@ -113,7 +113,7 @@ def without_internal(query: QueryInputTypeDef) -> QueryInputTypeDef:
 
 
 def unchanged_since(table: str, tenant: str, status: Status, moment: str) -> QueryInputTypeDef:
-    """Return the query of the tickets with a status that did not change since a moment, oldest change first."""
+    """Return the query of the tickets with a status and no change since a time, oldest change first."""
     return {
         "TableName": table,
         "IndexName": "byStatus",

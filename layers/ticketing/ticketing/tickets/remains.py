@@ -1,4 +1,4 @@
-"""What hangs on a ticket, and its end: by DynamoDB's TTL after 30 days in the trash, or with its tenant."""
+"""Deleting tickets permanently with everything under them: after the TTL of 30 days in the trash, or with a tenant."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from ticketing.aws.data import TenantData
 
 PAGE: Final = 100
-"""How many tickets are erased before the receipt of a tenant's deletion counts them."""
+"""How many tickets are deleted before the receipt of a tenant's deletion counts them."""
 
 _AT_ONCE: Final = 24
-"""How many items one transaction deletes: it takes 4 MB, and an event with four long texts has up to 160 KB."""
+"""How many items one transaction deletes. It is limited to 4 MB, and an event with four long texts has up to 160 KB."""
 
 
 class TicketRemains:
-    """One tenant's tickets by their partition keys, each with its events, the comments on it and who watches it."""
+    """One tenant's tickets by their partition keys, each with its events, comments and watchers."""
 
     def __init__(self, data: TenantData) -> None:
         self._client = data.client
@@ -45,16 +45,16 @@ class TicketRemains:
         return ([item["PK"]["S"] for item in page] for page in pages_of(self._client, query))
 
     def erase(self, partition: str) -> int | None:
-        """Erase a ticket with all that hangs on it; return the number of its events, or None if it is gone already.
+        """Delete a ticket with everything under it. Return the number of its events, or None if it was deleted before.
 
-        The ticket goes last, as it leads to the rest, and only in the version that was read with the rest: a change
-        brings an event. Internal comments and watchers come without a change of the ticket, but never without the
-        ticket: those of meanwhile are looked for once it is gone.
+        The ticket is deleted last, because it leads to the rest, and only in the version that was read with the rest,
+        because a change adds an event. Internal comments and watchers do not change the version, but their writes check
+        that the ticket exists: those written meanwhile are deleted after the ticket.
 
         Raises
         ------
         VersionConflictError
-            The ticket changed meanwhile; it is still there.
+            The ticket changed meanwhile and is not deleted.
         """
         version, rest = self._under(partition)
         self._batch_delete(rest)
@@ -74,12 +74,11 @@ class TicketRemains:
         return sum(map(outbox.is_event_key, (*rest, *late)))
 
     def purge(self, partition: str) -> int:
-        """Delete what hung on a ticket that is gone and return how many items that was; of one that is there, nothing.
+        """Delete everything under a ticket that no longer exists. Return the number of items; 0 if the ticket exists.
 
-        Every transaction checks that the ticket is gone. Events come after all else and newest first, so that the first
-        event goes last: until then it keeps the ticket's id from being taken again by a late repeat of an
-        Idempotency-Key, and a new ticket never meets the old one's history or comments. Can be repeated after it broke
-        off.
+        Every transaction checks that the ticket does not exist. Events are deleted after everything else, newest first,
+        so the first event is the last item. Until then it prevents a late retry with the same Idempotency-Key from
+        creating a ticket with this id, so a new ticket never meets old history or comments. It is idempotent.
         """
         gone: TransactWriteItemTypeDef = {
             "ConditionCheck": {
@@ -106,11 +105,11 @@ class TicketRemains:
                 deleted += len(keys)
 
     def _batch_delete(self, keys: Sequence[Key]) -> None:
-        """Erase items of the table; raises what `batch_delete` does."""
+        """Delete items of the table; raises as `batch_delete` does."""
         batch_delete(self._client, self._table, keys)
 
     def _under(self, partition: str) -> tuple[Any, list[Key]]:
-        """Return the version of the ticket with this partition key (None: it is gone), and the keys of the rest."""
+        """Return the version of the ticket (None if it does not exist), and the keys of the other items under it."""
         query: QueryInputTypeDef = {
             "TableName": self._table,
             "KeyConditionExpression": "PK = :partition",
@@ -133,5 +132,5 @@ def _ticket(partition: str) -> dict[str, Any]:
 
 
 def _events_last(key: Key) -> tuple[bool, str]:
-    """Return what sorts keys, in reverse, so that all else comes before events, and new events before old ones."""
+    """Return the sort key (to be reversed) that puts events after all other items, newest first."""
     return not outbox.is_event_key(key), key["SK"]["S"]

@@ -1,8 +1,8 @@
-"""Where tickets live: keys and expressions of the tickets table.
+"""Tickets in DynamoDB: the keys and expressions of the tickets table.
 
-A ticket, its events and what later hangs on it are one item collection under `TENANT#…#TICKET#…`. The indexes of the
-lists (`ticketing.queries`) share the range key `listKey`, so that removing that one attribute takes a ticket in the
-trash out of every list. docs/architecture.md has the whole layout.
+A ticket, its events, comments and watchers are one item collection under `TENANT#…#TICKET#…`. The indexes of the lists
+(`tickets/queries.py`) share the range key `listKey`: removing this attribute removes a ticket in the trash from every
+list. docs/architecture.md has the whole layout.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ _NO_CHECKS: Final[Checks] = {}
 
 
 class TicketExistsError(Exception):
-    """A ticket with this id is there already; nothing was written."""
+    """A ticket with this id exists already. Nothing was written."""
 
     def __init__(self, ticket: Ticket) -> None:
         super().__init__(ticket.id)
@@ -69,11 +69,11 @@ class TicketExistsError(Exception):
 
 
 class TicketGoneError(Exception):
-    """There was a ticket with this id, which is gone for good; nothing was written."""
+    """A ticket with this id was deleted permanently. Nothing was written."""
 
 
 class NotAmongCreatorsError(Exception):
-    """The tenant lets only these create tickets; no number was taken."""
+    """The tenant's setting does not let the caller create tickets. No number was taken."""
 
     def __init__(self, creators: Creators) -> None:
         super().__init__(creators)
@@ -82,14 +82,14 @@ class NotAmongCreatorsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class TakenNumber:
-    """The number of a new ticket, and the priority that the tenant gives one that names none (None: the usual)."""
+    """The number of a new ticket, and the tenant's default priority (None for the general default)."""
 
     number: int
     default_priority: Priority | None
 
 
 class TicketRepository:
-    """The tickets of one tenant. It cannot be made without one, and every key it builds starts with it."""
+    """The tickets of one tenant. Every key it builds starts with the tenant's id."""
 
     def __init__(self, data: TenantData) -> None:
         self._client = data.client
@@ -98,15 +98,15 @@ class TicketRepository:
         self._tenant = tenant_prefix(data.tenant_id)
 
     def take_number(self, *, among: Collection[Creators]) -> TakenNumber:
-        """Take the tenant's next ticket number: one write. A number that is then not used leaves a gap.
+        """Take the tenant's next ticket number: one write. A number that is not used leaves a gap.
 
-        `among` are the settings of the tenant that include the caller: who may create tickets is written next to the
-        counter, as is the default priority, so that both are looked at without another request.
+        `among` are the values of the tenant's setting that let the caller create tickets. The counter's item has a copy
+        of that setting and of the default priority, so they need no other request.
 
         Raises
         ------
         NotAmongCreatorsError
-            The tenant has another setting than these. One that has none takes everybody.
+            The tenant has another setting. Without a setting, everybody may create tickets.
         """
         names = {f":{number}": creators for number, creators in enumerate(sorted(among))}
         try:
@@ -127,18 +127,18 @@ class TicketRepository:
         return TakenNumber(counter["lastNumber"], priority and Priority(priority))
 
     def create(self, ticket: Ticket, event: TicketEvent, checks: Checks = _NO_CHECKS) -> None:
-        """Write a new ticket and its event in one transaction, if the checks hold.
+        """Write a new ticket and its event in one transaction, if the checks pass.
 
         Raises
         ------
         TicketExistsError
-            With the ticket that has this id already, in the trash or not.
+            A ticket has this id already, in the trash or not; `ticket` is that one.
         TicketGoneError
-            There was a ticket with this id, whose events are still there.
+            A ticket with this id was deleted, and its events still exist.
         CheckFailedError
-            A check does not hold, and none of the above is the case.
+            A check failed, and none of the above is the case.
         VersionConflictError
-            Somebody else is writing a ticket with this id, or somebody who is named.
+            Another transaction writes this ticket or a person whom it names.
         """
         new = {
             "Put": {
@@ -173,9 +173,9 @@ class TicketRepository:
         return ticket if ticket and ticket.deleted_at is None else None
 
     def get_deleted(self, ticket_id: str, *, now: datetime) -> Ticket | None:
-        """Return a ticket whether or not it is in the trash, or None if there is none or its time there is over.
+        """Return a ticket, in the trash or not. None if there is none, or it has expired in the trash.
 
-        DynamoDB removes expired items only within days, so what should be gone by `now` is treated as gone.
+        DynamoDB deletes expired items within days only, so tickets that have expired by `now` are ignored.
         """
         ticket = self._read(ticket_id)
         if ticket and ticket.deleted_at and datetime.fromisoformat(ticket.deleted_at) + RETENTION <= now:
@@ -183,16 +183,16 @@ class TicketRepository:
         return ticket
 
     def list(self, wanted: TicketFilter, *, limit: int, cursor: str | None) -> Page[Ticket]:
-        """Return one page of the tickets that match, newest change first: one query of the fitting index.
+        """Return one page of the tickets that match, newest change first: one query of the most selective index.
 
-        Where the index serves the whole filter, the page is full unless it is the last or reaches 1 MB of texts. A
-        filter that is left over is applied to at most 400 tickets a page, so such a page may be short or empty and
-        still name a next one.
+        If the index serves the whole filter, the page is full unless it is the last or reaches 1 MB of texts. The rest
+        of a filter is applied to at most 400 tickets a page, so the page may be short or empty and still have a next
+        one.
 
         Raises
         ------
         BadRequestError
-            The cursor was altered, or belongs to another tenant or filter.
+            The cursor was altered or belongs to another tenant or filter.
         """
         scope = f"{self._tenant} tickets {wanted}"
         query = query_for(self._table, self._tenant, wanted)
@@ -200,30 +200,30 @@ class TicketRepository:
         if cursor is not None:
             list_key = cursors.decode(cursor, scope=scope, shape=_LIST_KEY)
             query["ExclusiveStartKey"] = position(query, self._key(list_key.partition("#")[2]), list_key)
-        # One more than asked for tells whether there is a next page, without an empty one at the end.
+        # One more than requested shows whether there is a next page, without an empty page at the end.
         query["Limit"] = FILTERED_PAGE if filtered else limit + 1
         items, last = page_of(self._client, query, limit)
         following = cursors.encode(last["listKey"]["S"], scope=scope) if last else None
         return Page([self.ticket_from(item) for item in items], following)
 
     def unchanged(self, status: Status, *, since: str) -> Iterator[tuple[str, int]]:
-        """Return id and version of each ticket with a status that did not change since a moment, oldest change first.
+        """Return id and version of each ticket with a status and no change since a time, oldest change first.
 
-        One query for each 1 MB, as the caller gets there. They come from an index: what is done to a ticket has to be
+        One query for each 1 MB, on demand. They come from an index (eventually consistent), so a write must be
         conditional on the version.
         """
         query = unchanged_since(self._table, self._tenant, status, since)
         return ((str(item["id"]["S"]), int(item["version"]["N"])) for item in items_of(self._client, query))
 
     def update(self, before: Ticket, after: Ticket, event: TicketEvent, checks: Checks = _NO_CHECKS) -> None:
-        """Write the changed fields of a ticket and the event in one transaction, if `before` is still its version.
+        """Write the changed fields of a ticket and the event in one transaction, if `before` is the current version.
 
         Raises
         ------
         CheckFailedError
-            A check does not hold, of a ticket that did not change.
+            A check failed, and the ticket did not change.
         VersionConflictError
-            The ticket changed, went to the trash or is gone since `before` was read, or somebody who is named changes.
+            The ticket was changed or deleted after `before` was read, or a person whom it names is being changed.
         """
         old, new = before.editable(), after.editable()
         values = {name: new[name] for name in sorted(EDITABLE) if old[name] != new[name]}
@@ -243,14 +243,14 @@ class TicketRepository:
         self._change(after, before.version, values, event)
 
     def comment_update(self, before: Ticket, after: Ticket) -> TransactWriteItemTypeDef:
-        """Return the member of a transaction that makes a public comment a change of the ticket, if it is as read."""
+        """Return the write, for a transaction, with which a public comment changes its ticket, if it is unchanged."""
         values = {"listKey": self._index_keys(after)["listKey"]}
         if after.first_responded_at and not before.first_responded_at:
             values["firstRespondedAt"] = after.first_responded_at
         return self._update(after, before.version, values)
 
     def version_check(self, ticket: Ticket) -> TransactWriteItemTypeDef:
-        """Return the member of a transaction that fails it unless the ticket is there, in the version that was read."""
+        """Return the condition check, for a transaction, that the ticket still has the version that was read."""
         return {
             "ConditionCheck": {
                 "TableName": self._table,
@@ -264,12 +264,12 @@ class TicketRepository:
     def history(self, ticket_id: str, *, limit: int, cursor: str | None, internal: bool = True) -> Page[TicketEvent]:
         """Return one page of a ticket's events, oldest first, with or without those of internal comments.
 
-        One consistent query, unless what is left out is much.
+        It takes one consistent query, or more if many internal events are left out.
 
         Raises
         ------
         BadRequestError
-            The cursor was altered, or belongs to another ticket.
+            The cursor was altered or belongs to another ticket.
         """
         partition = self._key(ticket_id)["PK"]
         scope = f"{partition} history"
@@ -292,7 +292,7 @@ class TicketRepository:
 
     @staticmethod
     def ticket_from(item: Mapping[str, Any]) -> Ticket:
-        """Return the ticket that an item of the table holds."""
+        """Return the ticket of an item."""
         return Ticket.model_validate(from_item(item))
 
     def _read(self, ticket_id: str) -> Ticket | None:
@@ -303,7 +303,7 @@ class TicketRepository:
     def _change(
         self, after: Ticket, version: int, values: Mapping[str, Any], event: TicketEvent, checks: Checks = _NO_CHECKS
     ) -> None:
-        """Set the values of a ticket (None removes), its version and time, and put the event, all or nothing."""
+        """Set attributes of a ticket (None removes), its version and time, and write the event, in one transaction."""
         change = self._update(after, version, values)
         try:
             self._client.transact_write_items(TransactItems=[change, self._put(event), *checks.values()])
@@ -320,14 +320,14 @@ class TicketRepository:
         }
 
     def _put(self, event: TicketEvent) -> TransactWriteItemTypeDef:
-        # Never over another: a version has one event, and those of a ticket that is gone for good stay as they are.
+        # It never overwrites an event: a version has one, and those of permanently deleted tickets stay unchanged.
         return put_new(self._table, item_of(event))
 
     def _key(self, ticket_id: str) -> dict[str, str]:
         return ticket_key(self._tenant_id, ticket_id)
 
     def _index_keys(self, ticket: Ticket) -> dict[str, str]:
-        """Return the index keys that follow from what any function may write; `statusKey` is the state machine's."""
+        """Return the index keys of fields that any function may write. Only the state machine writes `statusKey`."""
         return {
             "assigneeKey": f"{self._tenant}#ASSIGNEE#{ticket.assigned_to_id or NOBODY}",
             "reporterKey": f"{self._tenant}#REPORTER#{ticket.reporter_id}",

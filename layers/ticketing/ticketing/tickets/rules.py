@@ -1,4 +1,4 @@
-"""Who may do what to which ticket: fields by role and status, internal comments, creators. Data, and its readers."""
+"""Rules: who may see a ticket, change which fields, write internal comments, and create tickets."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ REPORTER_MAY_CHANGE = {
     "description": _UNTIL_RESOLVED,
     "tags": _UNTIL_RESOLVED,
 }
-"""The fields that a reporter may change on an own ticket, and the statuses in which. Agents and admins change all."""
+"""The fields of their own ticket that reporters may change, and in which statuses. Agents and admins may change all."""
 
 
 REPORTER_MAY_NOT_CREATE_WITH = frozenset({"assignedToId", "reporterId"})
-"""The fields that a reporter may not choose on a new ticket (naming nobody, or oneself as reporter, is no choice)."""
+"""The fields of a new ticket that reporters may not set (an empty assignee and oneself as reporter are allowed)."""
 
 
 INTERNAL_COMMENTS = AGENTS
-"""The roles that may write internal comments, and learn that there are any."""
+"""The roles that may write and see internal comments."""
 
 
 CREATORS = {Creators.EVERYBODY: AGENTS_AND_REPORTER, Creators.AGENTS: AGENTS, Creators.NOBODY: frozenset[Role]()}
-"""Who may create tickets, by the tenant's setting."""
+"""The roles that may create tickets, by the tenant's setting."""
 
 
 def check_ticket(granted: Grant, ticket: Ticket | TicketSummary) -> None:
-    """Let the operation on the ticket pass, or raise TicketNotFoundError: it is outside what the caller may see."""
+    """Raise TicketNotFoundError unless the caller may do the operation to the ticket."""
     caller_id = granted.caller.user_id
     relations = {Relation.OWN} if ticket.reporter_id == caller_id else set()
     if ticket.assigned_to_id == caller_id:
@@ -51,9 +51,9 @@ def check_ticket(granted: Grant, ticket: Ticket | TicketSummary) -> None:
 
 
 def check_changes(caller: Caller, ticket: Ticket | None, fields: Iterable[str]) -> None:
-    """Let a change of these fields (outside names, those whose value differs) pass, or raise ForbiddenError.
+    """Raise ForbiddenError unless the caller may change these fields (names in JSON).
 
-    Without a ticket, only what the role may never change on any ticket is refused.
+    Without a ticket, only fields are refused that the role may not change on any ticket.
     """
     if caller.role in AGENTS:
         return
@@ -67,7 +67,7 @@ def check_changes(caller: Caller, ticket: Ticket | None, fields: Iterable[str]) 
 
 
 def check_choices(caller: Caller, chosen: Iterable[str]) -> None:
-    """Let a new ticket with these fields chosen for others (outside names) pass, or raise ForbiddenError."""
+    """Raise ForbiddenError unless the caller may set these fields (names in JSON) of a new ticket."""
     refused = sorted(REPORTER_MAY_NOT_CREATE_WITH.intersection(chosen)) if caller.role not in AGENTS else []
     if refused:
         message = f"The role {caller.role} may not set these fields of a new ticket."
@@ -75,24 +75,24 @@ def check_choices(caller: Caller, chosen: Iterable[str]) -> None:
 
 
 def sees_internal(caller: Caller) -> bool:
-    """Return whether the caller may know of internal comments."""
+    """Return whether the caller may see internal comments."""
     return caller.role in INTERNAL_COMMENTS
 
 
 def check_internal(caller: Caller) -> None:
-    """Let the caller write an internal comment, or raise ForbiddenError."""
+    """Raise ForbiddenError unless the caller may write internal comments."""
     if not sees_internal(caller):
         message = f"The role {caller.role} may not write internal comments."
         raise ForbiddenError(message, ["visibility"])
 
 
 def creators_with(caller: Caller) -> frozenset[Creators]:
-    """Return the settings of a tenant in which the caller may create tickets."""
+    """Return the values of the tenant's setting with which the caller may create tickets."""
     return frozenset(creators for creators, roles in CREATORS.items() if caller.role in roles)
 
 
 def may_see(caller: Caller, event: TicketEvent) -> bool:
-    """Return whether getTicket would show the ticket of an event, as it was right after, to the caller."""
+    """Return whether the caller may see an event: internal or not, and the ticket as it was right after the event."""
     if event.ticket is None or (event.is_internal and not sees_internal(caller)):
         return False
     try:

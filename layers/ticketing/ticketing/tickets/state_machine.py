@@ -1,4 +1,4 @@
-"""Asks the state machine to move a ticket: the one way in which a status changes."""
+"""The client of the lifecycle state machine. Only the state machine can change a ticket's status."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Outcome(StrEnum):
-    """How an execution of the state machine ends."""
+    """The outcomes of an execution of the state machine."""
 
     MOVED = "MOVED"
     TICKET_NOT_FOUND = "TICKET_NOT_FOUND"
@@ -37,7 +37,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the state machine decided: the ticket as it is now (None if not found), and what it lacks for the move."""
+    """The result of an execution: the current ticket (None if not found), and the field that the transition lacks."""
 
     outcome: Outcome
     ticket: Ticket | None = None
@@ -45,14 +45,14 @@ class Verdict:
 
     @classmethod
     def of(cls, output: Mapping[str, Any]) -> Self:
-        """Return the verdict in an execution's output."""
+        """Return the result in an execution's output."""
         item = output.get("ticket")
         ticket = TicketRepository.ticket_from(item) if item else None
         return cls(Outcome(output["outcome"]), ticket, output.get("missing"))
 
 
 class LifecycleClient:
-    """Starts executions of the ticket lifecycle and waits for their verdicts."""
+    """Starts executions of the ticket lifecycle and waits for their results."""
 
     def __init__(self, client: SFNClient, state_machine_arn: str) -> None:
         self._client = client
@@ -70,17 +70,18 @@ class LifecycleClient:
         alongside: Sequence[Mapping[str, Any]] = (),
         watchers: Sequence[str] = (),
     ) -> Verdict:
-        """Move a ticket and set the fields (outside names, plain values; null clears) in the same single write.
+        """Move a ticket and set fields (names in JSON, plain values; null clears) in one transaction.
 
-        The same write puts the items `alongside` (plain values, with a range key) under the ticket's partition key,
-        never over one that is there, and lets `watchers` (user ids) watch the ticket unless they chose before.
+        The same transaction writes the new items `alongside` (plain values, with a range key) under the ticket's
+        partition key, without overwriting any, and makes `watchers` (user ids) watch the ticket unless they have a
+        setting.
 
         Raises
         ------
         PayloadTooLargeError
-            The old and new texts together exceed what one execution may carry (256 KiB); nothing was written.
+            The old and new texts together exceed the payload limit of an execution (256 KiB). Nothing was written.
         ServiceUnavailableError
-            The execution failed or timed out. Its write is one transaction: it landed whole or not at all.
+            The execution failed or timed out. Its write is one transaction: all or nothing was written.
         """
         execution = {
             "tenantId": caller.tenant_id,
@@ -93,7 +94,7 @@ class LifecycleClient:
             "alongside": [to_item(item) for item in alongside],
             "watchers": list(watchers),
         }
-        # Text goes as UTF-8: escaped to ASCII, it would count up to three times against the payload limit.
+        # Texts as UTF-8: escaped to ASCII, they would take up to three times as much of the payload limit.
         body = json.dumps(execution, ensure_ascii=False, separators=(",", ":"))
         answer = self._client.start_sync_execution(stateMachineArn=self._arn, input=body)
         if answer["status"] == "SUCCEEDED":
@@ -101,7 +102,7 @@ class LifecycleClient:
         if answer.get("error") == "States.DataLimitExceeded":
             message = "The change is too large for one write. Change the status and the long texts separately."
             raise PayloadTooLargeError(message)
-        message = "The ticket could not be moved just now. Read it again to see whether it was."
+        message = "The state machine failed. Read the ticket again to see whether it was moved."
         raise ServiceUnavailableError(message)
 
 

@@ -1,4 +1,4 @@
-"""The trash: tickets go there when they are deleted, and can be restored for 30 days."""
+"""The trash: deleting a ticket moves it there, and it can be restored for 30 days."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def delete_ticket(granted: Grant, ticket_id: str, expected_version: int | None) 
     Raises
     ------
     TicketNotFoundError, PreconditionFailedError, ConflictError
-        It is not there for this caller; it has another version; others kept changing it.
+        It does not exist for this caller; it has another version; every attempt ended in a conflict.
     """
     tickets = TicketRepository(of_caller(granted.caller))
 
@@ -38,12 +38,12 @@ def delete_ticket(granted: Grant, ticket_id: str, expected_version: int | None) 
 
 
 def restore_ticket(granted: Grant, ticket_id: str, expected_version: int | None) -> Ticket:
-    """Take a ticket out of the trash and return it; one that is not there is returned as it is: a repeat does no harm.
+    """Restore a ticket from the trash and return it. Idempotent: a ticket outside the trash is returned unchanged.
 
     Raises
     ------
     TicketNotFoundError, PreconditionFailedError, ConflictError
-        It is gone permanently; it has another version; others kept changing it.
+        It was deleted permanently; it has another version; every attempt ended in a conflict.
     """
     tickets = TicketRepository(of_caller(granted.caller))
 

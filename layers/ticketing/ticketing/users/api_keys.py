@@ -1,7 +1,7 @@
-"""API keys: what a tenant's programs call this API with. Stored as users of a kind of their own, unknown to Cognito.
+"""API keys: credentials of a tenant's programs. They are stored as users of their own kind and are not in Cognito.
 
-A key that was made changes in two ways only: it is revoked, and the authorizer notes its use. It stays in the table for
-as long as its tenant, because tickets and their history name it.
+A key changes in two ways only: an admin revokes it, and the authorizer records its use. Its item stays as long as the
+tenant, because tickets and their history name it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _NAME_KEY = re.compile(r"(?s:.{0,200})\t[0-9a-f-]{36}")
 
 
 def _future(text: str) -> str:
-    """Return a time (RFC 3339) that is still to come as this API writes times."""
+    """Return a future time (RFC 3339) in the format of this API."""
     try:
         if not _TIME.fullmatch(text):
             raise ValueError
@@ -50,7 +50,7 @@ def _future(text: str) -> str:
 
 
 class ApiKeyCreate(Body):
-    """The body of createApiKey; without `expires_at`, the key is good until it is revoked."""
+    """The body of createApiKey. Without `expires_at`, the key is valid until it is revoked."""
 
     name: Name
     role: TenantRole
@@ -58,7 +58,7 @@ class ApiKeyCreate(Body):
 
 
 class ApiKey(User):
-    """An API key as stored. `key_hash` is of its token; the times are as a user's, None for never."""
+    """An API key as stored. `key_hash` is the hash of its token; times are as in `User`, None for never."""
 
     kind: Literal[Kind.API_KEY] = Kind.API_KEY
     key_hash: str
@@ -68,7 +68,7 @@ class ApiKey(User):
 
 
 class ApiKeyRepository:
-    """The API keys of one tenant. It cannot be made without one, and every key it builds starts with it."""
+    """The API keys of one tenant. Every key it builds starts with the tenant's id."""
 
     def __init__(self, data: TenantData) -> None:
         self._data = data
@@ -81,17 +81,17 @@ class ApiKeyRepository:
         UserRepository(self._data).create(key)
 
     def get(self, key_id: str) -> ApiKey | None:
-        """Return an API key as last written (a consistent read), or None if there is none; a person is none."""
+        """Return an API key as last written (a consistent read). None if there is none, or it is a person."""
         answer = self._client.get_item(TableName=self._table, Key=self._key(key_id), ConsistentRead=True)
         return _key_from(answer["Item"]) if _is_key(answer.get("Item", {})) else None
 
     def list(self, *, limit: int, cursor: str | None) -> Page[ApiKey]:
-        """Return one page of the API keys, revoked and expired ones as well, by name: one query.
+        """Return one page of the API keys, including revoked and expired ones, by name: one query.
 
         Raises
         ------
         BadRequestError
-            The cursor was altered, or belongs to another tenant or list.
+            The cursor was altered or belongs to another tenant or list.
         """
         partition = rows.list_key(self._tenant_id, Kind.API_KEY)
         query: QueryInputTypeDef = {
@@ -99,7 +99,7 @@ class ApiKeyRepository:
             "IndexName": "byName",
             "KeyConditionExpression": "tenantKey = :keys",
             "ExpressionAttributeValues": to_item({":keys": partition}),
-            "Limit": limit + 1,  # one more than asked for tells whether there is a next page
+            "Limit": limit + 1,  # one more than requested shows whether there is a next page
         }
         if cursor is not None:
             position = cursors.decode(cursor, scope=partition, shape=_NAME_KEY)
@@ -110,7 +110,7 @@ class ApiKeyRepository:
         return Page([_key_from(item) for item in items], following)
 
     def revoke(self, key_id: str, *, now: str) -> None:
-        """End an API key's access, if there is one that still has any."""
+        """Revoke an API key. Idempotent: one that is revoked or missing stays as it is."""
         try:
             self._client.update_item(
                 TableName=self._table,
@@ -129,7 +129,7 @@ class ApiKeyRepository:
 
 
 def new_api_key(body: ApiKeyCreate, caller: Caller, key_id: str) -> tuple[ApiKey, str]:
-    """Return a new API key, and its token, which nothing else will ever tell."""
+    """Return a new API key and its token. The token can't be read again."""
     token = key_tokens.make(key_tokens.KeyName(caller.tenant_id, key_id))
     now = clock.timestamp(clock.now())
     values = {

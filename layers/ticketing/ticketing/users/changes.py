@@ -1,7 +1,7 @@
-"""Changing who somebody is: their role, and whether they are active. The table first, then Cognito.
+"""Changing a person's role and activity: first in the table, then in Cognito.
 
-The row is written together with a marker, in one transaction. Then Cognito is told what the row says, and the marker
-goes. Where that is cut off, repeating the request or reconcileUsers takes it up from the marker.
+One transaction writes the row and marks it as pending. Then the account in Cognito is updated, and the mark is removed.
+If this is interrupted, a retry of the request or reconcileUsers continues from the mark.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ if TYPE_CHECKING:
     from ticketing.users.user_pool import UserPool
 
 _BUGS: Final = frozenset({"AccessDeniedException", "InvalidParameterException", "ValidationException"})
-"""What AWS answers when it is asked wrongly: asking again does not help."""
+"""Permanent errors of AWS: the request is wrong, and a retry fails in the same way."""
 
 
 @contextmanager
 def report_as_recorded() -> Iterator[None]:
-    """Turn AWS's failures, once the change is in the table, into the answer that says so.
+    """Turn failures of AWS into 503, for what follows after the change is in the table.
 
     Raises
     ------
     ServiceUnavailableError
-        The change is recorded; the rest is done when the request is repeated, or by itself within minutes.
+        The change is recorded. A retry of the request applies it, or reconcileUsers does within minutes.
     """
     try:
         yield
@@ -52,10 +52,10 @@ def report_as_recorded() -> Iterator[None]:
 
 
 def sync_account(users: UserRepository, pool: UserPool, user: User) -> User:
-    """Tell Cognito what a row says, until what it was told is what the row says; then take the marker off.
+    """Make the account in Cognito match the user's row, then remove the row's pending mark.
 
-    Whoever tells something old, because others changed the row meanwhile, tells it anew. After several times it is left
-    to whoever comes next: the row is marked still. Returns the user as told last: not active if there is no account.
+    If the row changed meanwhile, it is repeated with the new version, several times at most. After that the row stays
+    marked for the next retry. Returns the last version used; if there is no account, it is not active.
     """
     for _ in range(ATTEMPTS):
         try:
@@ -66,7 +66,7 @@ def sync_account(users: UserRepository, pool: UserPool, user: User) -> User:
             users.clear_pending(user)
         except VersionConflictError:
             latest = users.get(user.id)
-            if latest is None:  # the tenant was erased: what was just said must not stay
+            if latest is None:  # the tenant was erased: undo the update of the account
                 pool.release_account(user.id)
                 return user
             user = latest
@@ -76,7 +76,7 @@ def sync_account(users: UserRepository, pool: UserPool, user: User) -> User:
 
 
 def deactivate(users: UserRepository, user: User) -> User:
-    """Write that a person who has no account in the tenant is not active, even the last admin, and return them.
+    """Deactivate a person who has no account in the tenant, even the last admin, and return them.
 
     Raises
     ------
@@ -90,24 +90,24 @@ def deactivate(users: UserRepository, user: User) -> User:
 
 
 def mark_pending(user: User) -> User:
-    """Return a changed user as one that Cognito has to be told of, and whose tokens up to now are void."""
+    """Return a changed user as pending: Cognito has to be updated, and tokens issued before now are invalid."""
     valid_from = max(next_second(), user.tokens_valid_from or 0)
     marks = {"tokens_valid_from": valid_from, "task_key": PENDING, "task_since": user.updated_at}
     return user.model_copy(update=marks)
 
 
 def change_user(granted: Grant, user_id: str, values: Mapping[str, Any], expected_version: int | None = None) -> User:
-    """Set a person's role and activity (inside names) and return them; what is the same already is no change.
+    """Set a person's role and activity (Python names) and return them; equal values are no change.
 
     Raises
     ------
     UserNotFoundError, PreconditionFailedError
         As `find_person` says.
     ForbiddenError, LastAdminError, TenantNotFoundError, ConflictError
-        An API key would change an admin, or the caller is no admin any more; the tenant would be left without an admin;
-        it is being deleted; the race was lost every time.
+        An API key would change an admin; the tenant would have no admin left; it is being deleted; every attempt ended
+        in a conflict.
     ServiceUnavailableError
-        The change is recorded, but Cognito was not told yet.
+        The change is recorded, but Cognito is not updated yet.
     """
     users = UserRepository(of_caller(granted.caller))
 

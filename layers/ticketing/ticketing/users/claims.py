@@ -1,7 +1,7 @@
-"""What is unique among all tenants: their names, and who founded which. The keys of these claims, and founding itself.
+"""Claims: what is unique among all tenants, which are their names and founders.
 
-A claim is an item that says which tenant has the name, or was founded by the user. It is written and deleted in the
-transactions that make, rename and remove the tenant, so that the one is never there without the other.
+A claim is an item that says which tenant has a name, or which tenant a user founded. It is written and deleted in the
+transactions that create, rename and delete the tenant, so neither exists without the other.
 """
 
 from __future__ import annotations
@@ -19,31 +19,31 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 _LONGEST: Final = 2_000
-"""Bytes of a folded name in a key, which may have 2,048: of 100 characters, folding can make 3,300 bytes."""
+"""Bytes of a folded name in a key, which may have 2,048. Folding can turn 100 characters into 3,300 bytes."""
 
 
 class NameTakenError(Exception):
-    """Another tenant has this name; nothing was written."""
+    """Another tenant has this name. Nothing was written."""
 
 
 def name_claim(name: str) -> dict[str, str]:
-    """Return the key of the claim to a tenant's name. Names that people take for the same have the same."""
+    """Return the key of the claim to a tenant's name. Names that look the same to people have the same key."""
     comparable = folded(name).encode()[:_LONGEST].decode(errors="ignore")
     return {"PK": f"NAME#{comparable}", "SK": "NAME"}
 
 
 def founder_claim(user_id: str) -> dict[str, str]:
-    """Return the key of the claim of a tenant's founder, who founds one at a time."""
+    """Return the key of the claim of a tenant's founder. A user can found one tenant at a time."""
     return {"PK": f"FOUNDER#{user_id}", "SK": "FOUNDER"}
 
 
 def claim(table: str, key: Mapping[str, str], tenant_id: str) -> TransactWriteItemTypeDef:
-    """Return the write that makes a claim, if there is none to the same."""
+    """Return the write of a claim, on the condition that nobody has it."""
     return put_new(table, {**key, "tenantId": tenant_id})
 
 
 def release_claim(table: str, key: Mapping[str, str], tenant_id: str) -> TransactWriteItemTypeDef:
-    """Return the write that gives a claim up, if it is this tenant's; without a claim, it does nothing."""
+    """Return the write that releases a claim, on the condition that it is this tenant's or nobody's."""
     return {
         "Delete": {
             "TableName": table,
@@ -55,7 +55,7 @@ def release_claim(table: str, key: Mapping[str, str], tenant_id: str) -> Transac
 
 
 class Claims:
-    """The claims of all tenants, for those who have none yet."""
+    """The claims of all tenants, for callers who have no tenant yet."""
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         self._client = client
@@ -75,7 +75,7 @@ class Claims:
         NameTakenError
             Another tenant has the name.
         VersionConflictError
-            The user has founded a tenant meanwhile, or somebody writes the same at this moment.
+            The user has founded a tenant meanwhile, or another transaction writes the same items.
         """
         new = [
             claim(self._table, founder_claim(founder["id"]), tenant["id"]),

@@ -1,8 +1,8 @@
-"""Asking for a tenant's deletion, and seeing to it that it runs to its end.
+"""Requesting a tenant's deletion, and making sure that it completes.
 
-The request is one transaction, after which nobody can add anything to the tenant. What is there is erased by an
-execution of the state machine TenantDeletion, which calls the function eraseTenant (`eraser.py`) until nothing is
-left. docs/decisions/0011-deleting-a-tenant.md tells why.
+The request is one transaction, after which nobody can add anything to the tenant. An execution of the state machine
+TenantDeletion then erases everything: it calls the function eraseTenant (`erasure/eraser.py`) until nothing is left.
+docs/decisions/0011-deleting-a-tenant.md gives the reasons.
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ if TYPE_CHECKING:
     from ticketing.access.permissions import Grant
 
 PATIENCE: Final = timedelta(minutes=15)
-"""How long a deletion may go without progress before it is taken up again."""
+"""How long a deletion may make no progress before it is restarted."""
 
 _NOT_SHOWN = {"requested_by_id", "task_key", "task_since"}
 
 
 def delete_tenant(caller: Caller, name: str) -> TenantDeletion:
-    """Begin to delete the caller's tenant, which has this name, and return the receipt; repeated, the same receipt.
+    """Start deleting the caller's tenant, which must have this name. Return the receipt; a retry returns the same one.
 
     Raises
     ------
     TenantNotFoundError, BadRequestError
-        The tenant is not there (any more); it has another name.
+        There is no such tenant; it has another name.
     ServiceUnavailableError
-        The deletion is recorded but could not be started; it starts within minutes.
+        The deletion is recorded but was not started. It starts within minutes.
     """
     tenants = TenantRepository(of_caller(caller))
 
@@ -75,22 +75,22 @@ def delete_tenant(caller: Caller, name: str) -> TenantDeletion:
 
     receipt = until_written(attempt)
     try:
-        _see_to(tenants, receipt)
+        _ensure_running(tenants, receipt)
     except (BotoCoreError, ClientError) as error:
-        message = "The deletion is recorded but could not be started just now. It starts within minutes, by itself."
+        message = "The deletion is recorded but could not be started. It starts within minutes, by itself."
         raise ServiceUnavailableError(message) from error
     return receipt
 
 
 def find_deletion(granted: Grant, tenant_id: str) -> TenantDeletion:
-    """Return the receipt of a tenant's deletion to whoever asked for it: as an admin of the tenant, later as nobody's.
+    """Return the receipt of a tenant's deletion to the person who requested it, who may belong to no tenant by now.
 
-    The tenant is not the caller's: what decides is who asked.
+    The tenant in the path may be another than the caller's: only who requested the deletion counts.
 
     Raises
     ------
     DeletionNotFoundError
-        There is none, or it is somebody else's.
+        There is none, or somebody else requested it.
     """
     receipt = TenantRepository(of_tenant(tenant_id)).deletion() if TENANT_ID.fullmatch(tenant_id) else None
     if receipt is None or not granted.covers(
@@ -101,15 +101,14 @@ def find_deletion(granted: Grant, tenant_id: str) -> TenantDeletion:
 
 
 def resume_deletion(tenant_id: str) -> None:
-    """See to it that a tenant's deletion runs: start it if nothing did, or if it has made no progress for 15 minutes.
+    """Make sure that a tenant's deletion runs: start it if it was not, or if it made no progress for 15 minutes.
 
-    Does nothing for a tenant that is not being deleted. The execution started may meet another that is still alive:
-    they help each other.
+    Without a deletion it does nothing. Two executions may run at once: every step is idempotent.
     """
     tenants = TenantRepository(of_tenant(tenant_id))
     receipt = tenants.deletion()
     if receipt is not None:
-        _see_to(tenants, receipt)
+        _ensure_running(tenants, receipt)
 
 
 def presented(receipt: TenantDeletion) -> dict[str, Any]:
@@ -117,29 +116,29 @@ def presented(receipt: TenantDeletion) -> dict[str, Any]:
     return receipt.model_dump(mode="json", by_alias=True, exclude=_NOT_SHOWN)
 
 
-def _see_to(tenants: TenantRepository, receipt: TenantDeletion) -> None:
+def _ensure_running(tenants: TenantRepository, receipt: TenantDeletion) -> None:
     if receipt.state is DeletionState.DONE or receipt.task_since is None:
         return
     now = clock.now()
-    moves = receipt.task_since != receipt.started_at
-    stands_still = now - datetime.fromisoformat(receipt.task_since) >= PATIENCE
-    if moves and not stands_still:
+    progressed = receipt.task_since != receipt.started_at
+    is_stuck = now - datetime.fromisoformat(receipt.task_since) >= PATIENCE
+    if progressed and not is_stuck:
         return
-    if _started(receipt.tenant_id, receipt.task_since) or not stands_still:
+    if _started(receipt.tenant_id, receipt.task_since) or not is_stuck:
         return
-    # The execution of that name is over, and has not finished.
+    # The execution of that name ended before the deletion was complete.
     since = clock.timestamp(now)
     try:
         tenants.touch_deletion(receipt, since)
     except VersionConflictError:
-        return  # it moves after all
+        return  # it made progress meanwhile
     _started(receipt.tenant_id, since)
 
 
 def _started(tenant_id: str, since: str) -> bool:
-    """Start the execution that is named after where the deletion stands; return False if that one was started before.
+    """Start the execution that is named after the deletion's last progress. Return False if it ran before.
 
-    On AWS, one that is still running is no other: starting it again does nothing and counts as started.
+    StartExecution is idempotent on AWS: for an execution that still runs, it succeeds and does nothing.
     """
     client = clients.stepfunctions()
     name = f"{tenant_id}-{int(datetime.fromisoformat(since).timestamp())}"  # 80 characters at most

@@ -1,10 +1,10 @@
-"""What can go wrong with users, tenants and API keys, as answers of the contract."""
+"""The errors of users, tenants and API keys, as the contract's responses."""
 
 from ticketing.errors import ApiError
 
 
 class UserNotFoundError(ApiError):
-    """There is no such user, or none that this caller may see."""
+    """There is no such user, or the caller may not see them."""
 
     status = 404
     code = "user_not_found"
@@ -14,7 +14,7 @@ class UserNotFoundError(ApiError):
 
 
 class TenantNotFoundError(ApiError):
-    """The caller's tenant is not there: it is being made or being deleted."""
+    """The caller's tenant does not exist: it is being created or deleted."""
 
     status = 404
     code = "tenant_not_found"
@@ -34,7 +34,7 @@ class ApiKeyNotFoundError(ApiError):
 
 
 class DeletionNotFoundError(ApiError):
-    """No tenant with this id was deleted, or somebody else asked for it."""
+    """No tenant with this id was deleted, or somebody else requested it."""
 
     status = 404
     code = "deletion_not_found"
@@ -44,7 +44,7 @@ class DeletionNotFoundError(ApiError):
 
 
 class UserExistsError(ApiError):
-    """Somebody uses this e-mail address already, in this tenant or elsewhere."""
+    """Another user has this e-mail address, in this tenant or elsewhere."""
 
     status = 409
     code = "user_exists"

@@ -1,7 +1,7 @@
-"""Inviting somebody: an account in Cognito, mailed to its owner, and a row in the table.
+"""Inviting people: they get an account in Cognito, an email with a temporary password, and a row in the table.
 
-The invitation is written first, so that one that was cut off is finished by whoever comes next: the same request
-repeated, or reconcileUsers. It goes in the transaction that writes the user.
+The invitation is written first, so that a retry of the request or reconcileUsers can finish one that was interrupted.
+The transaction that writes the user deletes it.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ if TYPE_CHECKING:
 
 
 def invite_user(caller: Caller, body: InviteUser) -> tuple[User, bool]:
-    """Invite somebody to the caller's tenant; return the user, and whether they are new.
+    """Invite a person to the caller's tenant. Return the user, and whether they are new.
 
     Raises
     ------
     ForbiddenError, TenantNotFoundError, EmailDomainNotAllowedError, UserExistsError, BadRequestError
-        An API key would make an admin, or the caller is no admin any more; the tenant is being deleted; its settings do
-        not allow the address; somebody else uses it; Cognito refuses it.
+        An API key would invite an admin; the tenant is being deleted; its settings do not allow the address; another
+        user has it; Cognito rejects it.
     ServiceUnavailableError
-        The invitation is recorded, but Cognito was not told yet.
+        The invitation is recorded, but there is no account yet.
     """
     check_admins(caller, {body.role})
     domain = body.email.rpartition("@")[2]
@@ -67,14 +67,15 @@ def invite_user(caller: Caller, body: InviteUser) -> tuple[User, bool]:
 
 
 def complete_invitation(users: UserRepository, pool: UserPool, invitation: Invitation) -> tuple[User, bool]:
-    """Carry an invitation out from wherever it got to; return the user, and whether they are new.
+    """Finish an invitation from where it stopped. Return the user, and whether they are new.
 
-    Somebody who was invited before and never signed in is mailed again. No invitation is left behind, unless AWS fails.
+    People who were invited before and never signed in get another email. The invitation's item is deleted, unless AWS
+    fails.
 
     Raises
     ------
     UserExistsError, BadRequestError, TenantNotFoundError, ConflictError
-        Somebody else uses the address; Cognito refuses it; the tenant is being deleted; the race was lost every time.
+        Another user has the address; Cognito rejects it; the tenant is being deleted; each attempt ended in a conflict.
     """
 
     def attempt() -> tuple[User, bool]:
@@ -103,21 +104,21 @@ def _account_for(pool: UserPool, invitation: Invitation) -> Account:
     Raises
     ------
     UserExistsError, BadRequestError
-        The address is somebody else's; Cognito refuses it.
+        Another user has the address; Cognito rejects it.
     VersionConflictError
         The address has just become free.
     """
     try:
         return pool.create_account(invitation.email, invitation.tenant_id)
     except EmailRejectedError as error:
-        message = "The e-mail address is none that mail can be sent to."
-        raise BadRequestError(message, ["email: is refused by the user pool"]) from error
+        message = "Email can't be sent to this address."
+        raise BadRequestError(message, ["email: Cognito rejects it"]) from error
     except EmailTakenError as error:
         account = pool.get_account(invitation.email)
         if account is None:
             raise VersionConflictError from error
         if account.status == UNCONFIRMED and not account.tenant_id:
-            # Somebody signed up with an address that they never proved to be theirs; it must not stay blocked.
+            # Somebody signed up with an address that they never verified. That must not block the address.
             pool.delete_account(account.id)
             raise VersionConflictError from error
         if account.tenant_id != invitation.tenant_id:
@@ -126,7 +127,7 @@ def _account_for(pool: UserPool, invitation: Invitation) -> Account:
 
 
 def _create_user(users: UserRepository, pool: UserPool, account: Account, invitation: Invitation) -> tuple[User, bool]:
-    """Give an invited account its role, write its row, and end the invitation."""
+    """Give an invited account its role, write the user's row, and delete the invitation."""
     user = new_person(account, invitation.tenant_id, invitation.role, name=invitation.name)
     try:
         pool.update_account(user)
@@ -134,7 +135,7 @@ def _create_user(users: UserRepository, pool: UserPool, account: Account, invita
     except AccountNotFoundError as error:
         raise VersionConflictError from error
     except RowExistsError as error:
-        # Another invitation to the same address was faster, and what Cognito was told last may not be what it said.
+        # Another invitation to the same address was faster, and the account may have the role of either.
         known = users.get(user.id)
         if known is None:
             raise VersionConflictError from error

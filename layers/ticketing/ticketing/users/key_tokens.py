@@ -1,8 +1,7 @@
-"""API key tokens: `tsk_<tenant>_<id><secret>`. Only a hash is stored; the token is shown once and kept nowhere.
+"""API key tokens: `tsk_<tenant>_<id><secret>`. Only a hash is stored; the token is shown once.
 
-The tenant and the id lead to the key's item with one read. The secret has 256 bits from the operating system, so that
-a plain SHA-256 is enough: there is nothing to guess that a slow hash would have to protect
-(docs/decisions/0013-api-keys.md).
+With tenant and id, the key's item takes one read. The secret has 256 random bits, so a plain SHA-256 is enough: a slow
+hash only protects secrets that can be guessed (docs/decisions/0013-api-keys.md).
 """
 
 import hashlib
@@ -14,7 +13,7 @@ from typing import Final
 from uuid import UUID
 
 PREFIX: Final = "tsk_"
-"""How every token starts; a scanner for leaked secrets can look for it."""
+"""The prefix of every token. Scanners for leaked secrets can search for it."""
 
 _ALPHABET = string.digits + string.ascii_letters
 _SECRET_LENGTH = 43  # 62^43 > 2^256
@@ -23,7 +22,7 @@ _TOKEN = re.compile(rf"{PREFIX}([0-9A-Za-z_-]{{1,64}})_([0-9a-f]{{32}})[0-9A-Za-
 
 @dataclass(frozen=True, slots=True)
 class KeyName:
-    """What a token says of its key; whether that is true, its hash tells."""
+    """The key that a token claims to be for. Only the comparison of hashes proves it."""
 
     tenant_id: str
     key_id: str
@@ -36,7 +35,7 @@ def make(name: KeyName) -> str:
 
 
 def parse(token: str) -> KeyName | None:
-    """Return which key the token is for, or None if it has not the shape of a token."""
+    """Return which key the token claims to be for, or None if it does not have the format of a token."""
     match = _TOKEN.fullmatch(token)
     return KeyName(match[1], str(UUID(match[2]))) if match else None
 

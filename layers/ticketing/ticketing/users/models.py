@@ -1,7 +1,7 @@
 """Users and the bodies and queries that callers send about them, as pydantic models.
 
-A user is a person or an API key: both are named, have a role and may be inactive. Only people have a mail address and
-are known to Cognito.
+A user is a person or an API key: both have a name and a role and can be inactive. Only people have an e-mail address
+and an account in Cognito.
 """
 
 from enum import StrEnum
@@ -24,12 +24,12 @@ from ticketing.api.bodies import (
 )
 
 PENDING: Final = "PENDING"
-"""The `task_key` of what the table says and Cognito was not told yet."""
+"""The `task_key` of rows whose change Cognito does not have yet."""
 
 
 @cache
 def _time_zones() -> frozenset[str]:
-    """Return the names of the IANA database, as the package `tzdata` lists them: the same on every machine."""
+    """Return the names of the IANA time zone database. The package `tzdata` has the same list on every machine."""
     return frozenset(files("tzdata").joinpath("zones").read_text("utf-8").split())
 
 
@@ -46,29 +46,29 @@ Locale = Annotated[str, StringConstraints(max_length=35, pattern=LOCALE)]
 TimeZone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_time_zone)]
 Flag = Annotated[bool, Strict()]
 TenantRole = Literal[Role.REPORTER, Role.AGENT, Role.ADMIN]
-"""The roles that somebody of a tenant can have."""
+"""The roles of a tenant's users."""
 
 
 class Kind(StrEnum):
-    """What a user is."""
+    """The kinds of users."""
 
     PERSON = "PERSON"
     API_KEY = "API_KEY"
 
 
 class MailOff(StrEnum):
-    """Why somebody gets no mail at all."""
+    """Why a person gets no emails at all."""
 
     UNSUBSCRIBED = "unsubscribed"
-    """They said so: by the link in a mail, or in their profile."""
+    """They unsubscribed, by the link in an email or in their profile."""
     BOUNCED = "bounced"
-    """There is no such mailbox."""
+    """Hard bounce: the mailbox does not exist."""
     COMPLAINED = "complained"
-    """They told whoever keeps their mailbox that a mail of ours was unwanted."""
+    """They marked an email as spam, and their mailbox provider reported the complaint."""
 
 
 class Notifications(Model):
-    """What somebody wants to be told about; `mail` is whether by mail at all."""
+    """What a person wants to be notified of; `mail` switches all emails."""
 
     assigned: bool = True
     commented: bool = True
@@ -79,11 +79,11 @@ class Notifications(Model):
 
 
 class User(Model):
-    """A user as stored, without the keys that store it and what only API keys have.
+    """A user as stored, without the item's keys and the fields of API keys.
 
-    Times are RFC 3339 texts in UTC with milliseconds; `tokens_valid_from` is in seconds since 1970, None if nothing
-    ever voided a token. `mail_off_reason` is None as long as `notifications.mail` is on. `task_key` is `PENDING` while
-    Cognito has yet to be told, since `task_since`.
+    Times are RFC 3339 texts in UTC with milliseconds. `tokens_valid_from` is in seconds since 1970, None if no token
+    was ever invalidated. `mail_off_reason` is None while `notifications.mail` is on. `task_key` is `PENDING` while
+    Cognito has to be updated, since `task_since`.
     """
 
     id: str
@@ -106,17 +106,17 @@ class User(Model):
 
     @property
     def is_person(self) -> bool:
-        """Whether this is somebody who signs in, no API key."""
+        """Whether this is a person and not an API key."""
         return self.kind is Kind.PERSON
 
     @property
     def counts_as_admin(self) -> bool:
-        """Whether this is one of the people without whom nobody could look after the tenant."""
+        """Whether this is an active person who is an admin. A tenant needs at least one."""
         return self.is_person and self.active and self.role is Role.ADMIN
 
 
 class Invitation(Model):
-    """An invitation under way, from before Cognito hears of it until the user is written."""
+    """A pending invitation: written before the account is created, deleted when the user is written."""
 
     tenant_id: str
     email: str
@@ -143,7 +143,7 @@ class UserUpdate(Update):
 
 
 class NotificationsUpdate(Body):
-    """The part of updateMe's body that switches notices; what is left out stays as it is."""
+    """The part of updateMe's body that switches notifications. Missing fields stay unchanged."""
 
     assigned: Flag = absent()
     commented: Flag = absent()
@@ -163,7 +163,7 @@ class MeUpdate(Update):
 
 
 class UserQuery(PageQuery):
-    """The query of listUsers; `name` and `email` are the beginnings of one."""
+    """The query of listUsers; `name` and `email` are prefixes."""
 
     role: TenantRole | None = None
     active: Literal["true", "false"] | None = None

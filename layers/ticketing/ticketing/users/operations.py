@@ -1,4 +1,4 @@
-"""What the user operations share: finding users for their caller, making and changing them, and presenting them."""
+"""What the user operations share: finding users for the caller, creating, changing and presenting them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -30,12 +30,12 @@ _SHOWN_TO_SELF = {"tenant_id", "notifications", "mail_off_reason"}
 
 
 def find_user(granted: Grant, user: User | None, expected_version: int | None = None) -> User:
-    """Return the user who was read, if the caller may do the operation to them in the version expected.
+    """Return the user that was read, if the caller may do the operation to them and the version is as expected.
 
     Raises
     ------
     UserNotFoundError, PreconditionFailedError
-        Looked at in this order: the user's existence for this caller, the version.
+        Checked in this order: the user exists for this caller; the version.
     """
     if user is None or not granted.covers({Relation.OWN} if user.id == granted.caller.user_id else ()):
         raise UserNotFoundError
@@ -45,7 +45,7 @@ def find_user(granted: Grant, user: User | None, expected_version: int | None = 
 
 
 def find_person(granted: Grant, user: User | None, expected_version: int | None = None) -> User:
-    """Return the user as `find_user` does, unless it is an API key: those are changed as what they are."""
+    """Return the user as `find_user` does, but no API key: those have operations of their own."""
     if user is not None and not user.is_person:
         raise UserNotFoundError
     return find_user(granted, user, expected_version)
@@ -54,7 +54,7 @@ def find_person(granted: Grant, user: User | None, expected_version: int | None 
 def new_person(
     account: Account, tenant_id: str, role: TenantRole, *, active: bool = True, name: str | None = None
 ) -> User:
-    """Return the user that an account becomes in a tenant; without any name, called as the address begins."""
+    """Return the new user of an account. Without a name, the local part of the address is the name."""
     now = clock.timestamp(clock.now())
     return User(
         id=account.id,
@@ -71,7 +71,7 @@ def new_person(
 
 
 def next_version(user: User, values: Mapping[str, Any]) -> User:
-    """Return the user with the values (inside names) changed, as the next version; the same one if nothing differs."""
+    """Return the next version of a user with these values (Python names), or the same user if nothing differs."""
     after = user.model_copy(update=values)
     if after == user:
         return user
@@ -79,12 +79,12 @@ def next_version(user: User, values: Mapping[str, Any]) -> User:
 
 
 def update_me(granted: Grant, body: MeUpdate, expected_version: int | None) -> User:
-    """Set what callers may change of themselves and return the user; what is the same already is no change.
+    """Update the caller's own profile and return the user; equal values are no change.
 
     Raises
     ------
     UserNotFoundError, PreconditionFailedError, ConflictError
-        See `find_user`; the race was lost every time.
+        As `find_user` says; every attempt ended in a conflict.
     """
     caller = granted.caller
     users = UserRepository(of_caller(caller))
@@ -103,7 +103,7 @@ def update_me(granted: Grant, body: MeUpdate, expected_version: int | None) -> U
 
 
 def presented(user: User) -> dict[str, Any]:
-    """Return a user as the contract shows them to others."""
+    """Return a user as the contract shows them to other users."""
     return user.model_dump(mode="json", by_alias=True, include=_SHOWN)
 
 

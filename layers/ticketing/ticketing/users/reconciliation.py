@@ -1,8 +1,8 @@
-"""Bringing table and Cognito together again: what was cut off is finished, and what was changed by hand is taken over.
+"""Reconciling the users table with Cognito: interrupted changes are finished, manual changes are copied to the table.
 
-A row, tenant or invitation that is marked as pending counts as it is in the table: Cognito has not heard of it yet. Any
-other difference was made in Cognito, which then counts. Every step is idempotent and conditional on what it looked at,
-so that two runs at once, or one beside requests, do no harm.
+If a row, tenant or invitation is marked as pending, the table is right: Cognito has to be updated. Any other difference
+was made in Cognito, and Cognito is right. Every step is idempotent and conditional on the version it read, so several
+runs and requests at the same time do no harm.
 """
 
 from __future__ import annotations
@@ -42,17 +42,17 @@ if TYPE_CHECKING:
     from ticketing.users.user_pool import Account
 
 PATIENCE: Final = timedelta(minutes=1)
-"""How long what is pending is left to the request that wrote it: longer than any request lasts."""
+"""How long a pending item is left to the request that wrote it. No request takes longer."""
 
 logger = Logger()
 
 
 class UnreconciledError(Exception):
-    """Something could not be reconciled; the log says what. All else is done."""
+    """Something could not be reconciled; the log names it. Everything else is done."""
 
 
 def reconcile(*, everything: bool) -> Reconciliation:
-    """Finish what is pending, and look at every account too if told so; return what the run has done."""
+    """Finish pending changes and, with `everything`, compare every account with its row. Return the run."""
     run = Reconciliation()
     run.finish_pending()
     if everything:
@@ -61,7 +61,7 @@ def reconcile(*, everything: bool) -> Reconciliation:
 
 
 class Reconciliation:
-    """One run: what it did, by kind, and how often it failed. One that fails does not stop the others."""
+    """One run: the number of things done, by kind, and of failures. A failure does not stop the run."""
 
     def __init__(self) -> None:
         self._pool = user_pool()
@@ -71,23 +71,23 @@ class Reconciliation:
 
     @cached_property
     def _keys_in_plan(self) -> frozenset[str]:
-        """The keys that need not be made: listed once a run, as API Gateway takes few calls a second per account."""
+        """The keys in the usage plan, listed once per run: API Gateway allows few calls a second per AWS account."""
         return self._usage_plan.list_keys()
 
     def raise_failures(self) -> None:
-        """Raise UnreconciledError if anything failed; the next run tries it again."""
+        """Raise UnreconciledError if anything failed. The next run retries it."""
         if self.failed:
             message = f"{self.failed} of {self.done.total() + self.failed} could not be reconciled"
             raise UnreconciledError(message)
 
     def finish_pending(self) -> None:
-        """Finish what was cut off: changed users, invitations, tenants being founded or deleted."""
+        """Finish what was interrupted: changes of users, invitations, tenants being created or deleted."""
         until = clock.timestamp(clock.now() - PATIENCE)
         for item in pending(clients.dynamodb(), DEPLOYMENT.tables.users, until=until):
             self._attempt("pending", item["PK"], partial(self._finish, item))
 
     def reconcile_accounts(self) -> None:
-        """Look at every account, and take over into the table what is different in Cognito."""
+        """Compare every account with its row, and copy what is different in Cognito to the table."""
         roles = self._pool.list_roles()
         tenants: dict[str, dict[str, Account]] = defaultdict(dict)
         for account in self._pool.list_accounts():
@@ -106,14 +106,14 @@ class Reconciliation:
             self.done[kind] += 1
 
     def _finish(self, item: Mapping[str, Any]) -> None:
-        """Finish what an item is pending for, if it is still."""
+        """Finish a pending item, if it is still pending."""
         tenant_id = item["PK"].split("#")[1]
         match item["SK"]:
             case "TENANT":
                 finish_tenant(tenant_id)
             case "DELETION":
                 resume_deletion(tenant_id)
-            # Where the tenant is being deleted, its erasure takes care of both; what it released must stay released.
+            # If the tenant is being deleted, its erasure handles both. Released accounts must stay released.
             case "USER" if _is_active(TenantRepository(of_tenant(tenant_id)).get()):
                 users = UserRepository(of_tenant(tenant_id))
                 user = users.get(item["id"])
@@ -129,12 +129,12 @@ class Reconciliation:
         try:
             complete_invitation(users, self._pool, invitation)
         except (UserExistsError, BadRequestError) as error:
-            logger.warning("invitation given up", extra={"tenantId": invitation.tenant_id, "reason": error.code})
+            logger.warning("invitation dropped", extra={"tenantId": invitation.tenant_id, "reason": error.code})
 
     def _reconcile_tenant(
         self, tenant_id: str, accounts: Mapping[str, Account], roles: Mapping[str, TenantRole]
     ) -> None:
-        """Look at the accounts of one tenant."""
+        """Compare the accounts of one tenant with its rows."""
         if not TENANT_ID.fullmatch(tenant_id):
             logger.warning("accounts of no tenant", extra={"tenantId": tenant_id, "accounts": len(accounts)})
             return
@@ -154,7 +154,7 @@ class Reconciliation:
         self._count_admins(users, tenant, rows)
 
     def _delete_orphans(self, tenant_id: str, accounts: Mapping[str, Account]) -> None:
-        """Delete accounts that were made by hand for a tenant while it was being deleted."""
+        """Delete accounts that were created in Cognito for a tenant while it was being deleted."""
         if TenantRepository(of_tenant(tenant_id)).deletion() is None:
             logger.warning("accounts of no tenant", extra={"tenantId": tenant_id, "accounts": len(accounts)})
             return
@@ -164,7 +164,7 @@ class Reconciliation:
                 self._pool.delete_account(user_id)
 
     def _reconcile_user(self, users: UserRepository, tenant_id: str, user_id: str) -> None:
-        """Make the row what the account says, after a new look at both."""
+        """Make a row match its account, after reading both again."""
 
         def attempt() -> User | None:
             row, account = users.get(user_id), self._pool.get_account(user_id)
@@ -185,27 +185,29 @@ class Reconciliation:
 
         changed = until_written(attempt)
         if changed is not None:
-            sync_account(users, self._pool, changed)  # voids the tokens of before
+            sync_account(users, self._pool, changed)  # invalidates older tokens
 
     def _count_admins(self, users: UserRepository, tenant: Tenant, rows: Mapping[str, User]) -> None:
-        """Correct the tenant's count of admins, should it be wrong; the index may be late, so every row is read."""
+        """Correct the tenant's count of admins if it is wrong. The index may be late, so every row is read."""
         if sum(user.counts_as_admin for user in rows.values()) == tenant.admins:
             return
         found = sum(user.counts_as_admin for user in map(users.get, rows) if user is not None)
         if found != tenant.admins and users.correct_admins(tenant.admins, found):
-            logger.warning("admins counted anew", extra={"tenantId": tenant.id, "was": tenant.admins, "is": found})
+            logger.warning(
+                "count of admins corrected", extra={"tenantId": tenant.id, "was": tenant.admins, "is": found}
+            )
 
 
 def _create_row(users: UserRepository, account: Account, role: TenantRole) -> None:
-    """Write the row of an account that has none, unless an invitation under way is about to."""
-    # The invitation goes with the row's being written, so it is asked for after the row.
+    """Write the row of an account that has none, unless a pending invitation will."""
+    # The transaction that writes the row deletes the invitation, so the invitation is read after the row.
     if users.get_invitation(account.email) is None:
-        with suppress(RowExistsError):  # somebody else was first
+        with suppress(RowExistsError):  # another run was faster
             users.create(new_person(account, account.tenant_id, role, active=account.enabled))
 
 
 def _update_row(users: UserRepository, row: User, account: Account, role: TenantRole) -> User | None:
-    """Write what is different in Cognito; return the row if there are tokens to void."""
+    """Copy what is different in Cognito to the row. Return the row if older tokens must become invalid."""
     after = next_version(row, {"email": _address(account, row), "role": role, "active": account.enabled})
     if (after.role, after.active) != (row.role, row.active):
         after = mark_pending(after)
@@ -217,7 +219,7 @@ def _update_row(users: UserRepository, row: User, account: Account, role: Tenant
 
 
 def _may_differ(row: User | None, account: Account | None, role: TenantRole | None) -> bool:
-    """Return whether a row seems to differ from the account, by what lists said, which may be old by now."""
+    """Return whether a row seems to differ from its account, by lists that may be out of date."""
     if row is None or account is None:
         return row is None or row.active
     seen = (row.active, row.role, row.email)
@@ -225,7 +227,7 @@ def _may_differ(row: User | None, account: Account | None, role: TenantRole | No
 
 
 def _address(account: Account, row: User) -> str | None:
-    """Return the address for a row: the account's, unless nobody has proved yet that it is theirs."""
+    """Return the address for a row: the account's if it is verified, or else the row's."""
     return account.email.lower() if account.email_verified else row.email
 
 

@@ -1,7 +1,7 @@
-"""What is left of a tenant that is being deleted: found and erased page by page, as the erasure needs it.
+"""The items of a tenant in the users table, listed and deleted page by page for the erasure of the tenant.
 
-Everything is found again until it is gone: whatever leads to other items is erased after them. So an erasure that is
-cut off anywhere and started again ends the same.
+Items that lead to others are deleted after them. So an erasure that is interrupted anywhere can be retried, and has the
+same result.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ticketing.aws.data import TenantData
 
 PAGE: Final = 100
-"""How many users are erased before the receipt counts them."""
+"""How many users are deleted before the receipt counts them."""
 
 
 class UserRemains:
@@ -51,13 +51,13 @@ class UserRemains:
         return self._user_ids(Kind.API_KEY)
 
     def erase_user(self, user_id: str) -> bool:
-        """Erase the row of a person or an API key and return whether it was there."""
+        """Delete the row of a person or an API key, and return whether it existed."""
         key = to_item(user_key(self._id, user_id))
         answer = self._client.delete_item(TableName=self._users, Key=key, ReturnValues="ALL_OLD")
         return "Attributes" in answer
 
     def invitations(self) -> Iterator[str]:
-        """Return the addresses that invitations are under way to. They stand among the pending work of all tenants."""
+        """Return the addresses of pending invitations. The index holds the pending work of all tenants."""
         query: QueryInputTypeDef = {
             "TableName": self._users,
             "IndexName": "byTask",
@@ -70,13 +70,13 @@ class UserRemains:
         return (item["email"]["S"] for item in items_of(self._client, query))
 
     def erase_invitation(self, email: str) -> None:
-        """Erase an invitation that is under way."""
+        """Delete a pending invitation."""
         self._client.delete_item(TableName=self._users, Key=to_item(invitation_key(self._id, email)))
 
     def count(self, moment: str, erased: Mapping[str, int]) -> None:
-        """Add to the counts of the receipt (by their outside names), and write that there is progress.
+        """Add to the counts of the receipt (by their names in the API), and write the time of this progress.
 
-        A receipt that is complete stays as it is.
+        A completed receipt stays unchanged.
         """
         adding = ", ".join(f"#{name} :{name}" for name in erased)
         try:
@@ -95,9 +95,9 @@ class UserRemains:
             return
 
     def finish(self, tenant: Tenant, moment: str) -> None:
-        """Give the tenant's claims up, then erase its item and complete the receipt, both or neither.
+        """Release the tenant's claims, then delete its item and complete the receipt in one transaction.
 
-        A claim that is another's by now stays: it was given up before.
+        A claim that another tenant has by now stays: a previous attempt released it.
         """
         for key in (name_claim(tenant.name), founder_claim(tenant.founded_by_id)):
             self._release_claim(key)

@@ -1,7 +1,7 @@
-"""Where people live: the only module that knows the expressions of their rows and invitations.
+"""Users in DynamoDB: the keys and expressions of their rows and invitations.
 
-Whoever becomes a user, or stops being one, does so in a transaction that looks at the tenant: it has to be active, and
-its count of admins goes along. docs/architecture.md has the whole layout.
+Every write that adds a user or changes their access is a transaction with the tenant's item: the tenant must be active,
+and its count of admins changes along. docs/architecture.md has the whole layout.
 """
 
 from __future__ import annotations
@@ -44,22 +44,22 @@ if TYPE_CHECKING:
     from ticketing.users.models import TenantRole
 
 _FILTERED_PAGE: Final = 400
-"""How many users a list page may read when a filter is left that no index serves; bounds its cost and time."""
+"""How many users a list page reads at most if no index serves the whole filter. Limits cost and time."""
 
 _SORTED_BY: Final = {"byName": "nameKey", "byEmail": "emailKey"}
 """The indexes of people and their range keys; the partition key of both is `tenantKey`."""
 
 _LENGTHS: Final = {"nameKey": "0,200", "emailKey": "1,254"}
-"""How many characters of these a user has, without the id that a `nameKey` ends with. A key takes 1,024 bytes."""
+"""How many characters their values have, without the id at the end of a `nameKey`. A key can have 1,024 bytes."""
 
 
 class RowExistsError(Exception):
-    """There is a row for this user already; nothing was written."""
+    """The user has a row already. Nothing was written."""
 
 
 @dataclass(frozen=True, slots=True)
 class UserFilter:
-    """Which people a list holds; None leaves a field open. `name` and `email` are what theirs starts with."""
+    """Which people a list contains; None means any. `name` and `email` are prefixes."""
 
     role: TenantRole | None = None
     active: bool | None = None
@@ -72,15 +72,15 @@ class UserFilter:
 
 
 class UserRepository:
-    """The users of one tenant. It cannot be made without one, and every key it builds starts with it."""
+    """The users of one tenant. Every key it builds starts with the tenant's id."""
 
     def __init__(self, data: TenantData) -> None:
         self._people = list_key(data.tenant_id, Kind.PERSON)
         self._client = data.client
         self._table = data.tables.users
         self._id = data.tenant_id
-        # What a single write answers where others were first, or are writing the same in a transaction right now.
-        self._lost = (
+        # How a single write fails if the item changed, or is part of a transaction at this moment.
+        self._conflicts = (
             data.client.exceptions.ConditionalCheckFailedException,
             data.client.exceptions.TransactionConflictException,
         )
@@ -93,15 +93,15 @@ class UserRepository:
         return user_from(answer["Item"]) if "Item" in answer else None
 
     def list(self, wanted: UserFilter, *, limit: int, cursor: str | None) -> Page[User]:
-        """Return one page of the people that match, by name, or by e-mail address where the filter has one.
+        """Return one page of the people that match, by name, or by e-mail address if the filter has one.
 
-        A page is full unless it is the last. Role and activity, and a name beside an address, are filters that no index
-        serves: they are applied to at most 400 people a page, so such a page may be short and still name a next one.
+        A page is full unless it is the last. No index serves filters by role, by activity, or by name and address
+        together: those are applied to at most 400 people a page, so the page may be short and still have a next one.
 
         Raises
         ------
         BadRequestError
-            The cursor was altered, or belongs to another tenant or filter.
+            The cursor was altered or belongs to another tenant or filter.
         """
         scope = f"{self._people} {wanted}"
         query = self._query_for(wanted)
@@ -116,14 +116,14 @@ class UserRepository:
                     sort_key: f"{sorted_by}\t{user_id}" if sort_key == "nameKey" else sorted_by,
                 }
             )
-        # One more than asked for tells whether there is a next page, without an empty one at the end.
+        # One more than requested shows whether there is a next page, without an empty page at the end.
         query["Limit"] = _FILTERED_PAGE if "FilterExpression" in query else limit + 1
         items, last = page_of(self._client, query, limit)
         following = cursors.encode(_position(last, sort_key), scope=scope) if last else None
         return Page([user_from(item) for item in items], following)
 
     def list_people(self) -> Iterator[User]:
-        """Return all people of the tenant, as the index has them: moments behind the last writes."""
+        """Return all people of the tenant, from the index: eventually consistent."""
         query: QueryInputTypeDef = {
             "TableName": self._table,
             "IndexName": "byName",
@@ -133,16 +133,16 @@ class UserRepository:
         return map(user_from, items_of(self._client, query))
 
     def create(self, user: User, *, invitation: str | None = None) -> None:
-        """Write a new user, and delete the invitation of this address that led to it, all or nothing.
+        """Write a new user and delete the invitation to this address, in one transaction.
 
         Raises
         ------
         RowExistsError
             There is a row with this id.
         TenantNotFoundError
-            The tenant is not there or being deleted.
+            The tenant does not exist or is being deleted.
         VersionConflictError
-            Somebody else is writing the same at this moment.
+            Another transaction writes the same items.
         """
         put: TransactWriteItemTypeDef = {
             "Put": {
@@ -151,91 +151,91 @@ class UserRepository:
                 "ConditionExpression": "attribute_not_exists(PK)",
             }
         }
-        invited = [] if invitation is None else [self._removal(invitation)]
+        invited = [] if invitation is None else [self._invitation_deletion(invitation)]
         try:
             self._write(put, *invited, admins=int(user.counts_as_admin))
         except self._client.exceptions.TransactionCanceledException as error:
-            if _is_refused(error, 1):
+            if _condition_failed(error, 1):
                 raise RowExistsError from error
             raise
 
     def update_profile(self, before: User, after: User) -> None:
-        """Write what a user may change of themselves, or an e-mail address, if `before` is still the row's version.
+        """Write a user's profile or e-mail address, if `before` is still the current version.
 
         Raises
         ------
         VersionConflictError
-            The row changed or is gone since `before` was read.
+            The row was changed or deleted after `before` was read.
         """
         try:
             self._client.update_item(**self._change(before, after))
-        except self._lost as error:
+        except self._conflicts as error:
             raise VersionConflictError from error
 
     def update_access(self, before: User, after: User, *, last_admin_may_go: bool = False) -> None:
-        """Write a person's role and activity if `before` is still the row's version, and count the admins with it.
+        """Write a person's role and activity and the count of admins, if `before` is still the current version.
 
         Raises
         ------
         LastAdminError
-            The tenant would be left without an active admin.
+            The tenant would have no active admin left.
         TenantNotFoundError
-            The tenant is not there or being deleted.
+            The tenant does not exist or is being deleted.
         VersionConflictError
-            The row changed or is gone since `before` was read, or others are writing at this moment.
+            The row was changed or deleted after `before` was read, or another transaction writes the same items.
         """
         admins = int(after.counts_as_admin) - int(before.counts_as_admin)
         try:
             self._write({"Update": self._change(before, after)}, admins=admins, last_admin_may_go=last_admin_may_go)
         except self._client.exceptions.TransactionCanceledException as error:
-            if _is_refused(error, 1):
+            if _condition_failed(error, 1):
                 raise VersionConflictError from error
             raise
 
     def clear_pending(self, user: User) -> None:
-        """Take the marker off a row that Cognito was told of, if this is still the row's version.
+        """Remove the pending mark of a row after Cognito was updated, if this is still the current version.
 
         Raises
         ------
         VersionConflictError
-            The row changed or is gone since it was read: Cognito may have been told what is not so any more.
+            The row was changed or deleted after it was read: Cognito may be out of date.
         """
         try:
             self._client.update_item(
                 TableName=self._table,
                 Key=to_item(user_key(self._id, user.id)),
                 UpdateExpression="REMOVE taskKey, taskSince",
-                ConditionExpression="version = :told",
-                ExpressionAttributeValues=to_item({":told": user.version}),
+                ConditionExpression="version = :version",
+                ExpressionAttributeValues=to_item({":version": user.version}),
             )
-        except self._lost as error:
+        except self._conflicts as error:
             raise VersionConflictError from error
 
     def put_invitation(self, invitation: Invitation) -> None:
-        """Write an invitation, in the place of an earlier one to the same address.
+        """Write an invitation. It replaces an earlier one to the same address.
 
         Raises
         ------
         TenantNotFoundError
-            The tenant is not there or being deleted.
+            The tenant does not exist or is being deleted.
         VersionConflictError
-            Somebody else is writing the same at this moment.
+            Another transaction writes the same items.
         """
         item = invitation_key(self._id, invitation.email) | invitation.model_dump(mode="json", by_alias=True)
         self._write({"Put": {"TableName": self._table, "Item": to_item(item)}}, admins=0)
 
     def get_invitation(self, email: str) -> Invitation | None:
-        """Return the invitation under way to an address (a consistent read), or None if there is none."""
+        """Return the pending invitation to an address (a consistent read), or None if there is none."""
         key = to_item(invitation_key(self._id, email))
         answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
         return Invitation.model_validate(from_item(answer["Item"])) if "Item" in answer else None
 
     def delete_invitation(self, email: str) -> None:
-        """Delete an invitation under way; without one, do nothing."""
+        """Delete a pending invitation; without one, do nothing."""
         self._client.delete_item(TableName=self._table, Key=to_item(invitation_key(self._id, email)))
 
     def correct_admins(self, counted: int, found: int) -> bool:
-        """Write how many admins were found, if the tenant still counts as many as before; return whether it did."""
+        """Correct the tenant's count of admins, if it is still `counted`. Return whether it was."""
         try:
             self._client.update_item(
                 TableName=self._table,
@@ -244,34 +244,34 @@ class UserRepository:
                 ConditionExpression="admins = :counted",
                 ExpressionAttributeValues=to_item({":counted": counted, ":found": found}),
             )
-        except self._lost:
+        except self._conflicts:
             return False
         return True
 
     def _write(self, *writes: TransactWriteItemTypeDef, admins: int, last_admin_may_go: bool = False) -> None:
-        """Write all or nothing, if the tenant is active and keeps an admin; the tenant is the transaction's first item.
+        """Write in one transaction, if the tenant is active and keeps an admin. The tenant is its first item.
 
         Raises
         ------
         LastAdminError, TenantNotFoundError, VersionConflictError
-            No admin would be left; the tenant is not active; somebody else is writing one of the items.
+            No admin would be left; the tenant is not active; another transaction writes one of the items.
         TransactionCanceledException
-            The first write's own condition does not hold. This comes first: what then is decided anew may be no change.
+            The condition of the first write failed. This is checked first: a retry may find that nothing has to change.
         """
         try:
             self._client.transact_write_items(
                 TransactItems=[self._count(admins, last_admin_may_go=last_admin_may_go), *writes]
             )
         except self._client.exceptions.TransactionCanceledException as error:
-            if _is_refused(error, 1):
+            if _condition_failed(error, 1):
                 raise
-            _raise_if_tenant_refused(error)
+            _raise_for_tenant(error)
             if "TransactionConflict" in cancellation_codes(error):
                 raise VersionConflictError from error
             raise
 
     def _count(self, admins: int, *, last_admin_may_go: bool) -> TransactWriteItemTypeDef:
-        """Return the write that adds to the tenant's admins, or the check of the tenant if there is nothing to add."""
+        """Return the write that changes the tenant's count of admins, or a condition check if it stays the same."""
         condition = "#state = :active"
         values: dict[str, Any] = {":active": TenantState.ACTIVE.value}
         names = {"#state": "state"}
@@ -301,17 +301,17 @@ class UserRepository:
         }
 
     def _change(self, before: User, after: User) -> UpdateTypeDef:
-        """Return the write of all that differs between two versions of a row, if the first is still there."""
+        """Return the write of all differences between two versions of a row, if the first is still current."""
         old, new = user_item(before), user_item(after)
         values = {name: value for name, value in new.items() if value != old[name]}
         key, read = user_key(self._id, after.id), {":before": before.version}
         return update_of(self._table, key, values, condition="#version = :before", values=read)
 
-    def _removal(self, email: str) -> TransactWriteItemTypeDef:
+    def _invitation_deletion(self, email: str) -> TransactWriteItemTypeDef:
         return {"Delete": {"TableName": self._table, "Key": to_item(invitation_key(self._id, email))}}
 
     def _query_for(self, wanted: UserFilter) -> QueryInputTypeDef:
-        """Return the query of the narrowest index for a filter, with the rest of it as a filter expression."""
+        """Return the query of the most selective index for a filter, with the rest of it as a filter expression."""
         index = "byEmail" if wanted.email else "byName"
         values: dict[str, Any] = {":people": self._people}
         starts = _starts(wanted)
@@ -339,7 +339,7 @@ class UserRepository:
 
 
 def pending(client: DynamoDBClient, table: str, *, until: str) -> Iterator[dict[str, Any]]:
-    """Return the items of all tenants, in plain values, that are marked as pending since `until` or before."""
+    """Return the items of all tenants, in plain values, that are pending since `until` or longer."""
     query: QueryInputTypeDef = {
         "TableName": table,
         "IndexName": "byTask",
@@ -350,30 +350,30 @@ def pending(client: DynamoDBClient, table: str, *, until: str) -> Iterator[dict[
 
 
 def _starts(wanted: UserFilter) -> dict[str, str]:
-    """Return what the filter asks range keys to start with; cut to what a key takes, as nobody has longer ones."""
+    """Return the prefixes of range keys that the filter names, cut to the longest that keys have."""
     starts = {"nameKey": name_start(wanted.name or ""), "emailKey": folded(wanted.email or "")[:254]}
     return {name: start for name, start in starts.items() if start}
 
 
 def _shape(sort_key: str, start: str) -> re.Pattern[str]:
-    """Return what a `_position` in the list of those who start so looks like: DynamoDB takes none outside of a list."""
+    """Return the pattern of a `_position` in the list with this prefix. DynamoDB refuses one outside of the list."""
     return re.compile(rf"(?s:(?={re.escape(start)}).{{{_LENGTHS[sort_key]}}})\t[0-9a-f-]{{36}}")
 
 
 def _position(item: Mapping[str, Any], sort_key: str) -> str:
-    """Return where a page ends: the value sorted by, a tab, the user's id. A `nameKey` is just that."""
+    """Return where a page ends: the sort value, a tab, and the user's id. A `nameKey` has this format already."""
     value: str = item[sort_key]["S"]
     return value if sort_key == "nameKey" else f"{value}\t{item['PK']['S'].rpartition('#')[2]}"
 
 
-def _is_refused(error: ClientError, index: int) -> bool:
-    """Return whether a transaction was cancelled because this one of its items did not meet its condition."""
+def _condition_failed(error: ClientError, index: int) -> bool:
+    """Return whether a transaction was cancelled because the condition of this item failed."""
     return cancellation_codes(error)[index : index + 1] == ["ConditionalCheckFailed"]
 
 
-def _raise_if_tenant_refused(error: ClientError) -> None:
-    """Raise what it means that the transaction's first item, the tenant, did not meet its condition."""
-    if not _is_refused(error, 0):
+def _raise_for_tenant(error: ClientError) -> None:
+    """Raise the error for a failed condition of the transaction's first item, the tenant."""
+    if not _condition_failed(error, 0):
         return
     if from_item(cancellation_reasons(error)[0].get("Item") or {}).get("state") == TenantState.ACTIVE:
         raise LastAdminError from error

@@ -10,7 +10,7 @@ from ticketing.users.models import Kind, User
 from ticketing.users.text import folded
 
 _LONGEST: Final = 200
-"""Characters of a name in a key. DynamoDB takes 1,024 bytes there; of 100 characters, folding can make 3,300 bytes."""
+"""Characters of a name in a key, which can have 1,024 bytes. Folding can turn 100 characters into 3,300 bytes."""
 
 _LISTS: Final = {Kind.PERSON: "USERS", Kind.API_KEY: "API_KEYS"}
 
@@ -26,12 +26,12 @@ def deletion_key(tenant_id: str) -> dict[str, str]:
 
 
 def auto_close_key(tenant_id: str) -> dict[str, str]:
-    """Return the key of what tells the job that closes tickets of a tenant."""
+    """Return the key of a tenant's item for the job that closes resolved tickets."""
     return {"PK": f"{tenant_prefix(tenant_id)}#AUTO_CLOSE", "SK": "AUTO_CLOSE"}
 
 
 def invitation_key(tenant_id: str, email: str) -> dict[str, str]:
-    """Return the key of an invitation under way to an address; without one, what all of the tenant's start with."""
+    """Return the key of a pending invitation to an address; with an empty one, the prefix of all invitations."""
     return {"PK": f"{tenant_prefix(tenant_id)}#INVITATION#{folded(email)}", "SK": "INVITATION"}
 
 
@@ -41,17 +41,17 @@ def list_key(tenant_id: str, kind: Kind) -> str:
 
 
 def name_start(name: str) -> str:
-    """Return what the `nameKey` of everybody starts with whose name starts like this."""
+    """Return the prefix of the `nameKey` of all users whose name starts with this."""
     return folded(name)[:_LONGEST]
 
 
 def name_key(name: str, user_id: str) -> str:
-    """Return what a user is sorted by in lists. A tab comes before all that folded names hold: Jo before Jo Ann."""
+    """Return the sort key of a user in lists. A tab sorts before all characters of folded names: Jo before Jo Ann."""
     return f"{name_start(name)}\t{user_id}"
 
 
 def user_item(user: User) -> dict[str, Any]:
-    """Return a user's whole row, in plain values; None for attributes that are not there."""
+    """Return a user's row, in plain values; None for missing attributes."""
     return (
         user.model_dump(mode="json", by_alias=True)
         | user_key(user.tenant_id, user.id)
@@ -64,5 +64,5 @@ def user_item(user: User) -> dict[str, Any]:
 
 
 def user_from(item: Mapping[str, Any]) -> User:
-    """Return the user that a row of the table holds."""
+    """Return the user of a row."""
     return User.model_validate(from_item(item))

@@ -1,4 +1,4 @@
-"""Who may change whom."""
+"""Rules: who may change which user."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def check_admins(caller: Caller, roles: Iterable[Role]) -> None:
-    """Let a change of a user who has these roles before and after it pass, or raise ForbiddenError.
+    """Raise ForbiddenError unless the caller may change a user from and to these roles.
 
-    An API key changes no admins and makes none: it can be revoked, but an admin whom a stolen one made would stay.
+    API keys can't change or create admins. A stolen key can be revoked, but an admin that it created would stay.
     """
     if caller.is_api_key and Role.ADMIN in roles:
         message = "An API key may not make, change or deactivate admins; it takes a person."

@@ -1,8 +1,7 @@
-"""Founding a tenant: whoever signed up and belongs to none makes one, and is its first admin.
+"""Creating a tenant: a person who signed up and has no tenant founds one and is its first admin.
 
-The tenant, its first user and the claims to both are written in one transaction. API Gateway and Cognito are told
-afterwards; what they have not heard of is marked, and told again by the founder who repeats the request or by
-reconcileUsers, whoever is first.
+One transaction writes the tenant, its first user, and the claims to both, marked as pending. API Gateway and Cognito
+are updated afterwards. If this is interrupted, a retry of the request or reconcileUsers continues from the marks.
 """
 
 from __future__ import annotations
@@ -36,27 +35,27 @@ from ticketing.users.user_pool import Account, user_pool
 
 
 def create_tenant(user_id: str, body: TenantCreate) -> Tenant:
-    """Make a tenant for a newcomer and return it; repeated with the same name, the one that was made before.
+    """Create a tenant for a newcomer and return it. A retry with the same name returns the same tenant.
 
     Raises
     ------
     UnauthorizedError, ForbiddenError
-        The account is gone; its address is not verified.
+        The account was deleted; its address is not verified.
     ConflictError, TenantNameTakenError
         The account belongs to a tenant or has founded another; another tenant has the name.
     ServiceUnavailableError
-        The tenant is recorded, and will be ready within minutes.
+        The tenant is recorded and will be ready within minutes.
     """
     account = user_pool().get_account(user_id)
     if account is None:
-        message = "The account is gone."
+        message = "The account was deleted."
         raise UnauthorizedError(message)
     claims = Claims(clients.dynamodb(), DEPLOYMENT.tables.users)
 
     def attempt() -> Tenant:
         founded = claims.tenant_founded_by(user_id)
         if founded is not None:
-            return _made_before(founded, account, body)
+            return _created_before(founded, account, body)
         if account.tenant_id:
             message = "The account belongs to a tenant already. Refresh its tokens to act for it."
             raise ConflictError(message)
@@ -74,18 +73,18 @@ def create_tenant(user_id: str, body: TenantCreate) -> Tenant:
     try:
         finish_tenant(tenant.id)
     except (BotoCoreError, ClientError, UsagePlanNotFoundError) as error:
-        message = "The tenant is recorded and will be ready within minutes, by itself. Repeat to have it at once."
+        message = "The tenant is recorded and will be ready within minutes. Repeat the request to have it at once."
         raise ServiceUnavailableError(message) from error
     return tenant
 
 
 def finish_tenant(tenant_id: str) -> None:
-    """Tell API Gateway and Cognito of a tenant that they have not heard of yet; of others, do nothing.
+    """Add a pending tenant to API Gateway and Cognito; without a pending tenant, do nothing.
 
     Raises
     ------
     Exception
-        Whatever AWS throws: the tenant stays marked, and this can be repeated.
+        Any error of AWS. The tenant stays pending, and this can be retried.
     """
     tenants = TenantRepository(of_tenant(tenant_id))
     tenant = tenants.get()
@@ -99,11 +98,11 @@ def finish_tenant(tenant_id: str) -> None:
     tenants.clear_pending()
 
 
-def _made_before(tenant_id: str, account: Account, body: TenantCreate) -> Tenant:
-    """Return the tenant that the account founded, if the request asks for that one once more."""
+def _created_before(tenant_id: str, account: Account, body: TenantCreate) -> Tenant:
+    """Return the tenant that the account founded, if the request is a retry of that."""
     tenant = TenantRepository(of_tenant(tenant_id)).get()
     if tenant is None:
-        raise VersionConflictError  # it went between the two reads
+        raise VersionConflictError  # it was deleted between the two reads
     if tenant.state is not TenantState.ACTIVE:
         message = "The tenant that the account founded is being deleted. Another can be founded after that."
         raise ConflictError(message)

@@ -1,4 +1,4 @@
-"""Tenants, their settings and the receipts of their deletion, and the bodies that callers send, as pydantic models."""
+"""Tenants, their settings, the receipts of their deletion, and the bodies that callers send, as pydantic models."""
 
 import re
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _DOMAIN = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0
 
 
 def _domain(text: str) -> str:
-    """Return a domain name as it is compared; addresses are matched with what follows their `@`."""
+    """Return a domain name in lower case, as the part of an e-mail address after the `@` is compared."""
     domain = text.strip().lower()
     if not _DOMAIN.fullmatch(domain):
         message = "must be a domain name, such as example.com"
@@ -41,31 +41,30 @@ Days = Annotated[int, Field(strict=True, ge=1, le=365)]
 
 
 class WhoMayCreate(StrEnum):
-    """Who may report tickets."""
+    """Who may create tickets."""
 
     EVERYBODY = "EVERYBODY"
     AGENTS = "AGENTS"
 
 
 class TenantState(StrEnum):
-    """Whether a tenant is there, or on its way out. One that is gone has no item."""
+    """Whether a tenant is active or being deleted. A deleted tenant has no item."""
 
     ACTIVE = "ACTIVE"
     DELETING = "DELETING"
 
 
 class DeletionState(StrEnum):
-    """How far a deletion is."""
+    """The state of a tenant's deletion."""
 
     RUNNING = "RUNNING"
     DONE = "DONE"
 
 
 class TenantSettings(Model):
-    """What a tenant's admins have decided for it.
+    """The settings of a tenant, which its admins change.
 
-    An empty list of domains allows all. Tickets stay resolved for `auto_close_days` before they are closed; None: for
-    ever.
+    An empty list of domains allows all. Resolved tickets are closed after `auto_close_days`; None means never.
     """
 
     default_priority: Priority = Priority.MEDIUM
@@ -75,10 +74,10 @@ class TenantSettings(Model):
 
 
 class Tenant(Model):
-    """A tenant as it is stored, without the keys that store it. Times are RFC 3339 texts in UTC with milliseconds.
+    """A tenant as stored, without the item's keys. Times are RFC 3339 texts in UTC with milliseconds.
 
-    `admins` counts the active people who are admins; `task_key` says that API Gateway or Cognito has not heard of the
-    tenant yet.
+    `admins` counts the active people who are admins. `task_key` is `PENDING` while API Gateway or Cognito has to be
+    updated.
     """
 
     id: str
@@ -95,9 +94,9 @@ class Tenant(Model):
 
 
 class TenantDeletion(Model):
-    """The receipt of a deletion: all that stays of a tenant. The counts tell what was erased at least.
+    """The receipt of a deletion: all that is left of a tenant. The counts are lower bounds of what was deleted.
 
-    `task_since` is when the deletion last made progress; it is there while the deletion runs.
+    `task_since` is the time of the last progress, while the deletion runs.
     """
 
     tenant_id: str
@@ -122,7 +121,7 @@ class TenantCreate(Body):
 
 
 class SettingsUpdate(Body):
-    """The settings in the body of updateTenant; what is left out stays as it is."""
+    """The settings in the body of updateTenant. Missing fields stay unchanged."""
 
     default_priority: Priority = absent()
     who_may_create: WhoMayCreate = absent()
@@ -138,14 +137,14 @@ class TenantUpdate(Update):
 
 
 class DeleteTenantQuery(Body):
-    """The query of deleteTenant: the tenant's name, so that nobody deletes one by mistake."""
+    """The query of deleteTenant: the tenant's name as a confirmation."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class AutoClose:
-    """A tenant's setting: tickets that have been RESOLVED without a change for so many days are closed."""
+    """A tenant's setting: tickets that are RESOLVED and unchanged for so many days are closed."""
 
     tenant_id: str
     days: int

@@ -1,4 +1,4 @@
-"""What the tenant operations share: finding a tenant for its caller, changing it, and presenting it."""
+"""What the tenant operations share: finding, changing and presenting the caller's tenant."""
 
 from typing import Any
 
@@ -16,18 +16,18 @@ _SHOWN = {"id", "name", "settings", "version", "created_at", "updated_at"}
 
 
 def is_active(tenant_id: str) -> bool:
-    """Return whether a tenant is there and not being deleted: one read, for work that nobody asked for."""
+    """Return whether a tenant is active: one consistent read, for consumers, which have no caller."""
     tenant = TenantRepository(of_tenant(tenant_id)).get()
     return tenant is not None and tenant.state is TenantState.ACTIVE
 
 
 def find_tenant(tenant: Tenant | None, expected_version: int | None = None) -> Tenant:
-    """Return the tenant that was read, if it is active and in the version expected.
+    """Return the tenant that was read, if it is active and its version is as expected.
 
     Raises
     ------
     TenantNotFoundError, PreconditionFailedError
-        It is not there or being deleted; it has another version.
+        It does not exist or is being deleted; it has another version.
     """
     if tenant is None or tenant.state is not TenantState.ACTIVE:
         raise TenantNotFoundError
@@ -37,7 +37,7 @@ def find_tenant(tenant: Tenant | None, expected_version: int | None = None) -> T
 
 
 def update_tenant(caller: Caller, body: TenantUpdate, expected_version: int | None) -> Tenant:
-    """Set a tenant's name and settings and return it; what is the same already is no change.
+    """Update a tenant's name and settings and return it; equal values are no change.
 
     Raises
     ------

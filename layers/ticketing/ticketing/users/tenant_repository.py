@@ -1,8 +1,8 @@
-"""Where a tenant lives: its item, its receipt once it is deleted, and what its settings leave on other items.
+"""Tenants in DynamoDB: a tenant's item, the receipt of its deletion, and the copies of its settings on other items.
 
-Two settings decide over new tickets. They are copied onto the counter that every new ticket takes its number from, so
-that reporting a ticket reads no settings: `defaultPriority` and `creators`, each absent while it is the default. The
-days until a resolved ticket is closed stand on an item of their own, where the job that does it finds all tenants.
+createTicket reads no settings: `defaultPriority` and `creators` are copied to the counter of ticket numbers, each
+absent while it has its default. `auto_close_days` is copied to an item of its own, which the job that closes tickets
+queries for all tenants.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class TenantRepository:
-    """One tenant. It cannot be made without its id, and every key that it builds starts with it."""
+    """One tenant. Every key it builds starts with the tenant's id."""
 
     def __init__(self, data: TenantData) -> None:
         self._client = data.client
@@ -49,7 +49,7 @@ class TenantRepository:
         return Tenant.model_validate(item) if item else None
 
     def deletion(self) -> TenantDeletion | None:
-        """Return the receipt of the tenant's deletion (a consistent read), or None if nobody asked for one."""
+        """Return the receipt of the tenant's deletion (a consistent read), or None if nobody requested one."""
         item = self._read(deletion_key(self._id))
         return TenantDeletion.model_validate(item) if item else None
 
@@ -58,14 +58,14 @@ class TenantRepository:
         return tenant_key(self._id) | tenant.model_dump(mode="json", by_alias=True)
 
     def update(self, before: Tenant, after: Tenant) -> None:
-        """Write a tenant's name and settings and all that follows from them, if `before` is still its version.
+        """Write a tenant's name and settings and their copies, if `before` is still the current version.
 
         Raises
         ------
         NameTakenError
-            Another tenant has the new name; nothing was written.
+            Another tenant has the new name. Nothing was written.
         VersionConflictError
-            The tenant changed, or is being deleted, since `before` was read.
+            The tenant was changed, or its deletion started, after `before` was read.
         """
         settings = after.settings.model_dump(mode="json", by_alias=True)
         changes = {"name": after.name, "settings": settings, "version": after.version, "updatedAt": after.updated_at}
@@ -73,7 +73,7 @@ class TenantRepository:
         old, new = name_claim(before.name), name_claim(after.name)
         if old != new:
             writes += [claim(self._users, new, self._id), release_claim(self._users, old, self._id)]
-        writes += self._consequences(before.settings, after.settings)
+        writes += self._copy_writes(before.settings, after.settings)
         try:
             self._client.transact_write_items(TransactItems=writes)
         except self._client.exceptions.TransactionCanceledException as error:
@@ -85,15 +85,15 @@ class TenantRepository:
             raise
 
     def begin_deletion(self, before: Tenant, receipt: TenantDeletion) -> None:
-        """Write that a tenant is being deleted, and the receipt, if `before` is still its version.
+        """Mark a tenant as being deleted and write the receipt, if `before` is still the current version.
 
-        From here on nobody becomes a user of the tenant (all such writes look at its state), and nobody reports a
-        ticket in it (the counter says so).
+        From then on there are no new users (their writes check the tenant's state) and no new tickets (the counter's
+        `creators` is NOBODY).
 
         Raises
         ------
         VersionConflictError
-            The tenant changed, or is being deleted already, since `before` was read.
+            The tenant was changed, or its deletion started, after `before` was read.
         """
         changes = {
             "state": TenantState.DELETING.value,
@@ -117,7 +117,7 @@ class TenantRepository:
             raise
 
     def clear_pending(self) -> None:
-        """Take the marker off a tenant that API Gateway and Cognito have heard of now; one being deleted has none."""
+        """Remove the pending mark after API Gateway and Cognito were updated; without a mark, do nothing."""
         try:
             self._client.update_item(
                 TableName=self._users,
@@ -130,12 +130,12 @@ class TenantRepository:
             return
 
     def touch_deletion(self, receipt: TenantDeletion, moment: str) -> None:
-        """Write that a deletion is taken up again now.
+        """Write that a deletion is restarted now.
 
         Raises
         ------
         VersionConflictError
-            It made progress meanwhile, or somebody else took it up.
+            It made progress meanwhile, or another run restarted it.
         """
         try:
             self._client.update_item(
@@ -156,7 +156,7 @@ class TenantRepository:
         return from_item(answer["Item"]) if "Item" in answer else None
 
     def _change(self, before: Tenant, changes: Mapping[str, Any]) -> TransactWriteItemTypeDef:
-        """Return the write that sets values of the tenant (None removes), if it is active and still this version."""
+        """Return the write that sets attributes of the tenant (None removes), if it is active and has this version."""
         update = update_of(
             self._users,
             tenant_key(self._id),
@@ -169,8 +169,8 @@ class TenantRepository:
     def _set_counter(self, changes: Mapping[str, str | None]) -> TransactWriteItemTypeDef:
         return {"Update": update_of(self._tickets, counter_key(self._id), changes)}
 
-    def _consequences(self, before: TenantSettings, after: TenantSettings) -> list[TransactWriteItemTypeDef]:
-        """Return the writes of what changed settings leave on other items."""
+    def _copy_writes(self, before: TenantSettings, after: TenantSettings) -> list[TransactWriteItemTypeDef]:
+        """Return the writes of the copies of changed settings."""
         writes: list[TransactWriteItemTypeDef] = []
         copies = _copies(after)
         if copies != _copies(before):
@@ -187,7 +187,7 @@ class TenantRepository:
 
 
 def _copies(settings: TenantSettings) -> dict[str, str | None]:
-    """Return what the counter says of the settings; None stands for an absent attribute."""
+    """Return the copies of settings on the counter; None means that the attribute is absent."""
     priority, who = settings.default_priority, settings.who_may_create
     return {
         "defaultPriority": None if priority is Priority.MEDIUM else priority.value,
@@ -196,7 +196,7 @@ def _copies(settings: TenantSettings) -> dict[str, str | None]:
 
 
 def auto_closing(client: DynamoDBClient, users_table: str) -> Iterator[AutoClose]:
-    """Yield the setting of every tenant that has it."""
+    """Yield the setting of every tenant that closes resolved tickets."""
     query: QueryInputTypeDef = {
         "TableName": users_table,
         "IndexName": "byTask",

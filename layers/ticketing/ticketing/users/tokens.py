@@ -117,7 +117,7 @@ def _claims(token: str) -> dict[str, Any]:
             options={"require": ["exp", "iat", "sub", "token_use"]},
         )
     except jwt.PyJWKClientConnectionError:
-        # Not the caller's fault: API Gateway answers 503 and caches nothing.
+        # Not the caller's fault: they get 503, and API Gateway caches nothing.
         logger.exception("fetching the user pool's keys failed")
         raise
     except (jwt.InvalidTokenError, jwt.PyJWKClientError) as error:

@@ -1,7 +1,7 @@
-"""How much a tenant may ask of the API: its key in API Gateway's usage plan, which counts and limits its requests.
+"""The rate limit of a tenant: its key in API Gateway's usage plan, which counts and throttles its requests.
 
-Such a key identifies nobody and opens nothing. The authorizer names it for each request that it lets through
-(`usageIdentifierKey`), so its value may be guessed: it follows from the tenant's id.
+This key is no credential. The authorizer returns it for each allowed request (`usageIdentifierKey`), so its value need
+not be secret: it is derived from the tenant's id.
 """
 
 from __future__ import annotations
@@ -16,32 +16,32 @@ if TYPE_CHECKING:
     from mypy_boto3_apigateway import APIGatewayClient
 
 _PAGE: Final = 500
-"""How many keys API Gateway lists in one answer, at most."""
+"""The most keys that API Gateway lists in one response."""
 
 
 class UsagePlanNotFoundError(Exception):
-    """There is no usage plan of this name; the deployment is not whole."""
+    """There is no usage plan of this name: the deployment is incomplete."""
 
 
 def usage_key(tenant_id: str) -> str:
-    """Return name and value of a tenant's key: 20 to 83 characters; API Gateway takes values of 20 to 128."""
+    """Return the name and value of a tenant's key: 20 to 83 characters. API Gateway accepts 20 to 128."""
     return f"requests-of-tenant-{tenant_id}"
 
 
 class UsagePlan:
-    """The tenants' keys in one usage plan. All that is done here may be done again, with the same result."""
+    """The tenants' keys in one usage plan. All methods are idempotent."""
 
     def __init__(self, client: APIGatewayClient, plan_name: str) -> None:
         self._client = client
         self._plan_name = plan_name
 
     def ensure_key(self, tenant_id: str) -> None:
-        """See to it that the tenant has its key and that the usage plan holds it.
+        """Create the tenant's key, and add it to the usage plan.
 
         Raises
         ------
         UsagePlanNotFoundError
-            The usage plan is not there.
+            The usage plan does not exist.
         """
         plan_id = self._plan_id()
         value = usage_key(tenant_id)
@@ -50,27 +50,27 @@ class UsagePlan:
         except self._client.exceptions.ConflictException:
             known = next(self._ids(value), None)
             if known is None:
-                raise  # it is there but not listed yet: the next try finds it
+                raise  # it exists but is not listed yet: a retry finds it
             key_id = known
         try:
             self._client.create_usage_plan_key(usagePlanId=plan_id, keyId=key_id, keyType="API_KEY")
         except self._client.exceptions.ConflictException:
-            return  # it is in the plan already
+            return  # the plan has the key already
 
     def list_keys(self) -> frozenset[str]:
-        """Return the names of all keys that the usage plan holds: two requests, and one more for each 500 keys.
+        """Return the names of all keys in the usage plan: two requests, and one more for each 500 keys.
 
         Raises
         ------
         UsagePlanNotFoundError
-            The usage plan is not there.
+            The usage plan does not exist.
         """
         plan_keys = self._client.get_paginator("get_usage_plan_keys")
         pages = plan_keys.paginate(usagePlanId=self._plan_id(), PaginationConfig={"PageSize": _PAGE})
         return frozenset(key["name"] for page in pages for key in page["items"])
 
     def delete_key(self, tenant_id: str) -> None:
-        """See to it that the tenant has no key; that takes it out of the usage plan, too."""
+        """Delete the tenant's key, which also removes it from the usage plan."""
         for key_id in self._ids(usage_key(tenant_id)):
             try:
                 self._client.delete_api_key(apiKey=key_id)
@@ -78,12 +78,12 @@ class UsagePlan:
                 continue
 
     def _ids(self, value: str) -> Iterator[str]:
-        """Yield the ids of the keys of exactly this name; the query finds those that start with it."""
+        """Yield the ids of the keys with exactly this name. API Gateway's query matches prefixes."""
         pages = self._client.get_paginator("get_api_keys").paginate(nameQuery=value, includeValues=False)
         yield from (key["id"] for page in pages for key in page["items"] if key.get("name") == value)
 
     def _plan_id(self) -> str:
-        """Return the usage plan's id. It is looked up by name: the plan is made after the functions that ask for it."""
+        """Return the usage plan's id, by its name: the stack creates the plan after the functions that use it."""
         for page in self._client.get_paginator("get_usage_plans").paginate():
             for plan in page["items"]:
                 if plan.get("name") == self._plan_name:
@@ -92,5 +92,5 @@ class UsagePlan:
 
 
 def usage_plan() -> UsagePlan:
-    """Return the tenants' keys in the deployment's usage plan."""
+    """Return the deployment's usage plan."""
     return UsagePlan(clients.apigateway(), DEPLOYMENT.usage_plan_name)

@@ -1,7 +1,7 @@
-"""Who can sign in: the accounts of the Cognito user pool.
+"""The accounts of the Cognito user pool.
 
-The table says who somebody is and what they may do; Cognito puts it into their tokens. So all that is done here says
-how an account shall be, and may be said again with the same result.
+The users table decides on tenant, role and activity; Cognito puts them into tokens. So the methods here set the state
+of an account, and are idempotent.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ if TYPE_CHECKING:
     from ticketing.users.models import TenantRole, User
 
 TENANT: Final = "custom:tenantId"
-"""The attribute that names an account's tenant; missing or empty for somebody who belongs to none."""
+"""The attribute with an account's tenant; missing or empty for people without a tenant."""
 
 TOKENS_VALID_FROM: Final = "custom:tokensValidFrom"
-"""The attribute that voids an account's tokens issued before, in seconds since 1970."""
+"""The attribute that invalidates an account's tokens issued before this time, in seconds since 1970."""
 
 NEVER_SIGNED_IN: Final = "FORCE_CHANGE_PASSWORD"
-"""The status of somebody who was invited and has not set a password yet."""
+"""The status of invited people who have not set a password yet."""
 
 UNCONFIRMED: Final = "UNCONFIRMED"
-"""The status of somebody who signed up, and has not proved that the address is theirs."""
+"""The status of people who signed up and have not verified their address."""
 
 _ROLES: Final[tuple[TenantRole, ...]] = (Role.ADMIN, Role.AGENT, Role.REPORTER)
-"""The groups, the widest first: it counts for an account in several."""
+"""The groups, the most powerful role first: it counts for an account in several groups."""
 
 
 class AccountNotFoundError(Exception):
@@ -44,16 +44,16 @@ class AccountNotFoundError(Exception):
 
 
 class EmailTakenError(Exception):
-    """Some account has this address already; nothing was made."""
+    """Another account has this e-mail address. Nothing was created."""
 
 
 class EmailRejectedError(Exception):
-    """Cognito takes no such address; nothing was made."""
+    """Cognito rejects this e-mail address. Nothing was created."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account of the user pool. `id` is the `sub` of its tokens; `tenant_id` is empty where there is none."""
+    """An account of the user pool. `id` is the `sub` of its tokens; `tenant_id` is empty without a tenant."""
 
     id: str
     email: str
@@ -65,7 +65,7 @@ class Account:
 
 
 class UserPool:
-    """The accounts of one user pool; its ids and its e-mail addresses both name an account."""
+    """The accounts of one user pool. Both their ids and their e-mail addresses identify them."""
 
     def __init__(self, client: CognitoIdentityProviderClient, pool_id: str) -> None:
         self._client = client
@@ -80,7 +80,7 @@ class UserPool:
         return _account(answer, answer["UserAttributes"])
 
     def get_role(self, user_id: str) -> TenantRole | None:
-        """Return the role that an account's groups give it, or None if they give it none.
+        """Return the role of an account, by its groups; None if it is in no group.
 
         Raises
         ------
@@ -106,12 +106,12 @@ class UserPool:
         return found
 
     def create_account(self, email: str, tenant_id: str) -> Account:
-        """Make an account of a tenant and mail its owner a password to sign in with once.
+        """Create an account in a tenant. Cognito emails a temporary password to its owner.
 
         Raises
         ------
         EmailTakenError, EmailRejectedError
-            There is an account with this address; Cognito takes no such address.
+            Another account has this address; Cognito rejects it.
         """
         attributes = {"email": email, "email_verified": "true", TENANT: tenant_id}
         try:
@@ -128,7 +128,7 @@ class UserPool:
         return _account(user, user["Attributes"])
 
     def resend_invitation(self, account: Account) -> None:
-        """Mail somebody who never signed in another password."""
+        """Email another temporary password to somebody who never signed in."""
         self._client.admin_create_user(
             UserPoolId=self._pool,
             Username=account.email,
@@ -137,9 +137,9 @@ class UserPool:
         )
 
     def update_account(self, user: User) -> None:
-        """Make the account what the user's row says: tenant, group, enabled, and which tokens are void.
+        """Make the account match the user's row: tenant, group, enabled, and which tokens are invalid.
 
-        The groups come first: a token that was issued in the meantime, with the old ones, is void too.
+        The groups come first, so that a token issued in between, with the old groups, becomes invalid too.
 
         Raises
         ------
@@ -154,7 +154,7 @@ class UserPool:
             if not user.active:
                 self._client.admin_user_global_sign_out(UserPoolId=self._pool, Username=user.id)
                 self._client.admin_disable_user(UserPoolId=self._pool, Username=user.id)
-            self._put_into(user.id, {user.role})
+            self._set_groups(user.id, {user.role})
             if user.tokens_valid_from is not None:
                 attributes[TOKENS_VALID_FROM] = str(max(user.tokens_valid_from, next_second()))
             self._client.admin_update_user_attributes(
@@ -166,10 +166,10 @@ class UserPool:
             raise AccountNotFoundError from error
 
     def release_account(self, user_id: str) -> None:
-        """Take an account out of its tenant and its role; without an account, do nothing."""
+        """Remove an account from its tenant and its group; without an account, do nothing."""
         try:
-            self._put_into(user_id, set())
-            # An empty value removes the attribute, whether or not it is there.
+            self._set_groups(user_id, set())
+            # An empty value removes the attribute, if there is one.
             self._client.admin_update_user_attributes(
                 UserPoolId=self._pool, Username=user_id, UserAttributes=_attributes({TENANT: ""})
             )
@@ -183,8 +183,8 @@ class UserPool:
         except self._client.exceptions.UserNotFoundException:
             return
 
-    def _put_into(self, user_id: str, wanted: set[TenantRole]) -> None:
-        """Put an account into the groups wanted, and out of those of the other roles."""
+    def _set_groups(self, user_id: str, wanted: set[TenantRole]) -> None:
+        """Add an account to these groups, and remove it from the groups of other roles."""
         groups = self._groups(user_id)
         for role in _ROLES:
             if role in groups and role not in wanted:
@@ -205,12 +205,12 @@ class UserPool:
 
 
 def user_pool() -> UserPool:
-    """Return the accounts of the deployment's user pool."""
+    """Return the deployment's user pool."""
     return UserPool(clients.cognito(), DEPLOYMENT.user_pool_id)
 
 
 def next_second() -> int:
-    """Return the first second (since 1970) whose tokens are surely issued later than now: theirs are whole seconds."""
+    """Return the next second since 1970. Tokens carry whole seconds, so its tokens are surely issued after now."""
     return math.floor(clock.now().timestamp()) + 1
 
 
