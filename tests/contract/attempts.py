@@ -7,8 +7,7 @@ from functools import cached_property
 from typing import Any
 from uuid import uuid4
 
-import httpx
-
+from tests.harness.client import Client
 from tests.harness.people import DOMAIN, TICKET, Accounts, OwnTenant, Tenant
 from tests.harness.receiver import SECONDS, Receiver
 from tests.harness.stack import Stack
@@ -59,9 +58,9 @@ class World:
     acme: Tenant
     found: Callable[[], OwnTenant]
     receiver: Receiver
-    made: dict[str, httpx.Client] = field(default_factory=dict)
+    made: dict[str, Client] = field(default_factory=dict)
 
-    def caller(self, name: str) -> httpx.Client:
+    def caller(self, name: str) -> Client:
         """Return who is called this; a newcomer is always another one."""
         if name not in self.made or name == "newcomer":
             self.made[name] = getattr(self, f"_{name}")()
@@ -69,22 +68,22 @@ class World:
 
     # --- Of the demo tenant
 
-    def _admin(self) -> httpx.Client:
+    def _admin(self) -> Client:
         return self.acme.admin
 
-    def _agent(self) -> httpx.Client:
+    def _agent(self) -> Client:
         return self.acme.agent
 
-    def _reporter(self) -> httpx.Client:
+    def _reporter(self) -> Client:
         return self.acme.reporter
 
-    def _anonymous(self) -> httpx.Client:
+    def _anonymous(self) -> Client:
         return self.accounts.connect()
 
     @cached_property
     def reporter_id(self) -> str:
         """The demo tenant's reporter."""
-        return str(self.acme.reporter.get("/v1/users/me").json()["id"])
+        return str(self.acme.reporter.id)
 
     @cached_property
     def acme_name(self) -> str:
@@ -105,29 +104,29 @@ class World:
         own.admin.patch("/v1/tenant", json={"settings": settings})
         return own
 
-    def _owner(self) -> httpx.Client:
+    def _owner(self) -> Client:
         return self.own.admin
 
-    def _member(self) -> httpx.Client:
+    def _member(self) -> Client:
         return self.own.join("reporter")
 
-    def _key(self) -> httpx.Client:
+    def _key(self) -> Client:
         """An API key that is an admin."""
         answer = self.own.admin.post("/v1/api-keys", json={"name": "A key", "role": "admin"})
-        return self.accounts.connect(Authorization=f"Bearer {answer.json()['key']}")
+        return self.accounts.connect(token=answer.json()["key"])
 
-    def _without_a_role(self) -> httpx.Client:
+    def _without_a_role(self) -> Client:
         return self._made_in_cognito(None, self.own.id)
 
-    def _unknown(self) -> httpx.Client:
+    def _unknown(self) -> Client:
         """Somebody whom Cognito knows as of the tenant, and the tenant does not know yet."""
         return self._made_in_cognito("reporter", self.own.id)
 
-    def _early(self) -> httpx.Client:
+    def _early(self) -> Client:
         """Somebody of a tenant that API Gateway has not heard of yet."""
         return self._made_in_cognito("admin", str(uuid4()))
 
-    def _made_in_cognito(self, role: str | None, tenant_id: str) -> httpx.Client:
+    def _made_in_cognito(self, role: str | None, tenant_id: str) -> Client:
         cognito, pool_id = self.stack.client("cognito-idp"), self.stack.outputs["UserPoolId"]
         email = f"{uuid4()}@{DOMAIN}"
         attributes = {"email": email, "email_verified": "true", "custom:tenantId": tenant_id}
@@ -165,15 +164,15 @@ class World:
         """A tenant with as many webhooks as it may have."""
         return self.found()
 
-    def _crowd(self) -> httpx.Client:
+    def _crowd(self) -> Client:
         return self.crowded.admin
 
     # --- Of tenants that come and go
 
-    def _newcomer(self) -> httpx.Client:
+    def _newcomer(self) -> Client:
         return self.accounts.caller(self.accounts.sign_up())
 
-    def _founder(self) -> httpx.Client:
+    def _founder(self) -> Client:
         """Return somebody who has just founded a tenant, with the token of before."""
         founder = self._newcomer()
         founder.post("/v1/tenant", json={"name": f"Tenant {uuid4()}"})
@@ -184,7 +183,7 @@ class World:
         """A tenant that may be deleted."""
         return self.found()
 
-    def _leaver(self) -> httpx.Client:
+    def _leaver(self) -> Client:
         return self.leaving.admin
 
     @cached_property
@@ -195,7 +194,7 @@ class World:
         self.stack.client("dynamodb").delete_item(TableName=self.stack.outputs["UsersTableName"], Key=key)
         return gone
 
-    def _ghost(self) -> httpx.Client:
+    def _ghost(self) -> Client:
         return self.gone.admin
 
     @cached_property
@@ -203,5 +202,5 @@ class World:
         """A tenant that `former` has deleted, to the end."""
         return self.found()
 
-    def _former(self) -> httpx.Client:
+    def _former(self) -> Client:
         return self.left.delete()

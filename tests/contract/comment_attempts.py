@@ -4,9 +4,8 @@ from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
-import httpx
-
 from tests.contract.attempts import SOMEBODY, Attempt, Valid, World
+from tests.harness.client import Client
 
 COMMENT = {"body": "Any news?"}
 KEY, KEY_OF_DELETED = ({"Idempotency-Key": str(uuid4())} for _ in range(2))
@@ -26,7 +25,7 @@ def none(_: World) -> str:
     return "/v1/tickets/0190b2c4-0000-7000-8000-000000000000"
 
 
-def _commented(api: httpx.Client, ticket: str, **fields: Any) -> str:
+def _commented(api: Client, ticket: str, **fields: Any) -> str:
     return str(api.post(f"{ticket}/comments", json=COMMENT | fields).headers["Location"])
 
 

@@ -5,7 +5,6 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +14,7 @@ from referencing import Registry, Resource
 
 from docs.events.generate import HERE, schemas
 from tests.harness.bus import BusProbe
+from tests.harness.client import Client
 from tests.harness.contract import closed
 from tests.harness.people import TICKET, Tenant
 from tests.harness.stack import Stack
@@ -166,12 +166,12 @@ def written(stack: Stack, acme: Tenant) -> list[Json]:
     """What is on the bus, in its envelope, after every kind of change by the handlers and the state machine."""
     with BusProbe(stack) as bus:
         agent, admin, reporter = acme.agent, acme.admin, acme.reporter
-        me = agent.get("/v1/users/me").json()["id"]
+        me = agent.id
         ticket = reporter.post("/v1/tickets", json=TICKET | {"tags": ["a"]}).json()
         url = f"/v1/tickets/{ticket['id']}"
         comments, moves = f"{url}/comments", f"{url}/transitions"
 
-        def tell(by: httpx.Client, method: str, path: str, **body: Any) -> str:
+        def tell(by: Client, method: str, path: str, **body: Any) -> str:
             answer = by.request(method, path, json=body or None)
             assert answer.is_success, answer.text
             return answer.json().get("id", "") if answer.content else ""

@@ -33,6 +33,7 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.contract.document import OPERATIONS, PUBLIC
 from tests.contract.webhook_attempts import SECRET as GOOD_SECRET
+from tests.harness.client import Client
 from tests.harness.contract import Contract
 from tests.harness.people import TICKET, Accounts, OwnTenant
 from tests.harness.receiver import SECONDS, Receiver
@@ -81,7 +82,7 @@ class Target:
     url: str
     accounts: Accounts
     tokens: dict[str, str]
-    admin: httpx.Client
+    admin: Client
     agent_id: str
     tickets: list[str]
     comments: dict[str, str]
@@ -231,7 +232,7 @@ def target(stack: Stack, receiver: Receiver, accounts: Accounts, found_tenant: C
     own, left = found_tenant(), found_tenant()
     agent, reporter = own.join("agent"), own.join("reporter")
     people = {"admin": own.admin, "reporter": reporter}
-    agent_id = agent.get("/v1/users/me").json()["id"]
+    agent_id = agent.id
     there, comments, etags = _tickets(own.admin, agent, reporter, agent_id)
     trash = [there.pop(), there.pop(0)]
     for ticket in trash:
@@ -262,17 +263,18 @@ def target(stack: Stack, receiver: Receiver, accounts: Accounts, found_tenant: C
     )
 
 
-def _token(caller: httpx.Client) -> str:
-    return caller.headers["Authorization"].removeprefix("Bearer ")
+def _token(caller: Client) -> str:
+    assert caller.token is not None
+    return caller.token
 
 
-def _comment(api: httpx.Client, ticket: str) -> str | None:
+def _comment(api: Client, ticket: str) -> str | None:
     """Comment on a ticket and return the comment's id; None if the ticket is closed."""
     answer = api.post(f"/v1/tickets/{ticket}/comments", json={"body": "Any news?"})
     return answer.json().get("id") if answer.status_code == httpx.codes.CREATED else None
 
 
-def _settled(api: httpx.Client, delivery: str) -> None:
+def _settled(api: Client, delivery: str) -> None:
     """Wait until a delivery is delivered."""
     deadline = time.monotonic() + SECONDS
     while (state := api.get(delivery).json()["state"]) != "DELIVERED":
@@ -280,7 +282,7 @@ def _settled(api: httpx.Client, delivery: str) -> None:
         time.sleep(0.05)
 
 
-def _webhook(api: httpx.Client, url: str) -> dict[str, str]:
+def _webhook(api: Client, url: str) -> dict[str, str]:
     """Make a webhook, let it be told of one ticket and of nothing more; return the delivery's id, by the webhook's."""
     webhook = api.post("/v1/webhooks", json={"url": url, "eventTypes": ["TicketCreated"]}).headers["Location"]
     api.post("/v1/tickets", json=TICKET)
@@ -293,7 +295,7 @@ def _webhook(api: httpx.Client, url: str) -> dict[str, str]:
 
 
 def _tickets(
-    admin: httpx.Client, agent: httpx.Client, reporter: httpx.Client, agent_id: str
+    admin: Client, agent: Client, reporter: Client, agent_id: str
 ) -> tuple[list[str], dict[str, str], dict[str, str]]:
     """Make tickets of every status by two people; return their ids, a comment of the admin on each, and their ETags."""
     road: list[dict[str, str]] = [

@@ -10,10 +10,9 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-import httpx
-
 from tests.faults.rules import Rule
 from tests.harness.bus import BusProbe, OnceProbe
+from tests.harness.people import signed_in
 from tests.harness.receiver import Receiver, answering
 from tests.harness.sockets import opened
 from tests.harness.stack import Stack
@@ -71,10 +70,8 @@ def webhook(stack: Stack, receiver: Receiver) -> Iterator[Applied]:
             answering(200)(request)
 
     receiver.behaviours[path] = behave
-    headers = {"Authorization": f"Bearer {stack.token('admin@acme.example')}"}
-    with httpx.Client(base_url=stack.base_url, headers=headers, timeout=30) as admin:
-        made = admin.post("/v1/webhooks", json={"url": receiver.origin + path, "eventTypes": ["*"]})
-        made.raise_for_status()
+    with signed_in(stack, "admin@acme.example") as admin:
+        made = admin.post("/v1/webhooks", json={"url": receiver.origin + path, "eventTypes": ["*"]}, expect=201)
         yield lambda: _told(receiver, path, taken)
         admin.delete(made.headers["Location"])
 

@@ -18,7 +18,8 @@ from local.watch.faults import CONNECTIONS
 from tests.faults import probes
 from tests.faults.probes import Applied
 from tests.faults.rules import Faults, Rule
-from tests.harness.people import TICKET
+from tests.harness.client import Client
+from tests.harness.people import TICKET, signed_in
 from tests.harness.receiver import Receiver
 from tests.harness.stack import Stack
 from ticketing.dynamodb.attributes import from_item
@@ -52,7 +53,7 @@ PROBES: dict[str, Probe] = {"bus": probes.bus, "live": probes.live, "webhook": p
 """Who has to be told of every event, by a name to tell it by."""
 
 
-def _change(client: httpx.Client, count: int, reporter_id: str) -> list[int]:
+def _change(client: Client, count: int, reporter_id: str) -> list[int]:
     """Make so many changes, of tickets that somebody else reported, and return the answers' statuses."""
     statuses = []
 
@@ -108,23 +109,20 @@ def _put_aside(stack: Stack) -> str:
 
 
 @pytest.fixture(scope="module")
-def callers(faulty: Stack) -> Iterator[list[httpx.Client]]:
-    headers = {"Authorization": f"Bearer {faulty.token('admin@acme.example')}"}
-    clients = [httpx.Client(base_url=faulty.base_url, headers=headers, timeout=30) for _ in range(CALLERS)]
-    yield clients
-    for client in clients:
-        client.close()
+def callers(faulty: Stack) -> Iterator[list[Client]]:
+    with ExitStack() as clients:
+        yield [clients.enter_context(signed_in(faulty, "admin@acme.example")) for _ in range(CALLERS)]
 
 
 @pytest.fixture(scope="module")
 def reader_id(faulty: Stack) -> str:
     """Who reported all the tickets, and is mailed about what the others do."""
-    headers = {"Authorization": f"Bearer {faulty.token(probes.READER)}"}
-    return str(httpx.get(f"{faulty.base_url}/v1/users/me", headers=headers).raise_for_status().json()["id"])
+    with signed_in(faulty, probes.READER) as reader:
+        return reader.id
 
 
 def test_each_event_of_1000_changes_is_applied_once(
-    faulty: Stack, faults: Faults, receiver: Receiver, callers: list[httpx.Client], reader_id: str
+    faulty: Stack, faults: Faults, receiver: Receiver, callers: list[Client], reader_id: str
 ) -> None:
     before, put_aside, mails = _events(faulty), _put_aside(faulty), probes.Mails(faulty)
     with ExitStack() as watching, ThreadPoolExecutor(CALLERS) as pool:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -10,6 +11,7 @@ import httpx
 import pytest
 
 from local.stack.tokens import id_token
+from tests.harness.client import Client
 from tests.harness.contract import Contract
 from tests.harness.stack import Stack
 
@@ -27,9 +29,9 @@ SECONDS_TO_DELETE = 60.0
 class Tenant:
     """The three people of a demo tenant."""
 
-    admin: httpx.Client
-    agent: httpx.Client
-    reporter: httpx.Client
+    admin: Client
+    agent: Client
+    reporter: Client
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Accounts:
     """Makes people with accounts, as they would make them by themselves."""
 
     stack: Stack
-    connect: Callable[..., httpx.Client]
+    connect: Callable[..., Client]
 
     def sign_up(self) -> str:
         """Sign somebody up, with the code that was mailed, and return the address. They belong to no tenant."""
@@ -64,11 +66,11 @@ class Accounts:
         """Sign somebody in anew and return the ID token."""
         return id_token(self.stack.aws_port, self.stack.outputs["UserPoolClientId"], email)
 
-    def caller(self, email: str) -> httpx.Client:
+    def caller(self, email: str) -> Client:
         """Return somebody signed in anew, whatever they may do with it."""
-        return self.connect(Authorization=f"Bearer {self.token(email)}")
+        return self.connect(token=self.token(email))
 
-    def member(self, email: str) -> httpx.Client:
+    def member(self, email: str) -> Client:
         """Return somebody signed in anew, as soon as their token is good in their tenant."""
         deadline = time.monotonic() + SECONDS_TO_SIGN_IN
         while True:
@@ -88,27 +90,23 @@ class OwnTenant:
     name: str
     email: str
     """The admin's."""
-    admin: httpx.Client
+    admin: Client
     accounts: Accounts = field(repr=False)
 
     def invite(self, role: str = "reporter", **body: str) -> dict[str, Any]:
         """Invite somebody and return the user, who has not signed in."""
         invitation = {"email": f"{uuid4()}@{DOMAIN}", "role": role} | body
-        answer = self.admin.post("/v1/users", json=invitation)
-        assert answer.status_code == httpx.codes.CREATED, answer.text
-        user: dict[str, Any] = answer.json()
-        return user
+        return self.admin.create("/v1/users", invitation)
 
-    def join(self, role: str = "reporter") -> httpx.Client:
+    def join(self, role: str = "reporter") -> Client:
         """Invite somebody and return them, signed in."""
         email = self.invite(role)["email"]
         self.accounts.accept(email)
         return self.accounts.member(email)
 
-    def delete(self) -> httpx.Client:
+    def delete(self) -> Client:
         """Delete the tenant and return who was its admin and belongs to none now, once all is gone."""
-        answer = self.admin.delete("/v1/tenant", params={"name": self.name})
-        assert answer.status_code == httpx.codes.ACCEPTED, answer.text
+        answer = self.admin.delete("/v1/tenant", params={"name": self.name}, expect=httpx.codes.ACCEPTED)
         deadline = time.monotonic() + SECONDS_TO_DELETE
         while True:
             former = self.accounts.caller(self.email)
@@ -125,44 +123,38 @@ def contract() -> Contract:
 
 
 @pytest.fixture(scope="session")
-def connect(stack: Stack, contract: Contract) -> Iterator[Callable[..., httpx.Client]]:
-    """Give out clients; every answer that they get is held against the contract."""
-    clients: list[httpx.Client] = []
+def connect(stack: Stack, contract: Contract) -> Iterator[Callable[..., Client]]:
+    """Give out clients: of a demo user, with a token, or of nobody; every answer is held against the contract."""
+    with ExitStack() as clients:
 
-    def check(response: httpx.Response) -> None:
-        response.read()
-        contract.check(response)
+        def connect(user: str | None = None, *, token: str | None = None, **headers: str) -> Client:
+            token = stack.token(user) if user else token
+            return clients.enter_context(Client(stack.base_url, token=token, headers=headers, check=contract.check))
 
-    def connect(user: str | None = None, **headers: str) -> httpx.Client:
-        if user is not None:
-            headers["Authorization"] = f"Bearer {stack.token(user)}"
-        client = httpx.Client(
-            base_url=stack.base_url, headers=headers, event_hooks={"response": [check]}, timeout=30, http2=False
-        )
-        clients.append(client)
-        return client
-
-    yield connect
-    for client in clients:
-        client.close()
+        yield connect
 
 
-def _tenant(connect: Callable[..., httpx.Client], domain: str) -> Tenant:
+def signed_in(stack: Stack, user: str, **headers: str) -> Client:
+    """Return a demo user of any stack; what it answers is not held against the contract."""
+    return Client(stack.base_url, token=stack.token(user), headers=headers)
+
+
+def _tenant(connect: Callable[..., Client], domain: str) -> Tenant:
     return Tenant(*(connect(f"{person}@{domain}") for person in ("admin", "agent", "reporter")))
 
 
 @pytest.fixture(scope="session")
-def acme(connect: Callable[..., httpx.Client]) -> Tenant:
+def acme(connect: Callable[..., Client]) -> Tenant:
     return _tenant(connect, "acme.example")
 
 
 @pytest.fixture(scope="session")
-def globex(connect: Callable[..., httpx.Client]) -> Tenant:
+def globex(connect: Callable[..., Client]) -> Tenant:
     return _tenant(connect, "globex.example")
 
 
 @pytest.fixture(scope="session")
-def accounts(stack: Stack, connect: Callable[..., httpx.Client]) -> Accounts:
+def accounts(stack: Stack, connect: Callable[..., Client]) -> Accounts:
     return Accounts(stack, connect)
 
 
@@ -172,8 +164,7 @@ def found_tenant(accounts: Accounts) -> Callable[[], OwnTenant]:
 
     def found() -> OwnTenant:
         email, name = accounts.sign_up(), f"Tenant {uuid4()}"
-        answer = accounts.caller(email).post("/v1/tenant", json={"name": name})
-        assert answer.status_code == httpx.codes.CREATED, answer.text
+        answer = accounts.caller(email).post("/v1/tenant", json={"name": name}, expect=httpx.codes.CREATED)
         return OwnTenant(answer.json()["id"], name, email, accounts.member(email), accounts)
 
     return found
@@ -183,9 +174,8 @@ def found_tenant(accounts: Accounts) -> Callable[[], OwnTenant]:
 def new_ticket(acme: Tenant) -> Callable[..., dict[str, Any]]:
     """Make a ticket of acme, by its reporter unless told otherwise."""
 
-    def make(by: httpx.Client | None = None, **fields: Any) -> dict[str, Any]:
-        response = (by or acme.reporter).post("/v1/tickets", json=TICKET | fields)
-        assert response.status_code == 201, response.text
+    def make(by: Client | None = None, **fields: Any) -> dict[str, Any]:
+        response = (by or acme.reporter).post("/v1/tickets", json=TICKET | fields, expect=201)
         ticket: dict[str, Any] = response.json()
         return ticket
 

@@ -12,6 +12,7 @@ import httpx
 
 from local.settings import STACK_NAME
 from local.stack.mails import Mail, mails_in
+from tests.harness.client import Client
 from tests.harness.people import TICKET
 from tests.harness.stack import Stack
 
@@ -31,12 +32,12 @@ REASONS = {
 class Person:
     """Somebody who calls the API and may get mail."""
 
-    api: httpx.Client
+    api: Client
     id: str
     email: str
 
     @classmethod
-    def of(cls, api: httpx.Client) -> "Person":
+    def of(cls, api: Client) -> "Person":
         """Return who a caller is."""
         user = api.get("/v1/users/me").json()
         return cls(api, user["id"], user["email"])
@@ -48,8 +49,7 @@ class Person:
 
     def change(self, **values: Any) -> dict[str, Any]:
         """Change their profile."""
-        answer = self.api.patch("/v1/users/me", json=values)
-        assert answer.status_code == httpx.codes.OK, answer.text
+        answer = self.api.patch("/v1/users/me", json=values, expect=httpx.codes.OK)
         user: dict[str, Any] = answer.json()
         return user
 
@@ -65,8 +65,7 @@ class Topic:
     def by(cls, reporter: Person, title: str = "VPN drops", **fields: Any) -> "Topic":
         """Let somebody report something."""
         title = f"{title} {uuid4()}"
-        answer = reporter.api.post("/v1/tickets", json=TICKET | {"title": title, **fields})
-        assert answer.status_code == httpx.codes.CREATED, answer.text
+        answer = reporter.api.post("/v1/tickets", json=TICKET | {"title": title, **fields}, expect=httpx.codes.CREATED)
         return cls(answer.headers["Location"], answer.json()["title"])
 
     @property
@@ -79,10 +78,9 @@ class Topic:
         for person in people:
             person.api.post(f"{self.url}/watchers/me").raise_for_status()
 
-    def comment(self, by: httpx.Client, body: str = "Any news?", **fields: str) -> dict[str, Any]:
+    def comment(self, by: Client, body: str = "Any news?", **fields: str) -> dict[str, Any]:
         """Say something and return the comment."""
-        answer = by.post(f"{self.url}/comments", json={"body": body, **fields})
-        assert answer.status_code == httpx.codes.CREATED, answer.text
+        answer = by.post(f"{self.url}/comments", json={"body": body, **fields}, expect=httpx.codes.CREATED)
         comment: dict[str, Any] = answer.json()
         return comment
 

@@ -149,13 +149,13 @@ def test_cursors_of_others(acme: Tenant, globex: Tenant, new_ticket: NewTicket) 
 @pytest.mark.parametrize("header", ["7", "seven", '"1", "2"', '"'])
 def test_malformed_if_match(acme: Tenant, new_ticket: NewTicket, header: str) -> None:
     url = f"/v1/tickets/{new_ticket()['id']}"
-    answer = acme.agent.patch(url, json={"title": "x"}, headers={"If-Match": header})
+    answer = acme.agent.patch(url, json={"title": "x"}, if_match=header)
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
 
 
 @pytest.mark.parametrize("key", ["", "with space", "k" * 256])
 def test_malformed_idempotency_keys(acme: Tenant, key: str) -> None:
-    answer = acme.agent.post("/v1/tickets", json=TICKET, headers={"Idempotency-Key": key})
+    answer = acme.agent.post("/v1/tickets", json=TICKET, key=key)
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
 
 

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from tests.harness.bus import BusProbe
+from tests.harness.client import Client
 from tests.harness.people import TICKET, OwnTenant, Tenant
 from tests.harness.stack import Stack
 
@@ -23,18 +24,17 @@ def url(new_ticket: NewTicket) -> str:
     return f"/v1/tickets/{new_ticket()['id']}"
 
 
-def _say(api: httpx.Client, url: str, body: str = "Any news?", **fields: str) -> dict[str, Any]:
-    answer = api.post(f"{url}/comments", json={"body": body, **fields})
-    assert answer.status_code == httpx.codes.CREATED, answer.text
+def _say(api: Client, url: str, body: str = "Any news?", **fields: str) -> dict[str, Any]:
+    answer = api.post(f"{url}/comments", json={"body": body, **fields}, expect=httpx.codes.CREATED)
     comment: dict[str, Any] = answer.json()
     return comment
 
 
-def _me(api: httpx.Client) -> str:
-    return str(api.get("/v1/users/me").json()["id"])
+def _me(api: Client) -> str:
+    return str(api.id)
 
 
-def _resolve(api: httpx.Client, url: str) -> None:
+def _resolve(api: Client, url: str) -> None:
     for move in ({"to": "OPEN"}, {"to": "RESOLVED", "resolution": "New router."}):
         api.post(f"{url}/transitions", json=move).raise_for_status()
 
@@ -44,7 +44,7 @@ def _at_once(request: Callable[[int], httpx.Response]) -> list[httpx.Response]:
         return list(pool.map(request, range(CALLERS)))
 
 
-def _events(api: httpx.Client, url: str) -> list[dict[str, Any]]:
+def _events(api: Client, url: str) -> list[dict[str, Any]]:
     events: list[dict[str, Any]] = api.get(f"{url}/history", params={"limit": "100"}).json()
     return events
 

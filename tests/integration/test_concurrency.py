@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from tests.harness.client import Client
 from tests.harness.people import TICKET, Tenant
 
 CALLERS = 16
@@ -19,7 +20,7 @@ def _at_once(request: Callable[[int], httpx.Response]) -> list[httpx.Response]:
         return list(pool.map(request, range(CALLERS)))
 
 
-def _assert_history_is_gapless(client: httpx.Client, url: str) -> None:
+def _assert_history_is_gapless(client: Client, url: str) -> None:
     version = client.get(url).json()["version"]
     events = client.get(f"{url}/history", params={"limit": "100"}).json()
     assert [event["version"] for event in events] == list(range(1, version + 1))
@@ -51,7 +52,7 @@ def test_sixteen_callers_move_one_ticket_back_and_forth(acme: Tenant, new_ticket
 
 def test_sixteen_callers_with_one_etag(acme: Tenant, new_ticket: NewTicket) -> None:
     url = f"/v1/tickets/{new_ticket()['id']}"
-    answers = _at_once(lambda n: acme.agent.patch(url, json={"title": f"T{n}"}, headers={"If-Match": '"1"'}))
+    answers = _at_once(lambda n: acme.agent.patch(url, json={"title": f"T{n}"}, if_match='"1"'))
     assert Counter(answer.status_code for answer in answers) == {200: 1, 412: CALLERS - 1}
     _assert_history_is_gapless(acme.agent, url)
 

@@ -1,10 +1,9 @@
 """What each operation asks of DynamoDB and Step Functions: the design's rule, counted."""
 
-import base64
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
@@ -12,6 +11,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from tests.harness.client import Client
 from tests.harness.people import TICKET, Accounts, OwnTenant, Tenant
 from tests.harness.stack import Stack
 from ticketing.access.permissions import Operation
@@ -20,36 +20,27 @@ GET, QUERY, UPDATE, BATCH = "GetItem", "Query", "UpdateItem", "BatchGetItem"
 TRANSACTION, EXECUTION = "TransactWriteItems", "StartSyncExecution"
 
 
-def _me(api: httpx.Client) -> str:
-    """Return the caller's id, as the token has it."""
-    claims = api.headers["Authorization"].split(".")[1]
-    me: str = json.loads(base64.urlsafe_b64decode(claims + "=="))["sub"]
-    return me
+def _comment(api: Client, url: str, body: str = "x", *, key: str | None = None, **fields: str) -> httpx.Response:
+    return api.post(f"{url}/comments", json={"body": body, **fields}, key=key)
 
 
-def _comment(
-    api: httpx.Client, url: str, body: str = "x", headers: Mapping[str, str] | None = None, **fields: str
-) -> httpx.Response:
-    return api.post(f"{url}/comments", json={"body": body, **fields}, headers=headers)
-
-
-def _mail(api: httpx.Client, *, on: bool) -> httpx.Response:
+def _mail(api: Client, *, on: bool) -> httpx.Response:
     return api.patch("/v1/users/me", json={"notifications": {"mail": on}}).raise_for_status()
 
 
-def _invite(api: httpx.Client) -> httpx.Response:
+def _invite(api: Client) -> httpx.Response:
     return api.post("/v1/users", json={"email": f"{uuid4()}@founded.example", "role": "reporter"})
 
 
 WAITED_FOR = {f"{each[0].upper()}{each[1:]}Function" for each in Operation} | {"AuthorizeFunction", "TicketLifecycle"}
 """Whose requests a caller waits for; consumers of events work at the same time."""
 
-type Call = Callable[[httpx.Client, str], httpx.Response]
+type Call = Callable[[Client, str], httpx.Response]
 
 RULE: dict[str, tuple[Call, list[str]]] = {
     "create": (lambda api, _: api.post("/v1/tickets", json=TICKET), [UPDATE, TRANSACTION]),
     "create with an assignee": (
-        lambda api, _: api.post("/v1/tickets", json=TICKET | {"assignedToId": _me(api)}),
+        lambda api, _: api.post("/v1/tickets", json=TICKET | {"assignedToId": api.id}),
         [UPDATE, TRANSACTION],
     ),
     "get": (lambda api, url: api.get(url), [GET]),
@@ -58,7 +49,7 @@ RULE: dict[str, tuple[Call, list[str]]] = {
     "list, filtered": (lambda api, _: api.get("/v1/tickets?priority=LOW&tag=x"), [QUERY]),
     "list, expanded": (lambda api, _: api.get("/v1/tickets?expand=reporter,assignedTo&limit=100"), [QUERY, BATCH]),
     "update": (lambda api, url: api.patch(url, json={"title": "x"}), [GET, TRANSACTION]),
-    "update of the assignee": (lambda api, url: api.patch(url, json={"assignedToId": _me(api)}), [GET, TRANSACTION]),
+    "update of the assignee": (lambda api, url: api.patch(url, json={"assignedToId": api.id}), [GET, TRANSACTION]),
     "update that changes nothing": (lambda api, url: api.patch(url, json={"title": TICKET["title"]}), [GET]),
     "transition": (lambda api, url: api.post(f"{url}/transitions", json={"to": "OPEN"}), [EXECUTION, GET, TRANSACTION]),
     "update with another status": (
@@ -66,7 +57,7 @@ RULE: dict[str, tuple[Call, list[str]]] = {
         [GET, EXECUTION, GET, TRANSACTION],
     ),
     "update with another status and assignee": (
-        lambda api, url: api.patch(url, json={"status": "OPEN", "assignedToId": _me(api)}),
+        lambda api, url: api.patch(url, json={"status": "OPEN", "assignedToId": api.id}),
         [GET, GET, EXECUTION, GET, TRANSACTION],
     ),
     "transition refused": (
@@ -77,9 +68,9 @@ RULE: dict[str, tuple[Call, list[str]]] = {
     "history, expanded": (lambda api, url: api.get(f"{url}/history?expand=actor"), [GET, QUERY, BATCH]),
     "comment": (_comment, [GET, TRANSACTION]),
     "comment, internal": (lambda api, url: _comment(api, url, visibility="internal"), [GET, TRANSACTION]),
-    "comment that mentions somebody": (lambda api, url: _comment(api, url, f"@[{_me(api)}]"), [GET, TRANSACTION]),
+    "comment that mentions somebody": (lambda api, url: _comment(api, url, f"@[{api.id}]"), [GET, TRANSACTION]),
     "comment, repeated with its key": (
-        lambda api, url: [_comment(api, url, headers={"Idempotency-Key": url}) for _ in range(2)][1],
+        lambda api, url: [_comment(api, url, key=url) for _ in range(2)][1],
         [GET, TRANSACTION, *[GET, TRANSACTION, GET, GET]],
     ),
     "comments": (lambda api, url: api.get(f"{url}/comments"), [GET, QUERY]),
@@ -92,7 +83,7 @@ RULE: dict[str, tuple[Call, list[str]]] = {
         [GET, TRANSACTION, *[GET, GET]],
     ),
     "change of a comment": (
-        lambda api, url: api.patch(_comment(api, url).headers["Location"], json={"body": f"@[{_me(api)}]"}),
+        lambda api, url: api.patch(_comment(api, url).headers["Location"], json={"body": f"@[{api.id}]"}),
         [GET, TRANSACTION, *[GET, GET, TRANSACTION]],
     ),
     "deletion of a comment": (
@@ -108,7 +99,7 @@ RULE: dict[str, tuple[Call, list[str]]] = {
 }
 
 
-USERS_RULE: dict[str, tuple[Callable[[httpx.Client], httpx.Response], list[str]]] = {
+USERS_RULE: dict[str, tuple[Callable[[Client], httpx.Response], list[str]]] = {
     "who am I": (lambda api: api.get("/v1/users/me"), [GET]),
     "change of one's own name": (lambda api: api.patch("/v1/users/me", json={"name": f"Ada {uuid4()}"}), [GET, UPDATE]),
     "no mail, who am I, mail again": (
@@ -116,7 +107,7 @@ USERS_RULE: dict[str, tuple[Callable[[httpx.Client], httpx.Response], list[str]]
         [*[GET, UPDATE], GET, *[GET, UPDATE]],
     ),
     "mail that is on switched on": (lambda api: _mail(api, on=True), [GET]),
-    "a user": (lambda api: api.get(f"/v1/users/{_me(api)}"), [GET]),
+    "a user": (lambda api: api.get(f"/v1/users/{api.id}"), [GET]),
     "users": (lambda api: api.get("/v1/users?name=a&role=admin"), [QUERY]),
     "invitation": (_invite, [GET, GET, TRANSACTION, GET, TRANSACTION]),
     "change of a role": (
@@ -133,7 +124,7 @@ USERS_RULE: dict[str, tuple[Callable[[httpx.Client], httpx.Response], list[str]]
 }
 
 
-def _webhook(api: httpx.Client) -> str:
+def _webhook(api: Client) -> str:
     """Make a webhook that is switched off, and return where it is."""
     body = {"url": "https://1.1.1.1/in", "eventTypes": ["*"], "active": False}
     return api.post("/v1/webhooks", json=body).headers["Location"]
@@ -179,11 +170,11 @@ def test_authorization_reads_nothing_for_people(
 
 
 def test_authorization_reads_once_a_minute_for_an_api_key(
-    stack: Stack, acme: Tenant, connect: Callable[..., httpx.Client], new_ticket: Callable[..., dict[str, Any]]
+    stack: Stack, acme: Tenant, connect: Callable[..., Client], new_ticket: Callable[..., dict[str, Any]]
 ) -> None:
     url = f"/v1/tickets/{new_ticket()['id']}"
     key = acme.admin.post("/v1/api-keys", json={"name": "Counted", "role": "agent"}).json()["key"]
-    program = connect(Authorization=f"Bearer {key}")
+    program = connect(token=key)
     with _counted(stack) as first:
         assert program.get(url).status_code == 200
     assert first == Counter([GET, UPDATE, GET])  # whose it is, that it was used; the ticket
@@ -201,7 +192,7 @@ def test_requests_of_a_comment_that_reopens(
     url = f"/v1/tickets/{new_ticket()['id']}"
     for move in ({"to": "OPEN"}, {"to": "RESOLVED", "resolution": "x"}):
         acme.agent.post(f"{url}/transitions", json=move).raise_for_status()
-    agent = _me(acme.agent)
+    agent = acme.agent.id
     with _counted(stack) as actions:
         _comment(acme.reporter, url, f"@[{agent}]" if mentions else "Again.").raise_for_status()
     assert actions == Counter([GET, *looked_up, EXECUTION, GET, TRANSACTION])
@@ -221,7 +212,7 @@ def test_requests_of_a_reporters_list_that_leaves_some_out(
 
 
 @pytest.fixture(scope="module")
-def admin(found_tenant: Callable[[], OwnTenant]) -> httpx.Client:
+def admin(found_tenant: Callable[[], OwnTenant]) -> Client:
     """Make a tenant whose settings nobody else depends on."""
     return found_tenant().admin
 
@@ -229,8 +220,8 @@ def admin(found_tenant: Callable[[], OwnTenant]) -> httpx.Client:
 @pytest.mark.parametrize(("call", "expected"), USERS_RULE.values(), ids=USERS_RULE.keys())
 def test_requests_per_operation_of_the_user_service(
     stack: Stack,
-    admin: httpx.Client,
-    call: Callable[[httpx.Client], httpx.Response],
+    admin: Client,
+    call: Callable[[Client], httpx.Response],
     expected: list[str],
 ) -> None:
     with _counted(stack) as actions:

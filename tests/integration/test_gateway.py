@@ -8,10 +8,11 @@ import httpx
 import pytest
 
 from tests.contract.document import DOCUMENT, METHODS
+from tests.harness.client import Client
 from tests.harness.people import TICKET, Tenant
 from tests.harness.stack import Stack
 
-type Connect = Callable[..., httpx.Client]
+type Connect = Callable[..., Client]
 
 
 def _assert_refused(answer: httpx.Response, status: int, code: str) -> None:

@@ -5,15 +5,15 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import httpx
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from tests.harness.client import Client
 from tests.harness.people import Tenant
 from tests.harness.stack import Stack
 
-type Connect = Callable[..., httpx.Client]
+type Connect = Callable[..., Client]
 
 PASSWORD = "Only-for-tests-1"
 

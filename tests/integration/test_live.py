@@ -12,6 +12,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect as connect_socket
 
+from tests.harness.client import Client
 from tests.harness.people import TICKET, Accounts, OwnTenant, Tenant
 from tests.harness.sockets import PATIENCE, Socket, opened, opened_by_a_browser
 from tests.harness.stack import Stack
@@ -19,7 +20,7 @@ from ticketing.access.permissions import PERMISSIONS, Operation, Relation
 from ticketing.access.roles import Role
 from ticketing.dynamodb.attributes import to_item
 
-type Open = Callable[[httpx.Client], Socket]
+type Open = Callable[[Client], Socket]
 
 WRONG = "Bearer eyJhbGciOiJSUzI1NiJ9.e30.c2lnbmF0dXJl"
 
@@ -31,27 +32,30 @@ def open_for(stack: Stack) -> Iterator[Open]:
         yield lambda caller: connections.enter_context(opened(stack, token_of(caller)))
 
 
-def token_of(caller: httpx.Client) -> str:
-    return caller.headers["Authorization"].removeprefix("Bearer ")
+def token_of(caller: Client) -> str:
+    assert caller.token is not None
+    return caller.token
 
 
-def made(caller: httpx.Client, **fields: Any) -> dict[str, Any]:
+def made(caller: Client, **fields: Any) -> dict[str, Any]:
     """Make a ticket."""
-    answer = caller.post("/v1/tickets", json=TICKET | fields)
-    assert answer.status_code == httpx.codes.CREATED, answer.text
+    answer = caller.post("/v1/tickets", json=TICKET | fields, expect=httpx.codes.CREATED)
     ticket: dict[str, Any] = answer.json()
     return ticket
 
 
-def me(caller: httpx.Client) -> dict[str, Any]:
+def me(caller: Client) -> dict[str, Any]:
     user: dict[str, Any] = caller.get("/v1/users/me").json()
     return user
 
 
-def commented(caller: httpx.Client, ticket: dict[str, Any], visibility: str) -> str:
+def commented(caller: Client, ticket: dict[str, Any], visibility: str) -> str:
     """Comment on a ticket and return the comment's id."""
-    answer = caller.post(f"/v1/tickets/{ticket['id']}/comments", json={"body": "Hm.", "visibility": visibility})
-    assert answer.status_code == httpx.codes.CREATED, answer.text
+    answer = caller.post(
+        f"/v1/tickets/{ticket['id']}/comments",
+        json={"body": "Hm.", "visibility": visibility},
+        expect=httpx.codes.CREATED,
+    )
     return str(answer.json()["id"])
 
 
@@ -109,12 +113,12 @@ def test_a_newcomer_is_refused(stack: Stack, accounts: Accounts) -> None:
 
 
 def test_subscriptions_follow_the_table_of_permissions(
-    acme: Tenant, globex: Tenant, connect: Callable[..., httpx.Client], open_for: Open
+    acme: Tenant, globex: Tenant, connect: Callable[..., Client], open_for: Open
 ) -> None:
     callers = {"reporter": acme.reporter, "agent": acme.agent, "admin": acme.admin}
     for role in ("reporter", "agent", "admin"):
         key = acme.admin.post("/v1/api-keys", json={"name": "Live", "role": role}).json()["key"]
-        callers[f"{role}'s key"] = connect(Authorization=f"Bearer {key}")
+        callers[f"{role}'s key"] = connect(token=key)
     others, foreign = made(acme.admin)["id"], made(globex.admin)["id"]
     refused = []
     for name, caller in callers.items():

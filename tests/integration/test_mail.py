@@ -11,11 +11,12 @@ import httpx
 import pytest
 
 from tests.harness.bus import BusProbe
+from tests.harness.client import Client
 from tests.harness.people import OwnTenant, Tenant
 from tests.harness.postbox import Person, Postbox, Topic, expecting, link_in, until
 from tests.harness.stack import Stack
 
-type Connect = Callable[..., httpx.Client]
+type Connect = Callable[..., Client]
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Cast:
     """An agent who wants no mail for any reason."""
     silent: Person
     """An agent who wants them for every reason, and no mail at all."""
-    program: httpx.Client
+    program: Client
     """An API key."""
     outsider: Person
     """A reporter of other tickets, who watches this one no more than they see it."""
@@ -49,7 +50,7 @@ def people(found_tenant: Callable[[], OwnTenant], connect: Connect) -> Cast:
     quiet.change(notifications=dict.fromkeys(("assigned", "commented", "mentioned", "resolved", "reopened"), False))
     silent.change(notifications={"mail": False})
     key = tenant.admin.post("/v1/api-keys", json={"name": "Program", "role": "agent"}).json()["key"]
-    program = connect(Authorization=f"Bearer {key}")
+    program = connect(token=key)
     return Cast(tenant, Person.of(tenant.admin), agent, reporter, quiet, silent, program, outsider)
 
 

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from tests.contract.document import PUBLIC
+from tests.harness.client import Client
 from tests.harness.contract import Contract
 from tests.harness.deliveries import write_delivery
 from tests.harness.people import TICKET, Accounts, OwnTenant
@@ -27,7 +28,7 @@ from ticketing.access.roles import Role
 from ticketing.comments.rules import MODERATORS
 from ticketing.tickets.rules import INTERNAL_COMMENTS
 
-type Call = Callable[[httpx.Client, str], httpx.Response]
+type Call = Callable[[Client, str], httpx.Response]
 
 CALLERS: Final = ("newcomer", "reporter", "agent", "admin", "reporter's key", "agent's key", "admin's key")
 
@@ -78,7 +79,7 @@ class Step:
 _numbers = count(1)
 
 
-def _replace(api: httpx.Client, url: str) -> httpx.Response:
+def _replace(api: Client, url: str) -> httpx.Response:
     """Replace a ticket by itself: a change that every role may make."""
     body = TICKET | {"status": "NEW", "priority": "MEDIUM", "type": "INCIDENT", "reporterId": MISSING_ID}
     seen = api.get(url)
@@ -217,10 +218,10 @@ class House:
         self._neighbour = found_tenant()
         self._bystander = self._tenant.join("reporter")
         self._colleague = self._tenant.join("agent")
-        self._callers: dict[str, httpx.Client] = {"admin": self._tenant.admin}
+        self._callers: dict[str, Client] = {"admin": self._tenant.admin}
         self._kept: dict[tuple[str, str, Thing], str] = {}
 
-    def scene(self, operation: Operation, name: str, thing: Thing) -> tuple[httpx.Client, str]:
+    def scene(self, operation: Operation, name: str, thing: Thing) -> tuple[Client, str]:
         """Return a caller of this kind, and where the thing is: new ones where the call will change them."""
         changes = _expected(operation, name, thing) == STEPS[operation].success and operation not in READS
         if changes and operation is Operation.DELETE_TENANT:
@@ -237,21 +238,21 @@ class House:
             self._kept[kind, name, thing] = self._make(kind, caller, thing)
         return caller, self._kept[kind, name, thing]
 
-    def _caller(self, name: str) -> httpx.Client:
+    def _caller(self, name: str) -> Client:
         if name not in self._callers:
             self._callers[name] = self._new_caller(name)
         return self._callers[name]
 
-    def _new_caller(self, name: str) -> httpx.Client:
+    def _new_caller(self, name: str) -> Client:
         role, _, is_key = name.partition("'s ")
         if role == Role.NEWCOMER:
             return self._accounts.caller(self._accounts.sign_up())
         if not is_key:
             return self._tenant.join(role)
         key = self._tenant.admin.post("/v1/api-keys", json={"name": name, "role": role}).json()["key"]
-        return self._accounts.connect(Authorization=f"Bearer {key}")
+        return self._accounts.connect(token=key)
 
-    def _make(self, kind: str, caller: httpx.Client, thing: Thing) -> str:
+    def _make(self, kind: str, caller: Client, thing: Thing) -> str:
         """Make a thing that stands so to the caller, and return where it is."""
         if kind == "none":
             return self._tenant.name
@@ -281,7 +282,7 @@ class House:
     def _delivery(self, tenant: OwnTenant) -> str:
         return write_delivery(self._stack, tenant.id, self._deliveries(tenant).removesuffix("/deliveries"))
 
-    def _ticket(self, caller: httpx.Client, thing: Thing) -> str:
+    def _ticket(self, caller: Client, thing: Thing) -> str:
         if thing is Thing.FOREIGN:
             return _made(self._neighbour.admin, "/v1/tickets", TICKET)
         admin, own = self._tenant.admin, _id_of(caller)
@@ -293,7 +294,7 @@ class House:
             assert admin.delete(url).status_code == httpx.codes.NO_CONTENT
         return url
 
-    def _comment(self, caller: httpx.Client, thing: Thing) -> str:
+    def _comment(self, caller: Client, thing: Thing) -> str:
         own, deleted = thing in {Thing.OWN, Thing.INTERNAL, Thing.DELETED}, thing is Thing.DELETED
         ticket = self._ticket(caller, Thing.OWN if own else thing)
         author = self._neighbour.admin if thing is Thing.FOREIGN else self._colleague
@@ -318,7 +319,7 @@ class House:
             },
         )
 
-    def _user(self, caller: httpx.Client, thing: Thing) -> str:
+    def _user(self, caller: Client, thing: Thing) -> str:
         if thing is Thing.OWN:
             return f"/v1/users/{_id_of(caller) or MISSING_ID}"
         user = (self._neighbour if thing is Thing.FOREIGN else self._tenant).invite()
@@ -336,18 +337,16 @@ class House:
 
     def _deletion(self) -> str:
         doomed = self._found()
-        answer = doomed.admin.delete("/v1/tenant", params={"name": doomed.name})
-        assert answer.status_code == httpx.codes.ACCEPTED, answer.text
+        answer = doomed.admin.delete("/v1/tenant", params={"name": doomed.name}, expect=httpx.codes.ACCEPTED)
         return answer.headers["Location"]
 
 
-def _made(api: httpx.Client, path: str, body: Mapping[str, Any]) -> str:
-    answer = api.post(path, json=body)
-    assert answer.status_code == httpx.codes.CREATED, answer.text
+def _made(api: Client, path: str, body: Mapping[str, Any]) -> str:
+    answer = api.post(path, json=body, expect=httpx.codes.CREATED)
     return answer.headers["Location"]
 
 
-def _id_of(caller: httpx.Client) -> str | None:
+def _id_of(caller: Client) -> str | None:
     """Return the caller's id; None for a newcomer, whom no tenant knows."""
     answer = caller.get("/v1/users/me")
     return str(answer.json()["id"]) if answer.status_code == httpx.codes.OK else None

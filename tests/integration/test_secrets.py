@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
 import pytest
 from websockets.exceptions import InvalidStatus
 
 from tests.harness.bus import BusProbe
+from tests.harness.client import Client
 from tests.harness.people import TICKET, Accounts, OwnTenant, Tenant
 from tests.harness.postbox import Person, Postbox, Topic, link_in
 from tests.harness.receiver import Receiver, answering, in_turn
@@ -54,7 +54,7 @@ def secrets(  # noqa: PLR0917 (fixtures)
     receiver: Receiver,
     acme: Tenant,
     accounts: Accounts,
-    connect: Callable[..., httpx.Client],
+    connect: Callable[..., Client],
     found_tenant: Callable[[], OwnTenant],
 ) -> Secrets:
     """Do all that has to do with secrets, well and badly, and return them."""
@@ -63,7 +63,7 @@ def secrets(  # noqa: PLR0917 (fixtures)
     key = acme.admin.post("/v1/api-keys", json={"name": "Secrets", "role": "admin"}).json()
     token, id_token = key["key"], stack.token("admin@acme.example")
     known.append(token)
-    program = connect(Authorization=f"Bearer {token}")
+    program = connect(token=token)
     assert program.get("/v1/users/me").status_code == 200
     for opening in (opened, opened_by_a_browser):
         with opening(stack, token) as socket:
@@ -82,7 +82,7 @@ def secrets(  # noqa: PLR0917 (fixtures)
         id_token[:-6] + "AAAAAA",
         id_token.rpartition(".")[0] + ".",
     ):
-        assert connect(Authorization=f"Bearer {spoilt}").get("/v1/users/me").status_code == 401
+        assert connect(token=spoilt).get("/v1/users/me").status_code == 401
     assert acme.admin.delete(f"/v1/api-keys/{key['id']}").status_code == 204
 
     tenant = found_tenant()
@@ -116,7 +116,7 @@ def use_a_webhook(tenant: OwnTenant, receiver: Receiver) -> list[str]:
     return [old, new]
 
 
-def use_a_link(tenant: OwnTenant, stack: Stack, connect: Callable[..., httpx.Client]) -> str:
+def use_a_link(tenant: OwnTenant, stack: Stack, connect: Callable[..., Client]) -> str:
     """Have somebody mailed, and use and misuse the link in it; return its token."""
     path, reader = "/v1/unsubscribe", Person.of(tenant.join())
     topic = Topic.by(reader)
@@ -127,7 +127,7 @@ def use_a_link(tenant: OwnTenant, stack: Stack, connect: Callable[..., httpx.Cli
         for answer in (connect().get(path, params=query), connect().post(path, params=query, data=query)):
             assert answer.status_code == 200
     assert not reader.me()["notifications"]["mail"]
-    assert connect(Authorization=f"Bearer {token}").get("/v1/users/me").status_code == 401
+    assert connect(token=token).get("/v1/users/me").status_code == 401
     for name in ("cursor", token):
         assert reader.api.get("/v1/tickets", params={name: token}).status_code == 400
     return token

@@ -114,7 +114,7 @@ def test_a_deleted_tenant_leaves_a_receipt_and_nothing_else(
     assert keys == []
     # Whom the gateway let in a moment ago has no tenant that requests could be counted for; nobody else is let in.
     assert people[0].post("/v1/tickets", json=TICKET).status_code in {401, 403, 503}
-    assert accounts.connect(Authorization=f"Bearer {key}").get("/v1/tickets").status_code == 401
+    assert accounts.connect(token=key).get("/v1/tickets").status_code == 401
     assert former.get("/v1/tickets").status_code == 403
     now = list(_items(stack))
     assert [item for item in others if item not in now] == []

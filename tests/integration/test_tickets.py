@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-import httpx
 import pytest
 
+from tests.harness.client import Client
 from tests.harness.people import TICKET, Tenant
 
 type NewTicket = Callable[..., dict[str, Any]]
@@ -83,7 +83,7 @@ def test_put_replaces_everything(acme: Tenant, new_ticket: NewTicket) -> None:
         "type": "QUESTION",
         "reporterId": ticket["reporterId"],
     }
-    replaced = acme.agent.put(f"/v1/tickets/{ticket['id']}", json=body, headers={"If-Match": '"1"'})
+    replaced = acme.agent.put(f"/v1/tickets/{ticket['id']}", json=body, if_match='"1"')
     assert replaced.status_code == 200
     assert replaced.json() | body == replaced.json()
     assert (replaced.json()["assignedToId"], replaced.json()["tags"], replaced.json()["version"]) == (None, [], 2)
@@ -112,16 +112,16 @@ def test_an_idempotency_key_makes_one_ticket(acme: Tenant) -> None:
 def test_conditional_requests(acme: Tenant, new_ticket: NewTicket) -> None:
     url = f"/v1/tickets/{new_ticket()['id']}"
     etag = acme.reporter.get(url).headers["ETag"]
-    unchanged = acme.reporter.get(url, headers={"If-None-Match": etag})
+    unchanged = acme.reporter.get(url, if_none_match=etag)
     assert (unchanged.status_code, unchanged.content) == (304, b"")
-    assert acme.agent.patch(url, json={"title": "A"}, headers={"If-Match": etag}).status_code == 200
+    assert acme.agent.patch(url, json={"title": "A"}, if_match=etag).status_code == 200
     for stale in (
-        acme.agent.patch(url, json={"title": "B"}, headers={"If-Match": etag}),
-        acme.agent.post(f"{url}/transitions", json={"to": "OPEN"}, headers={"If-Match": etag}),
-        acme.admin.delete(url, headers={"If-Match": etag}),
+        acme.agent.patch(url, json={"title": "B"}, if_match=etag),
+        acme.agent.post(f"{url}/transitions", json={"to": "OPEN"}, if_match=etag),
+        acme.admin.delete(url, if_match=etag),
     ):
         assert (stale.status_code, stale.json()["code"]) == (412, "precondition_failed")
-    assert acme.reporter.get(url, headers={"If-None-Match": etag}).json()["title"] == "A"
+    assert acme.reporter.get(url, if_none_match=etag).json()["title"] == "A"
 
 
 def test_the_trash(acme: Tenant, new_ticket: NewTicket) -> None:
@@ -156,13 +156,8 @@ def test_paging_meets_every_ticket_once(acme: Tenant, new_ticket: NewTicket, lim
     assert seen == wanted[::-1]
 
 
-def _all_pages(client: httpx.Client, query: dict[str, str]) -> list[dict[str, Any]]:
-    page = client.get("/v1/tickets", params=query)
-    tickets: list[dict[str, Any]] = page.json()
-    while "next" in page.links:
-        page = client.get(page.links["next"]["url"])
-        tickets += page.json()
-    return tickets
+def _all_pages(client: Client, query: dict[str, str]) -> list[dict[str, Any]]:
+    return [ticket for page in client.pages("/v1/tickets", **query) for ticket in page]
 
 
 def test_filters(acme: Tenant, new_ticket: NewTicket) -> None:
@@ -198,9 +193,5 @@ def test_history_pages(acme: Tenant, new_ticket: NewTicket) -> None:
     url = f"/v1/tickets/{new_ticket()['id']}"
     for n in range(4):
         acme.reporter.patch(url, json={"title": f"Title {n}"})
-    page = acme.reporter.get(f"{url}/history", params={"limit": "2"})
-    versions = [event["version"] for event in page.json()]
-    while "next" in page.links:
-        page = acme.reporter.get(page.links["next"]["url"])
-        versions += [event["version"] for event in page.json()]
-    assert versions == [1, 2, 3, 4, 5]
+    pages = acme.reporter.pages(f"{url}/history", limit=2)
+    assert [[event["version"] for event in page] for page in pages] == [[1, 2], [3, 4], [5]]

@@ -9,6 +9,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from tests.harness.client import Client
 from tests.harness.people import OwnTenant
 from tests.harness.postbox import Person, Postbox, Topic, expecting, link_in
 from tests.harness.stack import Stack
@@ -21,7 +22,7 @@ type Query = list[tuple[str, str | int | float | bool | None]]
 class Desk:
     """A reporter with a ticket, the admin who answers, and somebody signed in nowhere who has the reporter's link."""
 
-    def __init__(self, tenant: OwnTenant, post: Postbox, anybody: httpx.Client) -> None:
+    def __init__(self, tenant: OwnTenant, post: Postbox, anybody: Client) -> None:
         self.tenant, self.post, self.anybody = tenant, post, anybody
         self.reporter, self.admin = Person.of(tenant.join()), Person.of(tenant.admin)
         self.witness = Person.of(tenant.join("agent"))
@@ -57,12 +58,12 @@ def tenant(found_tenant: Callable[[], OwnTenant]) -> OwnTenant:
 
 
 @pytest.fixture(scope="module")
-def anybody(connect: Callable[..., httpx.Client]) -> httpx.Client:
+def anybody(connect: Callable[..., Client]) -> Client:
     return connect()
 
 
 @pytest.fixture
-def desk(stack: Stack, tenant: OwnTenant, anybody: httpx.Client) -> Desk:
+def desk(stack: Stack, tenant: OwnTenant, anybody: Client) -> Desk:
     return Desk(tenant, Postbox(stack), anybody)
 
 

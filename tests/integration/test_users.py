@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.harness.client import Client
 from tests.harness.people import TICKET, Accounts, OwnTenant
 from tests.harness.stack import Stack
 
@@ -21,14 +21,13 @@ def tenant(found_tenant: Found) -> OwnTenant:
     return found_tenant()
 
 
-def _me(caller: httpx.Client) -> dict[str, Any]:
-    answer = caller.get("/v1/users/me")
-    assert answer.status_code == 200, answer.text
+def _me(caller: Client) -> dict[str, Any]:
+    answer = caller.get("/v1/users/me", expect=200)
     me: dict[str, Any] = answer.json()
     return me
 
 
-def _person(tenant: OwnTenant, role: str) -> tuple[httpx.Client, str]:
+def _person(tenant: OwnTenant, role: str) -> tuple[Client, str]:
     """Let somebody join and return them with the path to their user."""
     caller = tenant.join(role)
     return caller, f"/v1/users/{_me(caller)['id']}"
@@ -46,7 +45,7 @@ def _sign_in(stack: Stack, email: str, password: str) -> Any:
 
 
 def test_who_is_invited_gets_a_mail_and_comes_in_with_it(
-    stack: Stack, tenant: OwnTenant, connect: Callable[..., httpx.Client]
+    stack: Stack, tenant: OwnTenant, connect: Callable[..., Client]
 ) -> None:
     invited = tenant.invite("agent", name="Nia New")
     (mail,) = stack.mails(to=invited["email"])
@@ -60,7 +59,7 @@ def test_who_is_invited_gets_a_mail_and_comes_in_with_it(
         Session=challenge["Session"],
         ChallengeResponses={"USERNAME": invited["email"], "NEW_PASSWORD": stack.password},
     )
-    caller = connect(Authorization=f"Bearer {answer['AuthenticationResult']['IdToken']}")
+    caller = connect(token=answer["AuthenticationResult"]["IdToken"])
     me = _me(caller)
     assert (me["id"], me["name"], me["role"], me["tenantId"]) == (invited["id"], "Nia New", "agent", tenant.id)
     assert caller.get("/v1/tickets").status_code == 200
@@ -100,12 +99,12 @@ def test_a_changed_role_voids_the_tokens_with_the_old_one(tenant: OwnTenant, acc
     email = tenant.invite("agent")["email"]
     accounts.accept(email)
     tokens = [accounts.token(email), accounts.token(email)]
-    before = accounts.connect(Authorization=f"Bearer {tokens[0]}")
+    before = accounts.connect(token=tokens[0])
     url = f"/v1/users/{_me(before)['id']}"
     assert before.get("/v1/users").status_code == 200
     assert tenant.admin.patch(url, json={"role": "reporter"}).json()["role"] == "reporter"
     if tokens[1] != tokens[0]:  # one that the gateway has not seen yet
-        assert accounts.connect(Authorization=f"Bearer {tokens[1]}").get("/v1/users").status_code == 401
+        assert accounts.connect(token=tokens[1]).get("/v1/users").status_code == 401
     after = accounts.member(email)
     assert _me(after)["role"] == "reporter"
     assert after.get("/v1/users").status_code == 403
@@ -122,7 +121,7 @@ def test_who_is_deactivated_is_locked_out_and_keeps_a_name(stack: Stack, tenant:
 
     assert tenant.admin.delete(url).status_code == 204
     assert tenant.admin.delete(url).status_code == 204
-    assert accounts.connect(Authorization=f"Bearer {unused}").get("/v1/tickets").status_code == 401
+    assert accounts.connect(token=unused).get("/v1/tickets").status_code == 401
     with pytest.raises(ClientError, match="disabled"):
         _sign_in(stack, email, stack.password)
 
@@ -180,11 +179,7 @@ def test_people_are_listed_by_name_page_by_page_and_by_prefix(found_tenant: Foun
         tenant.invite("agent" if name.startswith("A") else "reporter", name=name)
     assert tenant.admin.patch("/v1/users/me", json={"name": "Zzz Founder"}).status_code == 200
 
-    seen, url = [], "/v1/users?limit=2"
-    while url:
-        page = tenant.admin.get(url)
-        seen += [user["name"] for user in page.json()]
-        url = page.links["next"]["url"] if "next" in page.links else ""
+    seen = [user["name"] for page in tenant.admin.pages("/v1/users", limit=2) for user in page]
     assert seen == ["anna Berg", "Anna Zweig", "Bo", "Zoë", "Zzz Founder", "Äpfel Anton"]
 
     def listed(**params: str) -> list[str]:
@@ -204,11 +199,11 @@ def test_a_profile_is_changed_by_its_owner_alone(tenant: OwnTenant) -> None:
     changed = caller.patch(
         "/v1/users/me",
         json={"name": "Rita", "locale": "de-CH", "timeZone": "Europe/Zurich", "notifications": {"resolved": False}},
-        headers={"If-Match": f'"{before["version"]}"'},
+        if_match=f'"{before["version"]}"',
     )
     assert changed.status_code == 200
     assert changed.json()["notifications"] == before["notifications"] | {"resolved": False}
-    assert caller.patch("/v1/users/me", json={"name": "X"}, headers={"If-Match": '"1"'}).status_code == 412
+    assert caller.patch("/v1/users/me", json={"name": "X"}, if_match='"1"').status_code == 412
     shown = tenant.admin.get(url).json()
     assert (shown["name"], shown["locale"], shown["timeZone"]) == ("Rita", "de-CH", "Europe/Zurich")
     assert "notifications" not in shown

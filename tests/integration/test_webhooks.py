@@ -29,8 +29,7 @@ class Hook:
         self.admin = tenant.admin
         receiver.behaviours[self.path] = behaviour
         body = {"url": receiver.origin + self.path, "eventTypes": ["TicketCreated"]} | values
-        made = self.admin.post("/v1/webhooks", json=body)
-        assert made.status_code == 201, made.text
+        made = self.admin.post("/v1/webhooks", json=body, expect=201)
         self.url, self.secret = made.headers["Location"], made.json()["secret"]
 
     def verified(self, request: Received) -> Any:

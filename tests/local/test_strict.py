@@ -4,16 +4,18 @@ import json
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import boto3
-import httpx
 import pytest
 from botocore.exceptions import ClientError
 from ministack.core.iam_evaluator import EvalContext, evaluate, parse_policy_document
 
 from local.settings import ACCOUNT_ID, REGION, STACK_NAME
+from tests.harness.client import Client
 from tests.harness.deliveries import write_delivery
+from tests.harness.people import signed_in
 from tests.harness.sockets import opened
 from tests.harness.stack import RECEIVER_PORT, Stack, launch
 from ticketing.aws.isolation import session_policy
@@ -86,19 +88,10 @@ def isolate(running: Stack) -> None:
 
 
 @pytest.fixture(scope="module")
-def callers(strict: Stack) -> Iterator[list[httpx.Client]]:
+def callers(strict: Stack) -> Iterator[list[Client]]:
     """An admin of each demo tenant."""
-    clients = [
-        httpx.Client(
-            base_url=strict.base_url,
-            headers={"Authorization": f"Bearer {strict.token(f'admin@{tenant}.example')}"},
-            timeout=30,
-        )
-        for tenant in ("acme", "globex")
-    ]
-    yield clients
-    for client in clients:
-        client.close()
+    with ExitStack() as clients:
+        yield [clients.enter_context(signed_in(strict, f"admin@{tenant}.example")) for tenant in ("acme", "globex")]
 
 
 def functions(stack: Stack) -> dict[str, dict[str, Any]]:
@@ -112,9 +105,9 @@ def functions(stack: Stack) -> dict[str, dict[str, Any]]:
     }
 
 
-def use_all_of(strict: Stack, caller: httpx.Client) -> None:
+def use_all_of(strict: Stack, caller: Client) -> None:
     """Call the operations that read and write a tenant's data."""
-    me = caller.get("/v1/users/me").json()["id"]
+    me = caller.id
     ticket = caller.post("/v1/tickets", json=TICKET | {"assignedToId": me}).json()
     url = f"/v1/tickets/{ticket['id']}"
     key = caller.post("/v1/api-keys", json={"name": "K", "role": "agent"}).json()
@@ -196,9 +189,7 @@ def test_every_function_of_a_tenant_may_assume_its_own_role_and_no_other(strict:
     assert {name: assumed_by(role) for name, role in roles.items()} == {name: {name} for name in roles}
 
 
-def test_no_call_for_a_tenant_is_made_with_the_functions_own_credentials(
-    strict: Stack, callers: list[httpx.Client]
-) -> None:
+def test_no_call_for_a_tenant_is_made_with_the_functions_own_credentials(strict: Stack, callers: list[Client]) -> None:
     before = len(strict.calls.read_text().splitlines())
     for caller in callers:
         use_all_of(strict, caller)
@@ -220,7 +211,7 @@ def test_no_call_for_a_tenant_is_made_with_the_functions_own_credentials(
     assert {name for name, in_session in calls if not in_session} <= NOT_OF_A_TENANT
 
 
-def test_a_session_is_refused_what_is_another_tenants(strict: Stack, callers: list[httpx.Client]) -> None:
+def test_a_session_is_refused_what_is_another_tenants(strict: Stack, callers: list[Client]) -> None:
     acme, globex = (caller.get("/v1/users/me").json() for caller in callers)
     role = functions(strict)["GetUserFunction"]["Environment"]["Variables"]["TENANT_ROLE"]
     credentials = strict.client("sts").assume_role(
@@ -245,7 +236,7 @@ def test_a_session_is_refused_what_is_another_tenants(strict: Stack, callers: li
         read(globex)
 
 
-def test_no_credentials_of_a_session_are_logged(strict: Stack, callers: list[httpx.Client]) -> None:
+def test_no_credentials_of_a_session_are_logged(strict: Stack, callers: list[Client]) -> None:
     """Secrets are looked for everywhere by tests/integration/test_secrets.py; sessions are here alone."""
     assert [caller.get("/v1/tickets/x").status_code for caller in callers] == [404, 404]
     logs = "".join(file.read_text(errors="replace") for file in (strict.state / "logs").iterdir())

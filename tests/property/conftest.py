@@ -2,15 +2,15 @@
 
 from collections.abc import Callable
 
-import httpx
 import pytest
 
+from tests.harness.client import Client
 from tests.harness.people import OwnTenant
 from tests.property.model import Caller
 
 
 @pytest.fixture(scope="module")
-def clients(found_tenant: Callable[[], OwnTenant]) -> dict[str, httpx.Client]:
+def clients(found_tenant: Callable[[], OwnTenant]) -> dict[str, Client]:
     home, abroad = found_tenant(), found_tenant()
     return {
         "admin": home.admin,
@@ -23,6 +23,6 @@ def clients(found_tenant: Callable[[], OwnTenant]) -> dict[str, httpx.Client]:
 
 
 @pytest.fixture(scope="module")
-def callers(clients: dict[str, httpx.Client]) -> dict[str, Caller]:
+def callers(clients: dict[str, Client]) -> dict[str, Caller]:
     everybody = {person: client.get("/v1/users/me").json() for person, client in clients.items()}
     return {person: Caller(user["id"], user["tenantId"], user["role"]) for person, user in everybody.items()}

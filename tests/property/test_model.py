@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, multiple, rule, run_state_machine_as_test
 
+from tests.harness.client import Client
 from tests.property.model import Answer, Caller, Ticket, Tickets
 
 SOMEBODY = "abcdef00-1111-4111-8111-111111111111"
@@ -96,7 +97,7 @@ class AgainstTheModel(RuleBasedStateMachine):
 
     tickets: Bundle[Ticket] = Bundle("tickets")
 
-    def __init__(self, callers: dict[str, Caller], clients: dict[str, httpx.Client]) -> None:
+    def __init__(self, callers: dict[str, Caller], clients: dict[str, Client]) -> None:
         super().__init__()
         self.callers, self.clients = callers, clients
         self.ids = IDS | {person: caller.id for person, caller in callers.items()}
@@ -296,12 +297,10 @@ class AgainstTheModel(RuleBasedStateMachine):
     def _pages(self, by: str, url: str, query: dict[str, str], limit: int) -> Any:
         """Follow a list to its end."""
         self.agreed = False
-        page = self.clients[by].get(url, params=query)
-        elements = page.json()
-        while "next" in page.links:
-            assert len(page.json()) <= limit
-            page = self.clients[by].get(page.links["next"]["url"])
-            elements += page.json()
+        elements = []
+        for page in self.clients[by].pages(url, **query):
+            assert len(page) <= limit
+            elements += page
         return elements
 
     def _filled(self, body: dict[str, Any], ticket: Ticket | None = None) -> dict[str, Any]:
@@ -331,9 +330,7 @@ def _conditional(ticket: Ticket, kind: str | None, header: str = "If-Match") -> 
 
 
 @pytest.mark.parametrize("number", range(4))
-def test_the_api_does_what_the_model_does(
-    callers: dict[str, Caller], clients: dict[str, httpx.Client], number: int
-) -> None:
+def test_the_api_does_what_the_model_does(callers: dict[str, Caller], clients: dict[str, Client], number: int) -> None:
     @seed(number)
     class Here(AgainstTheModel):
         def __init__(self) -> None:

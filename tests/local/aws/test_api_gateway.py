@@ -11,6 +11,7 @@ from ministack.services import apigateway_v1
 from local.aws import api_gateway
 from local.emulator.loading import MiniStack
 from local.stack.seed import TENANTS
+from tests.harness.people import signed_in
 from tests.harness.stack import Stack
 
 DAY = 86_400
@@ -26,8 +27,8 @@ def test_only_the_authorizer_says_whom_a_request_counts_for(start: Callable[...,
     headers = {"x-api-key": f"requests-of-tenant-{TENANTS['globex']}"}
 
     def ask(user: str) -> httpx.Response:
-        token = f"Bearer {running.token(user)}"
-        return httpx.get(f"{running.base_url}/v1/tickets", headers=headers | {"Authorization": token}, timeout=30)
+        with signed_in(running, user, **headers) as caller:
+            return caller.get("/v1/tickets")
 
     answers = [ask(user) for user in ("admin@acme.example", "agent@acme.example", "reporter@acme.example") * 2]
     assert [answer.status_code for answer in answers] == [200] * 3 + [429] * 3

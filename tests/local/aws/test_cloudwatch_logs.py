@@ -4,9 +4,8 @@ import queue
 import time
 from types import SimpleNamespace
 
-import httpx
-
 from local.aws.cloudwatch_logs import END_OF_LOG, STREAMS_PER_GROUP, _drain_stderr
+from tests.harness.client import Client
 from tests.harness.stack import Stack
 
 
@@ -22,7 +21,7 @@ def test_a_log_ends_where_the_worker_says_so() -> None:
 
 
 def test_the_logs_of_a_service_are_in_a_file_and_in_a_bounded_group_by_function(stack: Stack) -> None:
-    with httpx.Client(base_url=stack.base_url, timeout=30) as api:
+    with Client(stack.base_url) as api:
         for _ in range(STREAMS_PER_GROUP + 5):
             assert api.options("/v1/tickets").is_success
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import httpx
 
+from tests.harness.client import Client
+from tests.harness.people import signed_in
 from tests.harness.sockets import opened
 from tests.harness.stack import Stack, launch
 
@@ -38,7 +40,7 @@ class Acknowledged:
 
 def write_until_killed(base_url: str, token: str, seen: Acknowledged) -> None:
     """Create tickets, change and move them, one call after the other, until nobody answers."""
-    with httpx.Client(base_url=base_url, headers={"Authorization": f"Bearer {token}"}, timeout=10) as api:
+    with Client(base_url, token=token) as api:
         try:
             while True:
                 ticket = seen.note(api.post("/v1/tickets", json=TICKET))
@@ -88,7 +90,7 @@ def test_acknowledged_writes_survive_kill_9_under_load(start: Callable[..., Stac
 
     second = start(port=first.port, aws_port=first.aws_port)
 
-    with httpx.Client(base_url=second.base_url, headers={"Authorization": f"Bearer {token}"}) as api:
+    with Client(second.base_url, token=token) as api:
         for ticket_id, ticket in ((key, value) for one in seen for key, value in one.tickets.items()):
             found = api.get(f"/v1/tickets/{ticket_id}").json()
             # A write that nobody was told of may have been the last one.
@@ -121,16 +123,14 @@ def test_users_made_at_run_time_survive_kill_9(start: Callable[..., Stack]) -> N
 
 def test_tenants_users_and_keys_survive_kill_9(start: Callable[..., Stack]) -> None:
     first = start()
-    admin = {"Authorization": f"Bearer {first.token('admin@acme.example')}"}
-    invitation = {"email": "kept@acme.example", "role": "agent"}
-    user = httpx.post(f"{first.base_url}/v1/users", json=invitation, headers=admin, timeout=30).json()
-    api_key = {"name": "Kept", "role": "agent"}
-    key = httpx.post(f"{first.base_url}/v1/api-keys", json=api_key, headers=admin, timeout=30).json()
+    with signed_in(first, "admin@acme.example") as admin:
+        user = admin.create("/v1/users", {"email": "kept@acme.example", "role": "agent"})
+        key = admin.create("/v1/api-keys", {"name": "Kept", "role": "agent"})
     kill_everything(first)
 
     second = start(port=first.port, aws_port=first.aws_port)
 
-    with httpx.Client(base_url=second.base_url, headers={"Authorization": f"Bearer {key['key']}"}, timeout=30) as api:
+    with Client(second.base_url, token=key["key"]) as api:
         assert api.get(f"/v1/users/{user['id']}").json() == user
         assert api.get("/v1/tenant").status_code == 200
     assert "demo users made" not in second.log.read_text()
@@ -138,14 +138,13 @@ def test_tenants_users_and_keys_survive_kill_9(start: Callable[..., Stack]) -> N
 
 def test_second_start_is_quick_and_has_the_data(start: Callable[..., Stack]) -> None:
     first = start()
-    headers = {"Authorization": f"Bearer {first.token('agent@acme.example')}"}
-    made = httpx.post(f"{first.base_url}/v1/tickets", json=TICKET, headers=headers)
-    assert made.status_code == 201
+    agent = signed_in(first, "agent@acme.example")
+    made = agent.post("/v1/tickets", json=TICKET, expect=201)
     assert first.stop() == 0
 
     began = time.monotonic()
     second = start(port=first.port, aws_port=first.aws_port)  # on another port, the links in mails would be others
-    found = httpx.get(f"{second.base_url}{made.headers['Location']}", headers=headers)
+    found = agent.get(f"{second.base_url}{made.headers['Location']}")
 
     assert time.monotonic() - began < 15
     assert found.json() == made.json()
@@ -153,19 +152,19 @@ def test_second_start_is_quick_and_has_the_data(start: Callable[..., Stack]) -> 
 
     with opened(second, second.token("agent@acme.example")) as socket:
         socket.say(action="subscribe", topic="queue")
-        after = httpx.post(f"{second.base_url}/v1/tickets", json=TICKET, headers=headers).json()
+        after = agent.create(f"{second.base_url}/v1/tickets", TICKET)
         socket.event_of(after["id"])  # the first event of this process is none that the last one had dealt with
 
 
 def test_without_durability_a_clean_stop_keeps_the_data(start: Callable[..., Stack]) -> None:
     first = start(LOCAL_DURABLE="0")
-    headers = {"Authorization": f"Bearer {first.token('agent@acme.example')}"}
-    made = httpx.post(f"{first.base_url}/v1/tickets", json=TICKET, headers=headers)
+    agent = signed_in(first, "agent@acme.example")
+    made = agent.post("/v1/tickets", json=TICKET, expect=201)
     assert first.stop() == 0
 
     second = start(LOCAL_DURABLE="0")
 
-    assert httpx.get(f"{second.base_url}{made.headers['Location']}", headers=headers).json() == made.json()
+    assert agent.get(f"{second.base_url}{made.headers['Location']}").json() == made.json()
 
 
 def test_a_lost_table_is_no_reason_to_forget_its_items(own_state: Path) -> None:
@@ -184,10 +183,11 @@ def test_items_expire_as_the_template_says(stack: Stack) -> None:
 
 
 def test_a_hundred_callers_at_once_wait_for_each_other(stack: Stack) -> None:
-    headers = {"Authorization": f"Bearer {stack.token('agent@acme.example')}"}
+    token = stack.token("agent@acme.example")
 
     def ask(_: int) -> int:
-        return httpx.get(f"{stack.base_url}/v1/tickets?limit=1", headers=headers, timeout=60).status_code
+        with Client(stack.base_url, token=token) as caller:
+            return caller.get("/v1/tickets?limit=1").status_code
 
     with ThreadPoolExecutor(100) as pool:
         assert set(pool.map(ask, range(200))) == {200}
