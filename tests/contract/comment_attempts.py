@@ -109,5 +109,5 @@ ATTEMPTS = [
     Attempt("deleteComment", 403, by="agent"),
 ]
 
-LOST_RACES = "it takes many lost races in a row; tests/unit/test_comment_changes.py has them"
+LOST_RACES = "it takes many lost races in a row; tests/unit/comments/test_comment_changes.py has them"
 NOT_ON_DEMAND = {(name, 409): LOST_RACES for name in ("deleteComment", "watchTicket", "unwatchTicket")}

@@ -56,8 +56,8 @@ CODES = {
 
 NEVER_HERE = {
     429: "the local stack's allowances are too large to use up",
-    500: "it takes a bug; tests/unit/test_frame.py has the answer, openapi/compose.py API Gateway's own",
-    503: "it takes an AWS that fails; tests/unit/test_frame.py has the answer",
+    500: "it takes a bug; tests/unit/api/test_frame.py has the answer, openapi/compose.py API Gateway's own",
+    503: "it takes an AWS that fails; tests/unit/api/test_frame.py has the answer",
 }
 NOT_ON_DEMAND = {case: why for kind in KINDS for case, why in kind.NOT_ON_DEMAND.items()}
 

@@ -108,5 +108,5 @@ ATTEMPTS = [
     Attempt("listTicketHistory", 400, query="?cursor=AAAA"),
 ]
 
-LOST_RACES = "it takes five lost races in a row; tests/unit/test_handlers.py has them"
+LOST_RACES = "it takes five lost races in a row; tests/unit/tickets/test_operations.py has them"
 NOT_ON_DEMAND = {("deleteTicket", 409): LOST_RACES, ("restoreTicket", 409): LOST_RACES}

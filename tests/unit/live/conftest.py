@@ -6,11 +6,13 @@ import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from tests.unit.live.support import Gateway
+from tests.unit.people.conftest import nothing_remembered
 from tests.unit.support import data_of
 from ticketing.aws import clients
 from ticketing.live.connections import Connections
 from ticketing.live.feed import Feed
-from ticketing.people import members
+
+__all__ = ["connections", "feed", "gateway", "nothing_remembered"]
 
 
 @pytest.fixture(autouse=True)
@@ -21,11 +23,6 @@ def gateway(monkeypatch: pytest.MonkeyPatch) -> Gateway:
     answer: Any = answering.answer  # the types know of no handler that answers
     clients.live_connections().meta.events.register("before-send.apigatewaymanagementapi", answer)
     return answering
-
-
-@pytest.fixture(autouse=True)
-def nothing_remembered() -> None:
-    members._memory_of.cache_clear()
 
 
 @pytest.fixture

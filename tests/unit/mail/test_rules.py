@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.unit.conftest import Clock
-from tests.unit.mails.support import commented, happened, moved
+from tests.unit.mail.support import commented, happened, moved
 from tests.unit.support import ADMIN_ID, AGENT_ID, OTHER_ID, REPORTER_ID
 from ticketing.access.roles import Role
 from ticketing.mail.recipients import Recipient

@@ -17,7 +17,7 @@ from mypy_boto3_dynamodb import DynamoDBClient
 
 from functions.mail import mail_events
 from tests.unit.conftest import Clock
-from tests.unit.mails.support import (
+from tests.unit.mail.support import (
     Ses,
     commented,
     deliver,

@@ -2,8 +2,8 @@
 
 import re
 from datetime import timedelta
-from pathlib import Path
 
+from tests.unit.support import ROOT
 from ticketing.access.permissions import (
     PEOPLE_ONLY,
     PERMISSIONS,
@@ -17,7 +17,7 @@ from ticketing.comments.rules import COMMENT_EDIT_WINDOW, MODERATORS, RESPONDERS
 from ticketing.tickets.lifecycle import Status
 from ticketing.tickets.rules import INTERNAL_COMMENTS, REPORTER_MAY_CHANGE, REPORTER_MAY_NOT_CREATE_WITH
 
-TEXT = (Path(__file__).parents[2] / "docs" / "permissions.md").read_text()
+TEXT = (ROOT / "docs" / "permissions.md").read_text()
 WORDS = {frozenset(): "no", frozenset({Relation.OWN}): "own", frozenset(Relation): "all"}
 ROLES = (Role.NEWCOMER, Role.REPORTER, Role.AGENT, Role.ADMIN)
 

@@ -7,7 +7,7 @@ import pytest
 from functions.users import get_tenant, update_tenant
 from tests.unit.conftest import Clock
 from tests.unit.support import ADMIN, AGENT, MOMENT_TEXT, NEWCOMER, REPORTER, STRANGER, Answer, api_event, send
-from tests.unit.tenants.conftest import TICKETS, USERS, World
+from tests.unit.users.tenants.conftest import TICKETS, USERS, World
 from ticketing.access.identity import Caller
 from ticketing.users.claims import name_claim
 from ticketing.users.tenant_repository import TenantRepository

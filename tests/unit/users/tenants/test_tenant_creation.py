@@ -8,7 +8,7 @@ import pytest
 from functions.users import create_tenant, get_tenant
 from tests.unit.conftest import Clock
 from tests.unit.support import ADMIN, MOMENT_TEXT, NEWCOMER, REPORTER, Answer, api_event, send
-from tests.unit.tenants.conftest import PLAN, USERS, World
+from tests.unit.users.tenants.conftest import PLAN, USERS, World
 from ticketing.access.identity import Caller
 from ticketing.users.claims import Claims
 from ticketing.users.tenant_creation import finish_tenant

@@ -29,7 +29,7 @@ from tests.unit.support import (
     data_of,
     send,
 )
-from tests.unit.tenants.conftest import TICKETS, USERS, World
+from tests.unit.users.tenants.conftest import TICKETS, USERS, World
 from ticketing.access.identity import Caller
 from ticketing.access.roles import Role
 from ticketing.dynamodb.transactions import VersionConflictError

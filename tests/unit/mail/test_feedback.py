@@ -11,7 +11,7 @@ from mypy_boto3_dynamodb import DynamoDBClient
 
 from functions.mail import record_mail_feedback
 from tests.unit.conftest import Items
-from tests.unit.mails.support import put_recipient
+from tests.unit.mail.support import put_recipient
 from tests.unit.support import OTHER_ID, REPORTER, REPORTER_ID, USERS_TABLE, Context, data_of
 from ticketing.aws import clients
 from ticketing.mail.recipients import Recipients

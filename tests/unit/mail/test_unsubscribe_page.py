@@ -9,7 +9,7 @@ from mypy_boto3_dynamodb import DynamoDBClient
 
 from functions.mail import show_unsubscribe, unsubscribe
 from tests.unit.conftest import Items
-from tests.unit.mails.support import put_recipient
+from tests.unit.mail.support import put_recipient
 from tests.unit.support import (
     ADMIN,
     ADMIN_ID,

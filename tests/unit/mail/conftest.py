@@ -11,7 +11,7 @@ from moto.core.models import botocore_stubber
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from tests.unit.conftest import Clock
-from tests.unit.mails.support import Ses, put_recipient
+from tests.unit.mail.support import Ses, put_recipient
 from tests.unit.support import ADMIN, AGENT, OTHER_REPORTER, REPORTER
 from ticketing.api import frame
 from ticketing.aws import clients

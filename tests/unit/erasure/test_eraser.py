@@ -8,7 +8,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from tests.harness.size import sized
 from tests.unit.support import MOMENT_TEXT, data_of
-from tests.unit.tenants.conftest import NOTIFICATIONS, TICKETS, USERS, World
+from tests.unit.users.tenants.conftest import NOTIFICATIONS, TICKETS, USERS, World
 from ticketing.access.roles import Role
 from ticketing.dynamodb.tables import ThrottledError
 from ticketing.dynamodb.transactions import VersionConflictError

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from tests.unit.mails.support import Arrived, Ses, commented, deliver, happened, moved, put_comment, put_recipient
+from tests.unit.mail.support import Arrived, Ses, commented, deliver, happened, moved, put_comment, put_recipient
 from tests.unit.support import ADMIN_ID, AGENT, OTHER_REPORTER, REPORTER, REPORTER_ID, TICKET_ID
 from ticketing.access.roles import Role
 from ticketing.tickets.events import SYSTEM_ID, Actor, TicketEvent

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from tests.unit.comments import (
+from tests.unit.comments.support import (
     COMMENTS_PATH,
     NOBODY_ID,
     by_place,

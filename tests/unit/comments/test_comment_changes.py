@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from tests.unit.comments import (
+from tests.unit.comments.support import (
     NOBODY_ID,
     by_place,
     choices,

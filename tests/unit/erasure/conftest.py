@@ -1,0 +1,5 @@
+"""Tenants to erase: those of the tests of founding and deleting."""
+
+from tests.unit.users.tenants.conftest import place, world
+
+__all__ = ["place", "world"]
