@@ -109,6 +109,7 @@ def test_a_body_that_api_gateway_would_not_take(stack: Stack) -> None:
     assert answer.json()["code"] == "payload_too_large"
 
 
+@pytest.mark.long
 def test_containers_reach_the_control_plane_where_asked_for(start: Callable[..., Stack]) -> None:
     """127.0.0.2 stands for the address of Docker's bridge, which a container calls host.docker.internal."""
     running = start(AWS_BIND="127.0.0.2")

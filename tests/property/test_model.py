@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, multiple, rule, run_state_machine_as_test
 
 from tests.harness.client import Client
+from tests.harness.size import sized
 from tests.property.model import Answer, Caller, Ticket, Tickets
 
 SOMEBODY = "abcdef00-1111-4111-8111-111111111111"
@@ -76,7 +77,7 @@ FILTERS = st.fixed_dictionaries(
 
 SETTINGS = settings(
     # After ten sequences Hypothesis varies those that it has; fewer sequences from more seeds meet more.
-    max_examples=11,
+    max_examples=sized(11, short=6),
     stateful_step_count=40,
     database=None,
     deadline=None,
@@ -329,7 +330,7 @@ def _conditional(ticket: Ticket, kind: str | None, header: str = "If-Match") -> 
     return ({header: kind} if kind else {}), (None if kind in {None, "*"} else 0)
 
 
-@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize("number", range(sized(4, short=1)))
 def test_the_api_does_what_the_model_does(callers: dict[str, Caller], clients: dict[str, Client], number: int) -> None:
     @seed(number)
     class Here(AgainstTheModel):

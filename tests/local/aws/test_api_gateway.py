@@ -18,6 +18,7 @@ DAY = 86_400
 NOON = 20_000 * DAY + DAY // 2
 
 
+@pytest.mark.long
 def test_only_the_authorizer_says_whom_a_request_counts_for(start: Callable[..., Stack]) -> None:
     running = start()
     gateway = running.client("apigateway")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.harness.client import Client
 from tests.harness.people import signed_in
@@ -104,6 +105,7 @@ def test_acknowledged_writes_survive_kill_9_under_load(start: Callable[..., Stac
     assert number > max(ticket["number"] for one in seen for ticket in one.tickets.values())
 
 
+@pytest.mark.long
 def test_users_made_at_run_time_survive_kill_9(start: Callable[..., Stack]) -> None:
     first = start()
     pool, cognito = first.outputs["UserPoolId"], first.client("cognito-idp")
@@ -121,6 +123,7 @@ def test_users_made_at_run_time_survive_kill_9(start: Callable[..., Stack]) -> N
     assert agent_again["UserAttributes"] == agent["UserAttributes"]
 
 
+@pytest.mark.long
 def test_tenants_users_and_keys_survive_kill_9(start: Callable[..., Stack]) -> None:
     first = start()
     with signed_in(first, "admin@acme.example") as admin:
@@ -156,6 +159,7 @@ def test_second_start_is_quick_and_has_the_data(start: Callable[..., Stack]) -> 
         socket.event_of(after["id"])  # the first event of this process is none that the last one had dealt with
 
 
+@pytest.mark.long
 def test_without_durability_a_clean_stop_keeps_the_data(start: Callable[..., Stack]) -> None:
     first = start(LOCAL_DURABLE="0")
     agent = signed_in(first, "agent@acme.example")

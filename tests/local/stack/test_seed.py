@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from local.stack.seed import ROLES, TENANTS, seed
 from tests.harness.people import signed_in
 from tests.harness.stack import Stack
@@ -39,6 +41,7 @@ def test_everything_is_made_once(start: Callable[..., Stack]) -> None:
     assert (contents(running), accounts(running)) == before
 
 
+@pytest.mark.long
 def test_what_was_cut_short_is_finished(start: Callable[..., Stack]) -> None:
     """A state folder of a version without tenants has accounts only; so has one whose first start broke off."""
     running = start()
@@ -54,6 +57,7 @@ def test_what_was_cut_short_is_finished(start: Callable[..., Stack]) -> None:
         agent.get("/v1/tickets", expect=200)
 
 
+@pytest.mark.long
 def test_a_deleted_tenant_stays_deleted(start: Callable[..., Stack]) -> None:
     running = start()
     table, tenant_id = running.outputs["UsersTableName"], TENANTS["globex"]
