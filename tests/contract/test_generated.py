@@ -172,10 +172,7 @@ class Target:
     def put_back(self, case: Case, status: int) -> None:
         """Keep things as later requests expect them: tickets where they are, and a newcomer who founds tenants."""
         thing, address = case.path_parameters.get("id", ""), _address(case)
-        if _operation(case) == "deleteComment" and status == httpx.codes.NO_CONTENT:
-            self.comments[thing] = _comment(self.admin, thing) or self.comments[thing]
-        if _operation(case) in {"createComment", "deleteComment"} and thing in self.tickets:
-            self.etags[f"/v1/tickets/{thing}"] = self.admin.get(f"/v1/tickets/{thing}").headers["ETag"]
+        self.put_comments_back(_operation(case), thing, status)
         if thing in self.tickets and _operation(case) == "deleteTicket" and status == httpx.codes.NO_CONTENT:
             self.etags[address] = self.admin.post(f"{address}/restore").headers["ETag"]
         if _operation(case) == "deleteWebhook" and status == httpx.codes.NO_CONTENT:
@@ -193,6 +190,15 @@ class Target:
             self.admin.delete(address.removesuffix("/restore"))
         if _operation(case) == "createTenant" and status == httpx.codes.CREATED:
             self.tokens["createTenant"] = self.accounts.token(self.accounts.sign_up())
+
+    def put_comments_back(self, operation: str, thing: str, status: int) -> None:
+        """Keep a comment on each ticket, and tickets open for more of them; remember what their ETags are then."""
+        if operation == "deleteComment" and status == httpx.codes.NO_CONTENT:
+            self.comments[thing] = _comment(self.admin, thing) or self.comments[thing]
+        if operation in {"createComment", "updateComment"} and status == httpx.codes.CONFLICT:
+            self.admin.post(f"/v1/tickets/{thing}/transitions", json={"to": "OPEN"})  # it is closed
+        if operation in {"createComment", "updateComment", "deleteComment"} and thing in self.tickets:
+            self.etags[f"/v1/tickets/{thing}"] = self.admin.get(f"/v1/tickets/{thing}").headers["ETag"]
 
     def make_room(self) -> None:
         """Delete the webhooks that nothing is aimed at: a tenant has twenty at most."""
