@@ -87,8 +87,7 @@ class Mails:
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
         self._before = set(self._sent())
-        self._log = stack.state / "logs" / "functions.log"
-        self._log_before = self._log.read_text().count(_UNKNOWN)
+        self._unknown_before = stack.logged("functions.log").count(_UNKNOWN)
 
     def sent(self) -> Counter[tuple[str, str]]:
         """Return how often there was a mail, by ticket and what about."""
@@ -96,7 +95,7 @@ class Mails:
 
     def unknown(self) -> int:
         """Return how many mails count as sent as SES did not answer; here it sent none of them."""
-        return self._log.read_text().count(_UNKNOWN) - self._log_before
+        return self._stack.logged("functions.log").count(_UNKNOWN) - self._unknown_before
 
     def _sent(self) -> dict[str, tuple[str, str]]:
         found = ((mail.sent_at.isoformat() + mail.subject, mail.subject) for mail in self._stack.mails(READER))

@@ -96,7 +96,7 @@ def _events(stack: Stack) -> dict[str, dict[str, Any]]:
 
 def _missed(stack: Stack) -> list[str]:
     """Return which faults have hit nothing, so that nothing is proven of them; in a short run, whose calls."""
-    log = (stack.state / "logs" / "emulator.log").read_text()
+    log = stack.logged("emulator.log")
     kinds = {kind for _, phase in PHASES for kind in phase}
     wanted = [
         f"{kind}: {target['service']} "

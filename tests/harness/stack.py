@@ -56,6 +56,11 @@ class Stack:
         """Where the emulator's control plane answers."""
         return f"http://127.0.0.1:{self.aws_port}"
 
+    def logged(self, name: str) -> str:
+        """What is in a log file, such as functions.log, and in the one before: a full file is put aside."""
+        files = (self.state / "logs" / f"{name}.1", self.state / "logs" / name)
+        return "".join(file.read_text() for file in files if file.exists())
+
     @property
     def outputs(self) -> dict[str, str]:
         """The outputs of the template, as deployed."""
