@@ -11,14 +11,14 @@ from ticketing.events.unpublished import Unpublished
 
 @job("publishEvents")
 def handler(event: dict[str, Any], work: Work) -> BatchResponse:
-    """Publish a batch of records and answer which have to come again.
+    """Publish a batch of records and answer which are to be retried.
 
     The batch is one job and not handled record by record (`consumer`): events go out in order per ticket, ten in one
     request, and one that fails holds back its ticket's later ones. Lambda goes on from the first record that is
     reported, so what was published behind it is published twice.
 
     An event that can never be published goes to the queue UnpublishedEvents, from where resendEvents takes it, and
-    the ticket's later events go on without it. If the queue can't be reached either, the record comes again.
+    the ticket's later events go on without it. If the queue can't be reached either, the record is retried.
     """
     result = Publisher(clients.events(), DEPLOYMENT.event_bus).publish(event["Records"])
     retries = result.again + Unpublished(clients.sqs(), DEPLOYMENT.unpublished_events).put_all(result.dead)

@@ -9,7 +9,7 @@ from ticketing.webhooks.operations import create_webhook, presented
 
 @endpoint(Operation.CREATE_WEBHOOK)
 def handler(request: Request) -> Response:
-    """Make a webhook; its secret is in this answer and in none later."""
+    """Create a webhook; its secret is in this answer and in no later one."""
     body = request.body(WebhookCreate)
     webhook, secret = create_webhook(request.caller, body)
     location = {"Location": f"{request.path}/{webhook.id}"}

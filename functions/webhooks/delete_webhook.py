@@ -13,7 +13,7 @@ from ticketing.webhooks.repository import WebhookRepository
 
 @endpoint(Operation.DELETE_WEBHOOK)
 def handler(request: Request) -> Response:
-    """Erase the webhook with its secrets; what was still to be delivered to it is not."""
+    """Delete the webhook with its secrets; pending deliveries are dropped."""
     webhook_id, expected = request.id_or(WebhookNotFoundError), request.expected_version()
     webhooks = WebhookRepository(of_caller(request.caller))
     until_written(lambda: webhooks.delete(find_webhook(webhooks.get(webhook_id), expected), clock.now()))

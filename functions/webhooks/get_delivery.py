@@ -13,7 +13,7 @@ from ticketing.webhooks.repository import WebhookRepository
 
 @endpoint(Operation.GET_DELIVERY)
 def handler(request: Request) -> Response:
-    """Answer the delivery with its attempts, and what is sent."""
+    """Answer the delivery with its attempts and its payload."""
     webhook_id = request.id_or(WebhookNotFoundError)
     find_webhook(WebhookRepository(of_caller(request.caller)).get(webhook_id))
     delivery_id = request.id_or(DeliveryNotFoundError, "deliveryId")

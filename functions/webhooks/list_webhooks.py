@@ -10,5 +10,5 @@ from ticketing.webhooks.repository import WebhookRepository
 
 @endpoint(Operation.LIST_WEBHOOKS)
 def handler(request: Request) -> Response:
-    """Answer the tenant's webhooks, the oldest first. There are so few that they need no pages."""
+    """Answer all webhooks of the tenant (20 at most), the oldest first."""
     return Response(200, [presented(webhook) for webhook in WebhookRepository(of_caller(request.caller)).all()])

@@ -9,7 +9,7 @@ from ticketing.webhooks.errors import DeliveryNotFoundError, WebhookNotFoundErro
 
 @endpoint(Operation.REDELIVER)
 def handler(request: Request) -> Response:
-    """Begin the delivery anew; what comes of it is read at its address."""
+    """Start a new round of the delivery; getDelivery shows the result."""
     webhook_id = request.id_or(WebhookNotFoundError)
     delivery_id = request.id_or(DeliveryNotFoundError, "deliveryId")
     return Response(

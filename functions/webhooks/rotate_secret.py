@@ -10,7 +10,7 @@ from ticketing.webhooks.models import SecretRotation
 
 @endpoint(Operation.ROTATE_SECRET)
 def handler(request: Request) -> Response:
-    """Replace the webhook's secret; the new one is in this answer and in none later."""
+    """Replace the webhook's secret; the new one is in this answer and in no later one."""
     webhook_id, expected = request.id_or(WebhookNotFoundError), request.expected_version()
     given = request.body(SecretRotation).secret
     webhook, secret = operations.rotate_secret(request.caller, webhook_id, given, expected)

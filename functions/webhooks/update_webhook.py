@@ -10,7 +10,7 @@ from ticketing.webhooks.operations import edit_webhook, presented
 
 @endpoint(Operation.UPDATE_WEBHOOK)
 def handler(request: Request) -> Response:
-    """Set where the webhook leads, what it is told, and whether it is on."""
+    """Change the webhook's URL, event types or description, or switch it on or off."""
     webhook_id, expected = request.id_or(WebhookNotFoundError), request.expected_version()
     body = request.body(WebhookUpdate)
     webhook = edit_webhook(request.caller, webhook_id, body, expected)

@@ -5,14 +5,14 @@
         work.log(deliveries=dispatch(event))
 
 A handler does its work on one event. The frame reads the event from its record, logs one line, counts one metric
-(`Consumed`), and answers which records have to come again (Lambda's partial batch response). A record that fails does
+(`Consumed`), and answers which records are to be retried (Lambda's partial batch response). A record that fails does
 not hold up the others of its batch.
 
 | outcome | when | logged as | then |
 |---|---|---|---|
 | `done` | the handler returns | INFO | the record is done with |
-| `retry` | it raises RetryError or ServiceUnavailableError, or AWS is busy or does not answer | INFO | retried |
-| `failed` | it raises anything else | ERROR with traceback | retried |
+| `retry` | RetryError, ServiceUnavailableError, or AWS throttles, fails or does not answer | INFO | retried |
+| `failed` | any other exception | ERROR with traceback | retried |
 | `poison` | the record can't be understood | ERROR without its content | retried, which ends in the dead-letter queue |
 
 Retries come from the queue or stream: after the visibility timeout, until the maximum of receives or attempts is
@@ -47,7 +47,7 @@ type Record = Mapping[str, Any]
 type LambdaHandler[R] = Callable[[dict[str, Any], Any], R]
 
 type BatchResponse = dict[str, list[dict[str, str]]]
-"""Lambda's partial batch response: the records that have to come again."""
+"""Lambda's partial batch response: the records to retry."""
 
 
 class Outcome(StrEnum):
@@ -157,7 +157,7 @@ def job[R](name: str) -> Callable[[Callable[[dict[str, Any], Work], R]], LambdaH
 
 
 def batch_response(retries: Collection[str]) -> BatchResponse:
-    """Return the answer that lets these records come again, and no others."""
+    """Return the answer by which Lambda retries these records, and no others."""
     return {"batchItemFailures": [{"itemIdentifier": each} for each in retries]}
 
 
@@ -185,7 +185,7 @@ def _consume[T](name: str, source: Source[T], handle: Handle[T], record: Record,
 
 
 def _passes(error: Exception) -> bool:
-    """Return whether an exception is an expected one, after which a retry is all that it takes."""
+    """Return whether an exception is an expected one, for which a retry is the remedy."""
     return isinstance(error, (RetryError, ServiceUnavailableError)) or is_transient(error)
 
 

@@ -1,4 +1,4 @@
-"""Why an event comes again although nothing is wrong with it."""
+"""Why an event is retried although nothing is wrong with it."""
 
 
 class RetryError(Exception):

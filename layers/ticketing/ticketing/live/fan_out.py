@@ -32,10 +32,10 @@ def push(event: TicketEvent, work: Work) -> None:
     Raises
     ------
     NotAllSentError
-        The event has to come again for the connections that failed. By then most of their clients have connected
+        The event is retried for the connections that failed. By then most of their clients have connected
         again and caught up.
     BeingDoneError, ClientError, BotoCoreError
-        Another function is at it; AWS failed. Likewise.
+        Another function works on it; AWS failed. Likewise.
     """
     data = of_tenant(event.tenant_id)
     with Once(data, "pushEvent").doing(event.id, lease=_LEASE) as mine:
@@ -77,7 +77,7 @@ class FanOut:
     def push(self, event: TicketEvent) -> Pushed:
         """Add an event to the feed and send it.
 
-        The feed remembers the connections that failed. When the event comes again, only they get it.
+        The feed remembers the connections that failed. When the event is retried, only they get it.
         """
         pending = self.feed.add(event)
         recipients = [each for each in self._recipients(event) if pending is None or each in pending]

@@ -106,7 +106,7 @@ def make_attempt(message: Message) -> Outcome:
         after = delivery_after(begun, attempt, DEPLOYMENT.webhook_retry_seconds)
         deliveries.finish(begun, after)
     except VersionConflictError:
-        return Outcome(int(LEASE.total_seconds()))  # another function is at it; look again when its lease is over
+        return Outcome(int(LEASE.total_seconds()))  # another attempt is under way; look again when its lease is over
     retry_in = _seconds_until_due(after, clock.now()) if after.next_attempt_at else None
     return Outcome(retry_in, attempt, after.state, _update_webhook(webhook, attempt))
 

@@ -1,6 +1,7 @@
-"""Where deliveries live: keys and expressions of their items in the notifications table.
+"""The repository of deliveries: keys and expressions of their items in the notifications table.
 
-Those of one webhook are one partition, in the order of their events: an id begins with the time (`ids.timed_id`).
+The deliveries to one webhook are one partition, in the order of their events: an id starts with the time
+(`ids.timed_id`).
 """
 
 from __future__ import annotations
@@ -22,15 +23,15 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
 
 _FILTERED_PAGE: Final = 200
-"""How many deliveries a page may read when only those in one state are wanted; bounds its cost and time."""
+"""How many deliveries a page may read when it is filtered by state; limits its cost and time."""
 
 _SHAPE: Final = re.compile(UUID)
-_STANDS: Final = "#state = :pending AND #round = :wasRound AND #tries = :wasTries"
-"""Nobody has finished an attempt, or asked for the delivery anew, since it was read."""
+_UNCHANGED: Final = "#state = :pending AND #round = :wasRound AND #tries = :wasTries"
+"""No attempt was finished, and no redelivery started, since the delivery was read."""
 
 
 class DeliveryRepository:
-    """The deliveries to one webhook of one tenant; every key it builds starts with the tenant."""
+    """The deliveries to one webhook of one tenant; every key starts with the tenant."""
 
     def __init__(self, data: TenantData, webhook_id: str) -> None:
         self._client = data.client
@@ -84,25 +85,25 @@ class DeliveryRepository:
         return Page([Delivery.model_validate(from_item(item)) for item in items], following)
 
     def begin(self, delivery: Delivery, now: datetime, lease: timedelta) -> Delivery:
-        """Take the next attempt upon oneself, for as long as the lease, and return the delivery as it is then.
+        """Claim the next attempt, for as long as the lease, and return the delivery as it is then.
 
         Raises
         ------
         VersionConflictError
-            Somebody else has, or the delivery is not the one any more that was read.
+            Another function has claimed it, or the delivery has changed since it was read.
         """
         until = {"leaseUntil": _milliseconds(now + lease)}
-        free = f"{_STANDS} AND (attribute_not_exists(#leaseUntil) OR #leaseUntil < :now)"
+        free = f"{_UNCHANGED} AND (attribute_not_exists(#leaseUntil) OR #leaseUntil < :now)"
         self._update(delivery, until, free, {":now": _milliseconds(now)})
         return delivery.model_copy(update={"lease_until": until["leaseUntil"]})
 
     def finish(self, begun: Delivery, after: Delivery) -> None:
-        """Write what came of an attempt.
+        """Write the result of an attempt.
 
         Raises
         ------
         VersionConflictError
-            The lease was over, and somebody else has made the attempt.
+            The lease was over, and another function has made the attempt.
         """
         changes = {
             "state": after.state,
@@ -111,20 +112,20 @@ class DeliveryRepository:
             "nextAttemptAt": after.next_attempt_at,
             "leaseUntil": None,
         }
-        self._update(begun, changes, f"{_STANDS} AND #leaseUntil = :lease", {":lease": begun.lease_until})
+        self._update(begun, changes, f"{_UNCHANGED} AND #leaseUntil = :lease", {":lease": begun.lease_until})
 
     def give_up(self, delivery: Delivery) -> None:
-        """Write that no attempt is made any more, if the delivery is still as it was read."""
+        """Write that no other attempt will be made, if the delivery is still as it was read."""
         changes = {"state": DeliveryState.FAILED, "nextAttemptAt": None, "leaseUntil": None}
-        self._update(delivery, changes, _STANDS, {})
+        self._update(delivery, changes, _UNCHANGED, {})
 
     def restart(self, delivery: Delivery, now: datetime) -> Delivery:
-        """Begin another round of a delivery, in whatever state it is, and return it.
+        """Start a new round of a delivery, in whatever state it is, and return it.
 
         Raises
         ------
         VersionConflictError
-            An attempt is being made right now, or the delivery is not the one any more that was read.
+            An attempt is under way, or the delivery has changed since it was read.
         """
         after = delivery.model_copy(
             update={
@@ -141,7 +142,7 @@ class DeliveryRepository:
         return after
 
     def _update(self, delivery: Delivery, changes: dict[str, Any], condition: str, values: dict[str, Any]) -> None:
-        """Change a delivery that nobody has changed since it was read, as `_STANDS` puts it."""
+        """Change a delivery, if it is `_UNCHANGED` since it was read."""
         stands = {":pending": DeliveryState.PENDING, ":wasRound": delivery.round, ":wasTries": delivery.tries}
         self._write(delivery, changes, condition, stands | values)
 

@@ -34,7 +34,7 @@ def dispatch(event: TicketEvent) -> int:
     Raises
     ------
     BeingDoneError, ClientError, BotoCoreError
-        Another function is at it; AWS failed. Either way the event is retried.
+        Another function works on it; AWS failed. Either way the event is retried.
     """
     data = of_tenant(event.tenant_id)
     wanting = [each for each in WebhookRepository(data).all() if each.wants(event.type, internal=event.is_internal)]

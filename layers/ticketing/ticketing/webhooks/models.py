@@ -19,22 +19,22 @@ from ticketing.tickets.events import EventType
 from ticketing.webhooks.signatures import secret_bytes
 
 ALL_EVENTS: Final = "*"
-"""Stands for every type of event, also those that are yet to come."""
+"""Stands for every event type, future ones included."""
 
 MOST_WEBHOOKS: Final = 20
 """How many webhooks a tenant may have."""
 
 MOST_ATTEMPTS_KEPT: Final = 10
-"""How many attempts of a delivery are remembered: the last ones."""
+"""How many attempts of a delivery are kept: the last ones."""
 
 DELIVERIES_KEPT: Final = timedelta(days=30)
-"""How long a delivery can be looked at and repeated."""
+"""How long a delivery can be read and redelivered."""
 
 OLD_SECRET_VALID: Final = timedelta(hours=24)
-"""How long a secret that was replaced signs beside its successor."""
+"""How long the old secret still signs, beside the new one, after a rotation."""
 
 MOST_SECRETS: Final = 5
-"""How many secrets sign at once, however often they were replaced within a day: the newest ones."""
+"""How many secrets sign at once, even after more rotations within a day: the newest ones."""
 
 _EVENT_TYPES: Final = frozenset({ALL_EVENTS, *EventType})
 
@@ -67,7 +67,7 @@ SecretText = Annotated[str, StringConstraints(max_length=100), AfterValidator(_s
 
 
 class WebhookCreate(Body):
-    """The body of createWebhook; without a secret, one is made."""
+    """The body of createWebhook; without a secret, one is generated."""
 
     url: Url
     event_types: EventTypes
@@ -88,7 +88,7 @@ class WebhookUpdate(Update):
 
 
 class SecretRotation(Body):
-    """The body of rotateSecret; without a secret, one is made."""
+    """The body of rotateSecret; without a secret, one is generated."""
 
     secret: SecretText = absent()
 
@@ -97,7 +97,7 @@ class Webhook(Model):
     """A webhook as stored, without its secrets and the keys that store it. Times are RFC 3339 texts in UTC.
 
     `failing_since` is the first failed attempt after which none has succeeded; `disabled_reason` says why it was
-    switched off where nobody did it.
+    switched off automatically.
     """
 
     id: str
@@ -121,18 +121,18 @@ class Webhook(Model):
 
 
 class Secret(Model):
-    """A secret that signs; `until` (RFC 3339) for one that was replaced, None for the current one."""
+    """A signing secret; `until` (RFC 3339) is the end of an old one, None for the current one."""
 
     key: str
     until: str | None = None
 
     def signs(self, moment: datetime) -> bool:
-        """Return whether it is (still) good at this moment."""
+        """Return whether it signs at this moment."""
         return self.until is None or clock.timestamp(moment) < self.until
 
 
 class DeliveryState(StrEnum):
-    """What has become of a delivery; PENDING while an attempt is to come."""
+    """The state of a delivery; PENDING while another attempt is to come."""
 
     PENDING = "PENDING"
     DELIVERED = "DELIVERED"
@@ -140,27 +140,26 @@ class DeliveryState(StrEnum):
 
 
 class Attempt(Model):
-    """One try to deliver: when, how long it took in milliseconds, what the receiver answered or why nothing came."""
+    """One attempt: when, how many milliseconds it took, and the receiver's answer, or the error without one."""
 
     at: str
     ms: int
     status: int | None = None
     error: str | None = None
     response: str | None = None
-    """The beginning of the answer's body, 1 KB at most."""
+    """The start of the answer's body, 1 KB at most."""
 
     @property
     def succeeded(self) -> bool:
-        """Whether the receiver has taken it."""
+        """Whether the receiver accepted it (2xx)."""
         return self.status is not None and 200 <= self.status < 300  # noqa: PLR2004 - what HTTP calls success
 
 
 class Delivery(Model):
     """An event on its way to a webhook, without the keys that store it.
 
-    `round` counts how often somebody asked for it anew, `tries` the attempts of this round; `attempts` are the last
-    ones of all rounds. `body` is what is sent, to the byte. `lease_until` (milliseconds since 1970) is set while
-    somebody is at it.
+    `round` counts redeliveries, `tries` the attempts of this round; `attempts` are the last ones of all rounds. `body`
+    is the payload, to the byte. `lease_until` (milliseconds since 1970) is set while an attempt is under way.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""What the operations on webhooks share: making, finding and changing them, their secrets, and presenting them."""
+"""The operations on webhooks: creating, finding and changing them, rotating their secrets, and presenting them."""
 
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ _SECONDS_TO_RESOLVE: Final = 5.0
 
 
 def check_target(url: str) -> None:
-    """Let an address pass that something may be sent to, as of now, or raise WebhookTargetNotAllowedError."""
+    """Raise WebhookTargetNotAllowedError unless the URL is allowed, as its host resolves now."""
     try:
         addresses_of(target_of(url), _SECONDS_TO_RESOLVE)
     except TimeoutError as error:
@@ -33,7 +33,7 @@ def check_target(url: str) -> None:
 
 
 def create_webhook(caller: Caller, body: WebhookCreate) -> tuple[Webhook, str]:
-    """Make a webhook, and return it with its secret, which no other answer but that of a rotation will tell.
+    """Create a webhook, and return it with its secret, which only this answer and that of a rotation show.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def create_webhook(caller: Caller, body: WebhookCreate) -> tuple[Webhook, str]:
 
 
 def find_webhook(webhook: Webhook | None, expected_version: int | None = None) -> Webhook:
-    """Return the webhook that was read, if it is there, in the version expected.
+    """Return the webhook that was read, if it exists in the expected version.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def find_webhook(webhook: Webhook | None, expected_version: int | None = None) -
 def next_version(webhook: Webhook, values: dict[str, Any]) -> Webhook:
     """Return the webhook with the values (inside names) changed, as the next version; the same one if nothing differs.
 
-    One that is switched on again, or leads elsewhere, has not failed yet.
+    Switching it on again or changing its URL clears its failures.
     """
     after = webhook.model_copy(update=values)
     if after == webhook:
@@ -86,7 +86,7 @@ def next_version(webhook: Webhook, values: dict[str, Any]) -> Webhook:
 
 
 def edit_webhook(caller: Caller, webhook_id: str, body: WebhookUpdate, expected_version: int | None) -> Webhook:
-    """Set what an admin may change of a webhook and return it; what is the same already is no change.
+    """Change a webhook and return it; values that are the same already are no change.
 
     Raises
     ------
@@ -110,10 +110,10 @@ def edit_webhook(caller: Caller, webhook_id: str, body: WebhookUpdate, expected_
 def rotate_secret(
     caller: Caller, webhook_id: str, given: str | None, expected_version: int | None
 ) -> tuple[Webhook, str]:
-    """Replace a webhook's secret by the one given, or a new one, and return the webhook with it.
+    """Replace a webhook's secret with the given one, or a generated one, and return the webhook with it.
 
-    The old ones sign along for a day, so that a receiver can change over at its ease, and a lost answer harms nobody.
-    The one that is the current one already stays it.
+    Old secrets still sign for a day. So a receiver has time to switch, and a lost answer does no harm. If the given one
+    is the current one already, nothing changes.
 
     Raises
     ------

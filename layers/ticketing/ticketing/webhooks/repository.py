@@ -1,7 +1,7 @@
-"""Where webhooks live: keys and expressions of their items in the notifications table.
+"""The repository of webhooks: keys and expressions of their items in the notifications table.
 
-A webhook's secrets are in its item, and read by two functions alone: the one that signs with them, and the one that
-replaces them. All others name the attributes that they read, and their roles let them read no others.
+A webhook's secrets are in its item. Least privilege: only the functions that sign with them (deliverWebhook) and
+replace them (rotateSecret) can read them. All others name the attributes that they read, as IAM demands.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ _NAMES: Final = {f"#{name}": to_camel(name) for name in Webhook.model_fields}
 _WITHOUT_SECRETS: Final = ", ".join(_NAMES)
 
 _GONE_FOR: Final = 2 * DELIVERIES_KEPT
-"""How long a deleted webhook leads to its deliveries: they expire in half of it, and DynamoDB may be late."""
+"""How long the marker of a deleted webhook is kept: twice as long as its deliveries, because TTL may be late."""
 
 _LOST: Final = "TransactionConflict"
 _REFUSED: Final = "ConditionalCheckFailed"
 
 
 class WebhookRepository:
-    """The webhooks of one tenant. It cannot be made without one, and every key it builds starts with it."""
+    """The webhooks of one tenant; every key starts with the tenant."""
 
     def __init__(self, data: TenantData) -> None:
         self._client = data.client
@@ -51,7 +51,7 @@ class WebhookRepository:
         self._all = webhook_key(data.tenant_id, "")
 
     def create(self, webhook: Webhook, secret: Secret) -> None:
-        """Write a new webhook, if the tenant is active and may have another: one transaction.
+        """Write a new webhook, if the tenant is active and has fewer than the maximum: one transaction.
 
         Raises
         ------
@@ -142,7 +142,7 @@ class WebhookRepository:
             raise VersionConflictError from error
 
     def delete(self, webhook: Webhook, now: datetime) -> None:
-        """Erase a webhook with its secrets, but for what leads to its deliveries; they expire by themselves.
+        """Delete a webhook with its secrets. A marker stays, which leads to its deliveries until they expire.
 
         Raises
         ------
@@ -183,7 +183,7 @@ class WebhookRepository:
 
 
 def _raise_if_lost(error: ClientError) -> None:
-    """Raise VersionConflictError if a transaction was cancelled because somebody else was first."""
+    """Raise VersionConflictError if a transaction was canceled because another write was first."""
     if {_LOST, _REFUSED} & set(cancellation_codes(error)):
         raise VersionConflictError from error
 
@@ -194,7 +194,7 @@ def webhook_key(tenant_id: str, webhook_id: str) -> dict[str, str]:
 
 
 def gone_webhook_key(tenant_id: str, webhook_id: str) -> dict[str, str]:
-    """Return the key of what is left of a deleted webhook: it leads to its deliveries until they have expired."""
+    """Return the key of the marker of a deleted webhook, which leads to its deliveries until they expire."""
     return {"PK": f"{tenant_prefix(tenant_id)}#WEBHOOKS", "SK": f"GONE#{webhook_id}"}
 
 

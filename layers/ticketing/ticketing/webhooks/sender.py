@@ -1,4 +1,4 @@
-"""One HTTP request to a webhook's receiver, whom nobody trusts: it ends in time, and little of the answer is read.
+"""One HTTP request to a webhook's receiver, which is untrusted: a deadline for all of it, and a limit for the answer.
 
 The socket is connected to an address that was looked at, while TLS and the header `Host` name the host; redirects are
 answers like others. http.client gives no time for a whole request, hence the channel in between: each of its
@@ -20,14 +20,14 @@ from ticketing.webhooks.models import Attempt
 from ticketing.webhooks.targets import Target, addresses_of, target_of
 
 SECONDS: Final = 10.0
-"""How long a request may take altogether: resolving, connecting, TLS, sending, and the answer's head."""
+"""The timeout of a request as a whole: resolving, connecting, TLS, sending, and the head of the answer."""
 
 _KEPT: Final = 1024
-"""Bytes of the answer's body that are read and kept."""
+"""The most bytes of the answer's body that are read and kept."""
 
 
 class Deadline:
-    """A moment after which nothing is waited for."""
+    """The moment when a request has to be over."""
 
     def __init__(self, seconds: float) -> None:
         self._end = time.monotonic() + seconds
@@ -41,7 +41,7 @@ class Deadline:
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str], seconds: float = SECONDS) -> Attempt:
-    """Send a body of JSON and return what came of it. Fails in no other way than by an attempt that says so."""
+    """Send a JSON body and return the attempt. Failures are in the attempt; nothing is raised."""
     started, at = time.monotonic(), clock.timestamp(clock.now())
     status = error = response = None
     try:
@@ -65,7 +65,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str], seconds: float = SEC
 
 
 def _exchange(target: Target, body: bytes, headers: Mapping[str, str], deadline: Deadline) -> tuple[int, str]:
-    """Return the status and the beginning of the body that the target answers."""
+    """Return the status of the answer, and the start of its body."""
     with _connected(target, deadline) as sock:
         connection = http.client.HTTPConnection(target.host, target.port)
         connection.sock = _Channel(sock, deadline)
@@ -75,7 +75,7 @@ def _exchange(target: Target, body: bytes, headers: Mapping[str, str], deadline:
 
 
 def _connected(target: Target, deadline: Deadline) -> socket.socket:
-    """Return a socket to the first of the target's addresses that takes it, with TLS unless it is a private origin."""
+    """Return a socket to the first of the target's addresses that accepts, with TLS unless it is a private origin."""
     failure: OSError = ConnectionError()
     for address in addresses_of(target, deadline.left()):
         try:
@@ -98,12 +98,12 @@ def _connected(target: Target, deadline: Deadline) -> socket.socket:
 
 @cache
 def _tls() -> ssl.SSLContext:
-    """Return what TLS is spoken by: certificates and host names are checked. Reading the roots takes 20 ms."""
+    """Return the TLS context, which checks certificates and host names. Reading the roots takes 20 ms."""
     return ssl.create_default_context()
 
 
 def _beginning(answer: http.client.HTTPResponse) -> str:
-    """Return the first bytes of the body as text. The status counts: a body that breaks off or drips is no failure."""
+    """Return the first bytes of the body as text. Only the status counts: a slow or broken body is no failure."""
     found = b""
     try:
         while len(found) < _KEPT and (more := answer.read1(_KEPT - len(found))):
@@ -132,7 +132,7 @@ class _Channel:
 
 
 class _Incoming(RawIOBase):
-    """What comes in by a socket until the deadline."""
+    """Reads from a socket until the deadline."""
 
     def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
         self._sock = sock

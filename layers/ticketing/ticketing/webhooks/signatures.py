@@ -1,6 +1,6 @@
-"""What a webhook's receiver checks, after Standard Webhooks 1.0: secrets, and signatures by them.
+"""Secrets and signatures of webhooks, by Standard Webhooks 1.0.
 
-A secret is `whsec_` and the base64 of 24 to 64 bytes. What is signed is `<id>.<timestamp>.<body>`.
+A secret is `whsec_` and the base64 of 24 to 64 bytes. The signed text is `<id>.<timestamp>.<body>`.
 """
 
 import base64

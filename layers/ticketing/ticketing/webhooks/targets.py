@@ -1,7 +1,8 @@
-"""Where webhooks may lead: to public addresses of the internet, by HTTPS. Nowhere else, whatever a name resolves to.
+"""Which URLs webhooks may have: HTTPS to public addresses, whatever a name resolves to (no SSRF).
 
-An address is looked at when it is registered, and again at each delivery, as what a name leads to changes. A delivery
-connects to the address that was looked at: the name is resolved once (docs/decisions/0017-webhooks.md).
+A URL is checked when it is registered, and again at each attempt, because a name may resolve differently. An attempt
+connects to the address that was checked: the name is resolved once, so DNS rebinding does not help
+(docs/decisions/0017-webhooks.md).
 """
 
 import ipaddress
@@ -17,7 +18,7 @@ from ticketing.deployment import DEPLOYMENT
 from ticketing.webhooks.errors import WebhookTargetNotAllowedError
 
 type Resolver = Callable[[str, int], Iterable[str]]
-"""The addresses, as texts, that a name has; raises OSError if there are none to be had."""
+"""Returns the addresses of a name, as texts; raises OSError if it has none."""
 
 _URL = re.compile(
     r"(?P<scheme>[A-Za-z]+)://(?P<host>[0-9A-Za-z._-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?"
@@ -40,7 +41,7 @@ _RESOLVING: Final = ThreadPoolExecutor(max_workers=4, thread_name_prefix="resolv
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An address that may be written down; where it leads is looked at by `addresses_of`."""
+    """A URL of an allowed form; `addresses_of` checks where it leads."""
 
     scheme: str
     host: str
@@ -67,12 +68,12 @@ class Target:
 
 
 def target_of(url: str) -> Target:
-    """Return what an address is made of.
+    """Return the parts of a URL.
 
     Raises
     ------
     WebhookTargetNotAllowedError
-        It is no address of HTTPS, or says by itself that it leads nowhere public.
+        It is not HTTPS, or its host is plainly not public.
     """
     match = _URL.fullmatch(url)
     scheme = match["scheme"].lower() if match else ""
@@ -100,7 +101,7 @@ def _check(target: Target) -> None:
 
 
 def _literal(host: str) -> IPv4Address | IPv6Address | None:
-    """Return the address that a host is, in its usual form. Other forms, such as 0x7f.1, are no names: see `_NAME`."""
+    """Return the address that a host is, in its usual form. Other forms, such as 0x7f.1, are not names: see `_NAME`."""
     try:
         return ipaddress.ip_address(host)
     except ValueError:
@@ -117,7 +118,7 @@ def addresses_of(target: Target, seconds: float, resolver: Resolver | None = Non
     TimeoutError
         It takes longer than that many seconds.
     """
-    # The system's resolver can't be told how long it may take.
+    # The system's resolver takes no timeout.
     asked = _RESOLVING.submit(resolver or _resolve, target.host, target.port)
     try:
         found = list(dict.fromkeys(asked.result(timeout=max(seconds, 0))))
@@ -135,10 +136,9 @@ def _resolve(host: str, port: int) -> list[str]:
 
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:
-    """Return whether an address is one of the public internet, of which anybody may be the owner.
+    """Return whether an address is public.
 
-    Those that hold another one inside: of NAT64 and IPv4-mapped ones the other decides; 6to4 and Teredo, which nobody
-    uses any more, are refused as not global.
+    Of NAT64 and IPv4-mapped addresses, the IPv4 address inside decides. 6to4 and Teredo are obsolete and refused.
     """
     if isinstance(address, IPv6Address):
         if address.scope_id:
