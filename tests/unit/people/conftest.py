@@ -2,9 +2,9 @@
 
 import pytest
 
-from ticketing.people import members
+from ticketing.people import active_users
 
 
 @pytest.fixture(autouse=True)
 def nothing_remembered() -> None:
-    members._memory_of.cache_clear()
+    active_users._memory_of.cache_clear()

@@ -1,6 +1,6 @@
 """The repository of open WebSocket connections: whose they are, and what they have subscribed to. One item each.
 
-Who somebody is now is read from the users table (`people.members`), not from here.
+Who somebody is now is read from the users table (`people.active_users`), not from here.
 """
 
 from __future__ import annotations

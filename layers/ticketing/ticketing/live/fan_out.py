@@ -18,7 +18,7 @@ from ticketing.live.feed import Feed
 from ticketing.live.messages import event_text
 from ticketing.live.sender import ConnectionSender, Outcome
 from ticketing.live.topics import topics_of
-from ticketing.people.members import Members, remembered
+from ticketing.people.active_users import ActiveUsers, remembered
 from ticketing.tickets.events import TicketEvent
 from ticketing.tickets.rules import may_see
 
@@ -44,7 +44,7 @@ def push(event: TicketEvent, work: Work) -> None:
         fan_out = FanOut(
             connections=Connections(data),
             feed=Feed(data),
-            members=remembered(data),
+            users=remembered(data),
             sender=ConnectionSender(clients.live_connections()),
         )
         pushed = fan_out.push(event)
@@ -71,7 +71,7 @@ class FanOut:
 
     connections: Connections
     feed: Feed
-    members: Members
+    users: ActiveUsers
     sender: ConnectionSender
 
     def push(self, event: TicketEvent) -> Pushed:
@@ -100,12 +100,12 @@ class FanOut:
         """
         now = clock.now()
         subscribed = [each for each in self.connections.all() if each.topics & topics_of(event, each.user_id)]
-        members = self.members.active({each.user_id for each in subscribed})
+        active = self.users.active({each.user_id for each in subscribed})
         for connection in subscribed:
-            member = members.get(connection.user_id)
-            if member is None or connection.is_over(now):
+            user = active.get(connection.user_id)
+            if user is None or connection.is_over(now):
                 self._close(connection)
-            elif may_see(member, event):
+            elif may_see(user, event):
                 yield connection.id
 
     def _close(self, connection: Connection) -> None:

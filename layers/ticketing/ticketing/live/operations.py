@@ -29,7 +29,7 @@ from ticketing.live.messages import (
 )
 from ticketing.live.sender import ConnectionSender, Outcome
 from ticketing.live.topics import Topic, check_queue, topics_of
-from ticketing.people.members import remembered
+from ticketing.people.active_users import remembered
 from ticketing.tickets.operations import find_ticket
 from ticketing.tickets.repository import TicketRepository
 from ticketing.tickets.rules import may_see

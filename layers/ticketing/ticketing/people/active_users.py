@@ -34,7 +34,7 @@ class Seen:
 type Memory = dict[str, Seen]
 
 
-class Members:
+class ActiveUsers:
     """The users of one tenant: people and API keys. Every key it builds starts with the tenant's id."""
 
     def __init__(self, data: TenantData, memory: Memory) -> None:
@@ -73,6 +73,6 @@ def _memory_of(_tenant_id: str) -> Memory:
     return {}
 
 
-def remembered(data: TenantData) -> Members:
+def remembered(data: TenantData) -> ActiveUsers:
     """Return the users of a tenant, with the cache of this execution environment."""
-    return Members(data, _memory_of(data.tenant_id))
+    return ActiveUsers(data, _memory_of(data.tenant_id))

@@ -10,7 +10,7 @@ from tests.unit.support import ADMIN, AGENT, AGENT_ID, OTHER_ID, REPORTER, STRAN
 from ticketing.access.identity import Caller
 from ticketing.access.roles import Role
 from ticketing.aws.data import of_tenant
-from ticketing.people.members import remembered
+from ticketing.people.active_users import remembered
 
 IDS = {AGENT_ID, REPORTER.user_id}
 
