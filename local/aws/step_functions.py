@@ -3,6 +3,7 @@
 import json
 from functools import lru_cache
 from types import ModuleType
+from typing import Any
 
 import yaml
 
@@ -13,7 +14,7 @@ EXECUTIONS = 1000
 
 
 def patch(emulator: MiniStack) -> None:
-    """Take definitions in YAML, write to DynamoDB as every other caller does, start at once, keep newest executions.
+    """Take definitions in YAML and types as the SDK names them, write as every other caller does, start at once.
 
     Raises
     ------
@@ -23,8 +24,28 @@ def patch(emulator: MiniStack) -> None:
     _start_executions_at_once(emulator.stepfunctions)
     _parse_expressions_once(emulator.stepfunctions)
     _send_writes_through_the_service(emulator)
+    refuse_types_by_their_names_on_the_wire(emulator.stepfunctions)
     _read_definitions_in_yaml(emulator)
     _keep_newest_executions(emulator.stepfunctions)
+
+
+def refuse_types_by_their_names_on_the_wire(stepfunctions: ModuleType) -> None:
+    """Refuse `BOOL`, `NULL`, `SS`, `NS` and `BS` in an integration of the SDK, where AWS has `Bool`, `Nul`, `Ss` ...
+
+    AWS: "The field "BOOL" is not supported by Step Functions". The emulator takes both names.
+    """
+    original = require(stepfunctions, "_sdk_json_param_value", "value", "shape")
+    require(stepfunctions, "_api_name_to_sfn_key", "name")
+
+    def renamed(value: Any, shape: Any) -> Any:  # noqa: ANN401 - any JSON value, and botocore's shapes
+        if shape.name == "AttributeValue" and isinstance(value, dict):
+            for name in value.keys() & shape.members.keys():
+                if name != stepfunctions._api_name_to_sfn_key(name):  # noqa: SLF001
+                    error, cause = "States.Runtime", f"The field '{name}' is not supported by Step Functions"
+                    raise stepfunctions._ExecutionError(error, cause)  # noqa: SLF001
+        return original(value, shape)
+
+    replace(stepfunctions, "_sdk_json_param_value", renamed)
 
 
 def _start_executions_at_once(stepfunctions: ModuleType) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.making import CONTRACT, HERE, installed_packages, node, run
+from tests.clients.making import CONTRACT, HERE
+from tests.harness.node import installed_packages, node, run
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +30,7 @@ def python_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def typescript(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `api.d.ts`, made by openapi-typescript, where TypeScript and openapi-fetch are installed."""
     folder = tmp_path_factory.mktemp("typescript")
-    (folder / "node_modules").symlink_to(installed_packages())
+    (folder / "node_modules").symlink_to(installed_packages(HERE))
     shutil.copy(HERE / "package.json", folder)
     node(folder, "node_modules/openapi-typescript/bin/cli.js", CONTRACT, "--output", "api.d.ts")
     return folder

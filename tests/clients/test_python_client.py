@@ -17,8 +17,9 @@ import httpx
 import pytest
 from pydantic.alias_generators import to_snake
 
-from tests.clients.making import ANSWERED, HERE, examples, run
+from tests.clients.making import ANSWERED, HERE, examples
 from tests.contract.document import OPERATIONS
+from tests.harness.node import run
 from tests.harness.stack import Stack
 
 CACHE = HERE.parents[1] / ".mypy_cache" / "clients"

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.clients.making import ANSWERED, HERE, examples, node
+from tests.clients.making import ANSWERED, HERE, examples
 from tests.contract.document import OPERATIONS
+from tests.harness.node import node
 from tests.harness.stack import Stack
 
 STRICT = (

@@ -20,9 +20,10 @@ from botocore.config import Config
 from ministack import app
 from ministack.services import stepfunctions as interpreter
 
+from local.aws.step_functions import refuse_types_by_their_names_on_the_wire
 from tests.workflow.machine import Machine, substituted
 
-READ, WRITE = "getItem", "transactWriteItems"
+READ, WRITE, INVOKE = "getItem", "transactWriteItems", "invoke"
 TABLE = "tickets-with-faults"
 
 Call = Callable[[], Any]
@@ -136,6 +137,7 @@ class _Body:
 
 def start() -> Machine:
     """Make a table and the state machine that works on it, in this process."""
+    refuse_types_by_their_names_on_the_wire(interpreter)
     dynamodb, stepfunctions = _client("dynamodb", "dynamodb"), _client("stepfunctions", "states")
     keys = {"PK": "HASH", "SK": "RANGE"}
     dynamodb.create_table(

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -169,8 +169,7 @@ class Machine:
         comment: str | None = None,
         expected_version: int | None = None,
         tenant: str | None = None,
-        alongside: Sequence[Values] = (),
-        watchers: Sequence[str] = (),
+        new_comment: Values | None = None,
     ) -> Execution:
         """Run the state machine once."""
         request = {
@@ -181,9 +180,12 @@ class Machine:
             "fields": dict(fields or {}),
             "comment": comment,
             "expectedVersion": expected_version,
-            "alongside": [to_item(item) for item in alongside],
-            "watchers": list(watchers),
+            "newComment": new_comment,
         }
+        return self.run(request)
+
+    def run(self, request: Any) -> Execution:
+        """Run the state machine once on any input."""
         answer = self.stepfunctions.start_sync_execution(
             stateMachineArn=self.arn, input=json.dumps(request, ensure_ascii=False)
         )

@@ -4,6 +4,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -122,6 +123,12 @@ def test_expressions_reach_nothing_but_variables_and_states() -> None:
     for text in texts(DEFINITION):
         assert "$eval" not in text
         assert "$$" not in text
+
+
+@pytest.mark.parametrize("file", sorted(FILE.parent.iterdir()), ids=lambda file: file.name)
+def test_attribute_types_are_named_as_the_sdk_names_them(file: Path) -> None:
+    """AWS refuses `BOOL`, which the table's own API takes."""
+    assert not re.findall(r"'?\b(BOOL|NULL|SS|NS|BS)\b'?\s*:", file.read_text())
 
 
 def test_the_table_is_the_only_substitution() -> None:

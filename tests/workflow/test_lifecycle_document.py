@@ -58,5 +58,7 @@ def test_every_outcome_is_explained_and_comes_from_a_state(outcome: Outcome) -> 
 
 def test_no_other_state_is_told_of() -> None:
     """States are written in backquotes and CamelCase."""
-    told = set(re.findall(r"`((?:From|To|Is|Read|Write|List|Merge|Take|Current|Why|Let|Unknown)[A-Z]\w+)`", TEXT))
+    told = set(
+        re.findall(r"`((?:From|To|Is|Add|Check|Put|Read|Write|List|Merge|Take|Current|Why|Let|Unknown)[A-Z]\w+)`", TEXT)
+    )
     assert told <= definition()["States"].keys()

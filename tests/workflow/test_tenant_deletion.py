@@ -1,6 +1,7 @@
 """The state machine that deletes a tenant: its steps in their order, each until it is done, whatever fails."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,7 @@ import pytest
 import yaml
 from cfnlint.api import ManualArgs, lint  # type: ignore[import-untyped]
 
-from tests.workflow import interpreter
-from tests.workflow.interpreter import Call, Fault, Script, failing
+from tests.workflow.interpreter import INVOKE, Call, Fault, Script, failing
 from ticketing.erasure.eraser import STEPS
 
 FILE = Path(__file__).parents[2] / "statemachines" / "tenant_deletion.asl.yaml"
@@ -17,9 +17,9 @@ DEFINITION: dict[str, Any] = yaml.safe_load(FILE.read_text())
 STATES: dict[str, dict[str, Any]] = DEFINITION["States"]
 TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task"}
 
-INVOKE = "invoke"
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:erase-tenant"
 SETTLE = 120
+TEXT = json.dumps(DEFINITION).replace("${EraseTenantFunction}", FUNCTION).replace("${SettleSeconds}", str(SETTLE))
 
 
 def answers(*, done: bool) -> Fault:
@@ -27,25 +27,10 @@ def answers(*, done: bool) -> Fault:
     return lambda _call: {"StatusCode": 200, "Payload": {"done": done, "tickets": 3}}
 
 
+type Deletion = Callable[[Any], dict[str, Any]]
+"""Runs the state machine once on an input and returns how the execution ended."""
+
 DONE, MORE = answers(done=True), answers(done=False)
-
-
-@pytest.fixture(scope="module")
-def machine() -> Any:
-    """The machine in this process, as an Express one: those can be waited for."""
-    text = json.dumps(DEFINITION).replace("${EraseTenantFunction}", FUNCTION).replace("${SettleSeconds}", str(SETTLE))
-    client = interpreter._client("stepfunctions", "states")
-    arn = client.create_state_machine(
-        name="tenant-deletion", type="EXPRESS", definition=text, roleArn="arn:aws:iam::000000000000:role/deletion"
-    )["stateMachineArn"]
-
-    def run(tenant_id: str = "acme") -> dict[str, Any]:
-        answer: dict[str, Any] = client.start_sync_execution(
-            stateMachineArn=arn, input=json.dumps({"tenantId": tenant_id})
-        )
-        return answer
-
-    return run
 
 
 def steps(script: Script) -> list[str]:
@@ -55,19 +40,28 @@ def steps(script: Script) -> list[str]:
     return [request["Payload"]["step"] for request in script.requests[INVOKE]]
 
 
-def test_the_steps_are_those_of_the_function_in_its_order(machine: Any, script: Script) -> None:
+def test_the_steps_are_those_of_the_function_in_its_order(deletion: Deletion, script: Script) -> None:
     script.faults[INVOKE] = [DONE] * len(STEPS)
-    assert machine()["status"] == "SUCCEEDED"
+    assert deletion({"tenantId": "acme"})["status"] == "SUCCEEDED"
     assert steps(script) == list(STEPS)
 
 
-def test_each_step_is_repeated_until_it_is_done(machine: Any, script: Script) -> None:
+@pytest.mark.parametrize(
+    "wrong", [{}, {"tenantId": ""}, {"tenantId": "a#b"}, {"tenantId": 5}, {"tenantId": "acme", "step": "end"}, [], "x"]
+)
+def test_what_names_no_tenant_erases_nothing(deletion: Deletion, script: Script, wrong: Any) -> None:
+    answer = deletion(wrong)
+    assert (answer["status"], answer["error"]) == ("FAILED", "TenantDeletion.InvalidRequest")
+    assert script.requests[INVOKE] == []
+
+
+def test_each_step_is_repeated_until_it_is_done(deletion: Deletion, script: Script) -> None:
     script.faults[INVOKE] = [MORE, MORE, DONE, MORE, DONE, DONE, MORE, DONE]
-    assert machine()["status"] == "SUCCEEDED"
+    assert deletion({"tenantId": "acme"})["status"] == "SUCCEEDED"
     assert steps(script) == ["users"] * 3 + ["tickets"] * 2 + ["notifications"] + ["end"] * 2
 
 
-def test_requests_under_way_have_ended_before_tickets_go(machine: Any, script: Script) -> None:
+def test_requests_under_way_have_ended_before_tickets_go(deletion: Deletion, script: Script) -> None:
     waited: list[list[float]] = []
 
     def tickets(call: Call) -> Any:
@@ -75,7 +69,7 @@ def test_requests_under_way_have_ended_before_tickets_go(machine: Any, script: S
         return DONE(call)
 
     script.faults[INVOKE] = [DONE, tickets, DONE, DONE]
-    machine()
+    deletion({"tenantId": "acme"})
     assert waited == [[SETTLE]] == [script.waits]
 
 
@@ -84,23 +78,23 @@ def test_requests_under_way_have_ended_before_tickets_go(machine: Any, script: S
     "error",
     ["Lambda.TooManyRequestsException", "Lambda.ServiceException", "EndpointConnectionError", "States.Timeout"],
 )
-def test_a_failed_step_is_repeated(machine: Any, script: Script, number: int, error: str) -> None:
+def test_a_failed_step_is_repeated(deletion: Deletion, script: Script, number: int, error: str) -> None:
     script.faults[INVOKE] = [DONE] * number + [failing(error)] * 10 + [DONE] * (len(STEPS) - number)
-    assert machine()["status"] == "SUCCEEDED"
+    assert deletion({"tenantId": "acme"})["status"] == "SUCCEEDED"
     failed = list(STEPS)[number]
     assert steps(script) == [step for step in STEPS for _ in range(11 if step == failed else 1)]
 
 
-def test_what_fails_for_good_fails_the_execution_and_touches_nothing_further(machine: Any, script: Script) -> None:
+def test_what_keeps_failing_fails_the_execution_and_erases_nothing_further(deletion: Deletion, script: Script) -> None:
     script.faults[INVOKE] = [DONE] + [failing("ThrottledError", "Too much.")] * 11
-    answer = machine()
+    answer = deletion({"tenantId": "acme"})
     assert (answer["status"], answer["error"]) == ("FAILED", "ThrottledError")
     assert steps(script) == ["users"] + ["tickets"] * 11
 
 
-def test_retries_start_anew_when_a_step_goes_on(machine: Any, script: Script) -> None:
+def test_retries_start_anew_when_a_step_goes_on(deletion: Deletion, script: Script) -> None:
     script.faults[INVOKE] = [*[failing("A")] * 10, MORE, *[failing("A")] * 10, DONE, DONE, DONE, DONE]
-    assert machine()["status"] == "SUCCEEDED"
+    assert deletion({"tenantId": "acme"})["status"] == "SUCCEEDED"
 
 
 # --- the definition as a text ----------------------------------------------------------------------------------------

@@ -42,7 +42,8 @@ from tests.unit.support import (
     put_user,
 )
 from ticketing.access.identity import Caller
-from ticketing.dynamodb.attributes import from_item
+from ticketing.comments.models import CommentCreate
+from ticketing.ids import derived_id
 from ticketing.tickets.lifecycle import Status
 from ticketing.tickets.models import Ticket
 from ticketing.tickets.repository import TicketRepository
@@ -268,20 +269,19 @@ def test_its_reporters_comment_goes_to_the_state_machine(
 ) -> None:
     ticket = resolved(dynamodb)
     before = items()
-    lifecycle.decides("MOVED", ticket.model_copy(update={"status": Status.OPEN, "version": 2}))
+    now = {"status": Status.OPEN, "version": 2, "updated_at": "2026-03-01T00:00:00.000Z"}
+    lifecycle.decides("MOVED", ticket.model_copy(update=now), commentId="c")
     answer = write(mention(ADMIN_ID, REPORTER_ID), REPORTER, key="k")
     assert answer.status == 201
+    assert [answer.json[name] for name in ("id", "createdAt", "updatedAt")] == ["c", *[now["updated_at"]] * 2]
     assert items() == before, "the state machine writes all of it"
     (sent,) = lifecycle.inputs
     assert (sent["to"], sent["expectedVersion"], sent["fields"]) == ("OPEN", 1, {})
     assert sent["actor"] == {"id": REPORTER_ID, "role": "reporter"}
-    assert sent["watchers"] == [ADMIN_ID, REPORTER_ID]
-    event, comment, key = (from_item(item) for item in sent["alongside"])
-    assert comment["SK"] == f"COMMENT#{answer.json['id']}"
-    assert (comment["body"], comment["authorId"]) == (mention(ADMIN_ID, REPORTER_ID), REPORTER_ID)
-    assert event["SK"] == f"EVENT#0000000002#{event['eventId']}"
-    assert (event["eventType"], event["version"], event["ticket"]["status"]) == ("CommentAdded", 2, "OPEN")
-    assert key["commentId"] == comment["id"]
+    said = sent["newComment"]
+    assert (said["body"], said["mentions"]) == (mention(ADMIN_ID, REPORTER_ID), [ADMIN_ID, REPORTER_ID])
+    assert said["key"] == derived_id("acme", REPORTER_ID, "k")
+    assert said["requestHash"] == CommentCreate.model_validate({"body": said["body"]}).fingerprint()
 
 
 @pytest.mark.parametrize(

@@ -72,8 +72,7 @@ def test_what_is_due_is_closed_by_the_state_machine(dynamodb: DynamoDBClient, li
             "fields": {},
             "comment": None,
             "expectedVersion": 4,
-            "alongside": [],
-            "watchers": [],
+            "newComment": None,
         }
     ]
 

@@ -993,8 +993,7 @@ def test_a_transition_is_the_state_machines(lifecycle: StubbedLifecycle) -> None
             "fields": {"resolution": "Done."},
             "comment": "At last.",
             "expectedVersion": 4,
-            "alongside": [],
-            "watchers": [],
+            "newComment": None,
         }
     ]
 
@@ -1079,8 +1078,7 @@ def test_an_update_with_another_status_is_one_move_with_the_changed_fields(
             "fields": {"priority": "HIGH", "assignedToId": AGENT_ID},
             "comment": None,
             "expectedVersion": 1,
-            "alongside": [],
-            "watchers": [],
+            "newComment": None,
         }
     ]
     assert items() == before

@@ -35,7 +35,7 @@ from ticketing.tickets.lifecycle import Status
 from ticketing.tickets.models import Priority
 from ticketing.tickets.operations import edit_ticket, move_ticket
 from ticketing.tickets.repository import TicketRepository
-from ticketing.tickets.state_machine import LifecycleClient, Outcome, Verdict
+from ticketing.tickets.state_machine import LifecycleClient, NewComment, Outcome, Verdict
 
 
 def asked(lifecycle: StubbedLifecycle, **values: Any) -> Verdict:
@@ -45,12 +45,15 @@ def asked(lifecycle: StubbedLifecycle, **values: Any) -> Verdict:
 
 def test_the_input_is_all_that_the_state_machine_needs(lifecycle: StubbedLifecycle) -> None:
     lifecycle.decides("MOVED", a_ticket(status=Status.OPEN))
-    asked(lifecycle, fields={"assignedToId": None, "tags": ["a"]}, comment="Füße 🎫", expected_version=3)
+    said = NewComment("Füße", (AGENT.user_id,))
+    fields = {"assignedToId": None, "tags": ["a"]}
+    asked(lifecycle, fields=fields, comment="Füße 🎫", expected_version=3, new_comment=said)
     assert lifecycle.texts[0] == (
         '{"tenantId":"acme","ticketId":"019c1f0e-7a3b-7c41-9d2e-5f60718293a4",'
         '"actor":{"id":"33333333-3333-4333-8333-333333333333","role":"agent"},"to":"OPEN",'
         '"fields":{"assignedToId":null,"tags":["a"]},"comment":"Füße 🎫","expectedVersion":3,'
-        '"alongside":[],"watchers":[]}'
+        '"newComment":{"body":"Füße","mentions":["'
+        '33333333-3333-4333-8333-333333333333"],"key":null,"requestHash":null}}'
     )
 
 

@@ -40,7 +40,7 @@ from ticketing.tickets.operations import (
 )
 from ticketing.tickets.repository import TicketRepository
 from ticketing.tickets.rules import check_internal, sees_internal
-from ticketing.tickets.state_machine import Outcome, lifecycle_client
+from ticketing.tickets.state_machine import NewComment, Outcome, lifecycle_client
 
 _ATTEMPTS: Final = 10
 """How many times a comment is attempted. Comments don't contradict each other, so it waits: 5 s in total at most."""
@@ -131,9 +131,8 @@ class TicketComments:
         comment = self._new(body, now, request_hash=body.fingerprint() if key else None)
         try:
             if _reopens(ticket, comment):
-                self._reopen(ticket, comment, now, key)
-            else:
-                self._write(ticket, comment, now, key)
+                return self._reopen(ticket, comment, key)
+            self._write(ticket, comment, now, key)
         except CommentExistsError:
             comment_id = self._comments.created_by(ticket.id, str(key))
             return self._created_before(str(comment_id), body)
@@ -180,10 +179,11 @@ class TicketComments:
         except CheckFailedError as error:
             raise _invalid_mentions(error.names, comment) from error
 
-    def _reopen(self, ticket: Ticket, comment: Comment, now: datetime, key: str | None) -> None:
-        """Let the state machine reopen the ticket and write the comment in the same transaction.
+    def _reopen(self, ticket: Ticket, comment: Comment, key: str | None) -> Comment:
+        """Let the state machine reopen the ticket and write the comment in the same transaction; return the comment.
 
-        The state machine can't read the users table, so mentioned people are checked before the write, not in it.
+        The state machine makes the comment's id, and its times are the move's. It can't read the users table, so
+        mentioned people are checked before the write, not in it.
         """
         people = self._people.known(set(comment.mentions) - {self._caller.user_id}, consistent=True)
         gone = [person.id for person in people.values() if not person.active]
@@ -191,8 +191,6 @@ class TicketComments:
             raise CommentExistsError
         if gone:
             raise _invalid_mentions(gone, comment)
-        after = next_version(ticket, now, {"status": Status.OPEN})
-        event = self._event(EventType.COMMENT_ADDED, comment, now, after, after)
         verdict = lifecycle_client().move(
             ticket.id,
             Status.OPEN,
@@ -200,14 +198,14 @@ class TicketComments:
             fields={},
             comment=None,
             expected_version=ticket.version,
-            alongside=self._comments.items_of(comment, event, key),
-            watchers=comment.mentions,
+            new_comment=NewComment(comment.body, tuple(comment.mentions), key, comment.request_hash),
         )
         if verdict.outcome is Outcome.VERSION_MISMATCH:
             raise VersionConflictError
         if verdict.outcome is Outcome.ALREADY_THERE:
             raise CommentExistsError
-        ticket_of(verdict, self._caller)
+        at = ticket_of(verdict, self._caller).updated_at
+        return comment.model_copy(update={"id": verdict.comment_id, "created_at": at, "updated_at": at})
 
     def _update(self, comment_id: str, text: str) -> Comment:
         ticket, comment, now = self._found(comment_id)

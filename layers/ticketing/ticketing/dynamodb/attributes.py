@@ -35,7 +35,7 @@ def from_attribute(attribute: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any J
     """Return an attribute value as a JSON value."""
     ((kind, value),) = attribute.items()
     match kind:
-        case "S" | "BOOL":
+        case "S" | "BOOL" | "Bool":  # the second as Step Functions names it
             return value
         case "N":
             return int(value)

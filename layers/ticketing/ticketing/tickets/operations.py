@@ -20,7 +20,7 @@ from ticketing.dynamodb.transactions import (
     VersionConflictError,
     until_written,
 )
-from ticketing.errors import ConflictError, ForbiddenError, PreconditionFailedError
+from ticketing.errors import BadRequestError, ConflictError, ForbiddenError, PreconditionFailedError
 from ticketing.people.repository import People
 from ticketing.tickets.errors import (
     InvalidReferenceError,
@@ -188,6 +188,9 @@ def _allowed(ticket: Ticket, caller: Caller) -> list[Status]:
 def ticket_of(verdict: Verdict, caller: Caller) -> Ticket:
     """Return the ticket that the state machine moved, or raise the error for its outcome."""
     ticket = verdict.ticket
+    if verdict.outcome is Outcome.INVALID_REQUEST:
+        message = "The state machine does not accept this."
+        raise BadRequestError(message, verdict.problems)
     if ticket is None:
         raise TicketNotFoundError
     match verdict.outcome:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self
 
 from ticketing.aws import clients
 from ticketing.deployment import DEPLOYMENT
-from ticketing.dynamodb.attributes import to_item
 from ticketing.errors import PayloadTooLargeError, ServiceUnavailableError
 from ticketing.tickets.models import Ticket
 from ticketing.tickets.repository import TicketRepository
@@ -33,22 +32,52 @@ class Outcome(StrEnum):
     REQUIREMENT_MISSING = "REQUIREMENT_MISSING"
     ALREADY_THERE = "ALREADY_THERE"
     CONFLICT = "CONFLICT"
+    INVALID_REQUEST = "INVALID_REQUEST"
+
+
+@dataclass(frozen=True, slots=True)
+class NewComment:
+    """A public comment by the caller, written together with a transition. Those whom it mentions watch the ticket."""
+
+    body: str
+    mentions: tuple[str, ...] = ()
+    """The ids of the users that the text mentions. They must have been checked: the state machine can't."""
+    key: str | None = None
+    """What a retry with the same Idempotency-Key is recognized by, a UUID."""
+    request_hash: str | None = None
+    """The hash of the request's body, if it had an Idempotency-Key."""
+
+    def as_input(self) -> dict[str, Any]:
+        """Return it as the execution's input has it."""
+        return {
+            "body": self.body,
+            "mentions": list(self.mentions),
+            "key": self.key,
+            "requestHash": self.request_hash,
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The result of an execution: the current ticket (None if not found), and the field that the transition lacks."""
+    """The result of an execution: the current ticket (None if not found), and the field that the transition lacks.
+
+    `comment_id` is the id of the new comment. Its times are those of the ticket's last change.
+    """
 
     outcome: Outcome
     ticket: Ticket | None = None
     missing: str | None = None
+    comment_id: str | None = None
+    problems: tuple[str, ...] = ()
+    """What is wrong with the request, each with its field."""
 
     @classmethod
     def of(cls, output: Mapping[str, Any]) -> Self:
         """Return the result in an execution's output."""
         item = output.get("ticket")
         ticket = TicketRepository.ticket_from(item) if item else None
-        return cls(Outcome(output["outcome"]), ticket, output.get("missing"))
+        problems = tuple(output.get("problems", ()))
+        return cls(Outcome(output["outcome"]), ticket, output.get("missing"), output.get("commentId"), problems)
 
 
 class LifecycleClient:
@@ -67,14 +96,11 @@ class LifecycleClient:
         fields: Mapping[str, Any],
         comment: str | None,
         expected_version: int | None,
-        alongside: Sequence[Mapping[str, Any]] = (),
-        watchers: Sequence[str] = (),
+        new_comment: NewComment | None = None,
     ) -> Verdict:
         """Move a ticket and set fields (names in JSON, plain values; null clears) in one transaction.
 
-        The same transaction writes the new items `alongside` (plain values, with a range key) under the ticket's
-        partition key, without overwriting any, and makes `watchers` (user ids) watch the ticket unless they have a
-        setting.
+        The same transaction adds the new comment, if there is one.
 
         Raises
         ------
@@ -91,8 +117,7 @@ class LifecycleClient:
             "fields": dict(fields),
             "comment": comment,
             "expectedVersion": expected_version,
-            "alongside": [to_item(item) for item in alongside],
-            "watchers": list(watchers),
+            "newComment": new_comment.as_input() if new_comment else None,
         }
         # Texts as UTF-8: escaped to ASCII, they would take up to three times as much of the payload limit.
         body = json.dumps(execution, ensure_ascii=False, separators=(",", ":"))
