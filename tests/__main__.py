@@ -20,7 +20,7 @@ PARTS: Final[Mapping[str, Sequence[str]]] = {
     # The policies are held against every call that was recorded before, so tests/integration comes last.
     "api": ("contract", "property", "clients", "integration"),
     "aws": ("faults", "workflow", "local"),
-    "code": ("unit", "contract/test_document.py", "contract/test_event_schemas.py"),
+    "code": ("unit", "contract/test_document.py"),
 }
 """What is tested together, one after the other; a file that is named is in no other part. All take about as long."""
 
