@@ -15,47 +15,40 @@ from ticketing.webhooks.targets import (
     target_of,
 )
 
-PRIVATE = [
-    "0.0.0.0",
-    "10.1.2.3",
-    "100.64.0.1",
-    "127.0.0.1",
-    "127.255.255.254",
-    "169.254.169.254",
-    "172.16.0.1",
-    "192.0.2.1",
-    "192.168.1.1",
-    "198.18.0.1",
-    "224.0.0.1",
-    "240.0.0.1",
-    "255.255.255.255",
-    "::",
-    "::1",
-    "::127.0.0.1",
-    "::ffff:127.0.0.1",
-    "::ffff:169.254.169.254",
-    "64:ff9b::10.0.0.1",
-    "64:ff9b::7f00:1",
-    "64:ff9b:1::1",
-    "2001:0:4136:e378:8000:63bf:3fff:fdd2",
-    "2001:db8::1",
-    "2002:7f00:1::",
-    "2002:5db8:d70e::1",
-    "fc00::1",
-    "fd00:ec2::254",
-    "fe80::1",
-    "fe80::1%eth0",
-    "2606:4700::1111%eth0",
-    "fec0::1",
-    "ff02::1",
-    "ff0e::1",
+NOT_PUBLIC = {
+    "this network": ["0.0.0.0", "0.255.255.255"],
+    "private": ["10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.1.1"],
+    "shared by carriers": ["100.64.0.1", "100.127.255.255"],
+    "loopback": ["127.0.0.1", "127.255.255.254", "::1"],
+    "link-local, and AWS's metadata": ["169.254.169.254", "fe80::1", "fd00:ec2::254"],
+    "protocol assignments": ["192.0.0.1", "192.0.0.9", "192.0.0.170", "192.0.0.255", "2001:1::1", "2001:1ff:ffff::"],
+    "documentation": ["192.0.2.1", "198.51.100.1", "203.0.113.1", "2001:db8::1", "3fff::1", "3fff:fff:ffff::1"],
+    "AS112": ["192.31.196.1", "192.175.48.6", "2001:4:112::1", "2620:4f:8000::1"],
+    "multicast tunneling": ["192.52.193.1", "2001:3::1"],
+    "benchmarking": ["198.18.0.1", "198.19.255.255", "2001:2::1"],
+    "hashes instead of places (ORCHID), drones": ["2001:10::1", "2001:20::1", "2001:30::1"],
+    "multicast": ["224.0.0.1", "239.255.255.255", "ff02::1", "ff0e::1"],
+    "reserved": ["240.0.0.1", "255.255.255.255", "::", "4000::1", "e000::1"],
+    "discarded, or segments of routes": ["100::1", "100:0:0:1::1", "5f00::1"],
+    "local, and what was": ["fc00::1", "fdff::1", "fec0::1"],
+    "with an IPv4 address inside": ["::127.0.0.1", "::ffff:127.0.0.1", "::ffff:169.254.169.254", "::ffff:203.0.113.1"],
+    "NAT64 to what is not public": ["64:ff9b::10.0.0.1", "64:ff9b::7f00:1", "64:ff9b::192.0.2.1", "64:ff9b:1::1"],
+    "6to4 and its relays": ["192.88.99.1", "2002:7f00:1::", "2002:5db8:d70e::1"],
+    "Teredo": ["2001:0:4136:e378:8000:63bf:3fff:fdd2"],
+    "with a zone": ["fe80::1%eth0", "2606:4700::1111%eth0"],
+}
+"""Of every entry of IANA's registries of special-purpose addresses, and of what hides one."""
+
+PUBLIC_ONES = [
+    *(PUBLIC, "1.1.1.1", "2606:4700::1111", "::ffff:1.1.1.1", "64:ff9b::1.1.1.1"),
+    *("100.63.255.255", "192.0.1.1", "198.17.255.255", "223.255.255.255", "2001:200::1", "2a00::1", "3ffe::1"),
 ]
-PUBLIC_ONES = [PUBLIC, "1.1.1.1", "2606:4700::1111", "::ffff:1.1.1.1", "64:ff9b::1.1.1.1"]
+"""Ordinary ones, and neighbors of those that are not."""
 
 
-@pytest.mark.parametrize("address", PRIVATE)
-def test_what_is_not_public(address: str) -> None:
-    assert not is_public(ip_address(address))
+@pytest.mark.parametrize("addresses", NOT_PUBLIC.values(), ids=NOT_PUBLIC.keys())
+def test_what_is_not_public(addresses: list[str]) -> None:
+    assert [address for address in addresses if is_public(ip_address(address))] == []
 
 
 @pytest.mark.parametrize("address", PUBLIC_ONES)
@@ -147,7 +140,7 @@ def test_a_name_is_resolved_once(names: Names) -> None:
     assert names.asked == [("hooks.example.com", 8443)]
 
 
-@pytest.mark.parametrize("address", PRIVATE)
+@pytest.mark.parametrize("address", [addresses[0] for addresses in NOT_PUBLIC.values()])
 def test_one_address_that_is_not_public_is_too_many(names: Names, address: str) -> None:
     for found in ([address], [PUBLIC, address], [address, PUBLIC]):
         names.addresses["hooks.example.com"] = found

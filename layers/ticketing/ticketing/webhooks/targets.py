@@ -34,6 +34,25 @@ _HIGHEST_PORT: Final = 65535
 _GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
 _NAT64: Final = IPv6Network("64:ff9b::/96")
 
+_SPECIAL: Final = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "192.0.0.0/24",  # IETF protocol assignments
+            "192.31.196.0/24",  # AS112, which answers for private addresses
+            "192.52.193.0/24",  # automatic multicast tunneling
+            "192.88.99.0/24",  # relays of 6to4, obsolete
+            "192.175.48.0/24",  # AS112
+            "2001::/23",  # IETF protocol assignments: Teredo, benchmarking, ORCHID, AS112 and others
+            "2001:db8::/32",  # documentation
+            "2002::/16",  # 6to4, obsolete
+            "2620:4f:8000::/48",  # AS112
+            "3fff::/20",  # documentation, since 2024
+        ),
+    )
+)
+"""What IANA's registries of special-purpose addresses list and some versions of `ipaddress` call global."""
+
 _NOT_PUBLIC: Final = "must lead to public addresses of the internet, and to no others"
 
 _RESOLVING: Final = ThreadPoolExecutor(max_workers=4, thread_name_prefix="resolve")
@@ -138,13 +157,18 @@ def _resolve(host: str, port: int) -> list[str]:
 def is_public(address: IPv4Address | IPv6Address) -> bool:
     """Return whether an address is public.
 
-    Of NAT64 and IPv4-mapped addresses, the IPv4 address inside decides. 6to4 and Teredo are obsolete and refused.
+    Of NAT64 and IPv4-mapped addresses, the IPv4 address inside decides. Nothing that has a special purpose is public,
+    although some of it is routed.
     """
     if isinstance(address, IPv6Address):
         if address.scope_id:
             return False
         inside = IPv4Address(int(address) & 0xFFFFFFFF) if address in _NAT64 else address.ipv4_mapped
         if inside is None:
-            return address in _GLOBAL_UNICAST and address.is_global
+            return address in _GLOBAL_UNICAST and _is_ordinary(address)
         address = inside
-    return address.is_global and not address.is_multicast
+    return _is_ordinary(address) and not address.is_multicast
+
+
+def _is_ordinary(address: IPv4Address | IPv6Address) -> bool:
+    return address.is_global and not any(address in network for network in _SPECIAL)
