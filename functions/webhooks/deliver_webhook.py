@@ -2,10 +2,10 @@
 
 from ticketing.events.consumer import Work, consumer
 from ticketing.webhooks.attempts import deliver
-from ticketing.webhooks.delivery_queue import DELIVERIES, Received
+from ticketing.webhooks.delivery_queue import DELIVERIES, Message
 
 
 @consumer("deliverWebhook", DELIVERIES)
-def handler(received: Received, work: Work) -> None:
-    """Make the attempt that a message stands for; the message comes again when the next one is due."""
-    deliver(received, work)
+def handler(message: Message, work: Work) -> None:
+    """Make the attempt that a message stands for; another message comes when the next one is due."""
+    deliver(message, work)

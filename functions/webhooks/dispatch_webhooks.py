@@ -8,4 +8,6 @@ from ticketing.webhooks.dispatching import dispatch
 @consumer("dispatchWebhooks", TICKET_EVENTS)
 def handler(event: TicketEvent, work: Work) -> None:
     """Make the deliveries of an event."""
-    work.log(deliveries=dispatch(event))
+    deliveries, dropped = dispatch(event)
+    work.log(deliveries=deliveries, dropped=dropped)
+    work.count("WebhookDeliveriesDropped", dropped)

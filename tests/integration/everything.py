@@ -8,6 +8,7 @@ import json
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from uuid import uuid4
 
@@ -16,10 +17,14 @@ import httpx
 from local.settings import STACK_NAME
 from local.stack.mails import Mail
 from tests.harness.people import DOMAIN, TICKET, Accounts, OwnTenant
+from tests.harness.postbox import until
 from tests.harness.receiver import SECONDS, Receiver, answering, in_turn
 from tests.harness.sockets import opened, opened_by_a_browser
 from tests.harness.stack import Stack
 from ticketing.dynamodb.attributes import to_item
+from ticketing.dynamodb.tables import update_of
+from ticketing.webhooks.models import MOST_WAITING, TOO_MANY_WAIT
+from ticketing.webhooks.repository import webhook_key
 
 LONG_AGO = "2026-01-01T00:00:00.000Z"
 FUTURE = "2999-01-01T00:00:00Z"
@@ -214,6 +219,35 @@ class Everything:
             time.sleep(0.1)
         _ok(admin.patch(url, json={"active": True, "url": f"{self.receiver.origin}/elsewhere"}))
         _ok(admin.delete(url))
+        self.fail_and_fail()
+
+    def fail_and_fail(self) -> None:
+        """Have a delivery given up and another dropped because too many wait, a webhook paused, and the pause ended."""
+        admin, path = self.tenant.admin, f"/{uuid4()}"
+        body = {"url": self.receiver.origin + path, "eventTypes": ["TicketCreated"]}
+        webhook = _ok(admin.post("/v1/webhooks", json=body))
+        url = f"/v1/webhooks/{webhook['id']}"
+
+        def fill(request: BaseHTTPRequestHandler) -> None:
+            self.write_numbers(webhook["id"], failures=9, waiting=MOST_WAITING)
+            answering(500)(request)
+
+        self.receiver.behaviours[path] = fill
+        for number in (1, 2):
+            _ok(admin.post("/v1/tickets", json=TICKET))
+            until(lambda: _given_up(admin.get(f"{url}/deliveries").json()), number.__eq__)
+        self.write_numbers(webhook["id"], failures=9, waiting=0)
+        self.receiver.behaviours[path] = answering(500)
+        _ok(admin.post("/v1/tickets", json=TICKET))
+        until(lambda: _ok(admin.get(url)), lambda found: found["pausedUntil"] is not None)
+        _ok(admin.patch(url, json={"active": False, "url": "https://1.1.1.1/in"}))
+        _ok(admin.delete(url))
+
+    def write_numbers(self, webhook_id: str, **numbers: int) -> None:
+        """Write what a webhook counts, past the API."""
+        self.stack.client("dynamodb").update_item(
+            **update_of(self.stack.outputs["NotificationsTableName"], webhook_key(self.tenant.id, webhook_id), numbers)
+        )
 
     def settle(self, delivery: str, state: str) -> None:
         """Wait until a delivery is in a state."""
@@ -503,6 +537,10 @@ class Everything:
             StackName=STACK_NAME, LogicalResourceId=logical_id
         )
         return str(resource["StackResourceDetail"]["PhysicalResourceId"])
+
+
+def _given_up(deliveries: list[dict[str, Any]]) -> int:
+    return sum(each["failureReason"] == TOO_MANY_WAIT for each in deliveries)
 
 
 def _ok(answer: httpx.Response) -> dict[str, Any]:

@@ -8,18 +8,28 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
+from botocore.stub import Stubber
 from standardwebhooks import Webhook as Verifier
 
 from functions.webhooks import deliver_webhook
 from tests.unit.conftest import Clock
-from tests.unit.support import MOMENT, MOMENT_TEXT, Context, a_ticket, an_event, data_of
+from tests.unit.support import (
+    MOMENT,
+    MOMENT_TEXT,
+    NOTIFICATIONS_TABLE,
+    Context,
+    a_ticket,
+    an_event,
+    data_of,
+)
 from tests.unit.webhooks.conftest import URL, World, a_webhook
 from ticketing import clock
 from ticketing.aws import clients
 from ticketing.deployment import DEPLOYMENT
+from ticketing.dynamodb.attributes import to_item
 from ticketing.webhooks import attempts
-from ticketing.webhooks.attempts import PATIENCE
-from ticketing.webhooks.delivery_repository import DeliveryRepository
+from ticketing.webhooks.attempts import PATIENCE, PAUSED_AFTER
+from ticketing.webhooks.delivery_repository import DeliveryRepository, delivery_key
 from ticketing.webhooks.dispatching import new_delivery
 from ticketing.webhooks.models import (
     Attempt,
@@ -28,7 +38,7 @@ from ticketing.webhooks.models import (
     Secret,
     Webhook,
 )
-from ticketing.webhooks.repository import WebhookRepository
+from ticketing.webhooks.repository import WebhookRepository, webhook_key
 from ticketing.webhooks.signatures import new_secret
 
 ID = "00000000-0000-7000-8000-000000000001"
@@ -59,6 +69,7 @@ class Scene:
     def __init__(self, world: World, time: Clock) -> None:
         self.world = world
         self.time = time
+        self.sent: list[dict[str, Any]] = []
         self.secret = new_secret()
         self.webhooks = WebhookRepository(data_of(world.client, "acme"))
         self.deliveries = DeliveryRepository(data_of(world.client, "acme"), ID)
@@ -84,12 +95,16 @@ class Scene:
         assert found is not None
         return found
 
-    def come(self, number: int = 1) -> bool:
-        """Let the message come, and return whether it has to come again."""
-        body = {"tenant_id": "acme", "webhook_id": ID, "delivery_id": self._id, "round": number}
-        record = {"messageId": "m", "receiptHandle": "r", "body": json.dumps(body)}
-        answer = deliver_webhook.handler({"Records": [record]}, Context())
-        return bool(answer["batchItemFailures"])
+    def come(self, number: int = 1, **values: Any) -> bool:
+        """Let the message come, and return whether it, or another one, has to come."""
+        body = {"tenant_id": "acme", "webhook_id": ID, "delivery_id": self._id, "round": number, **values}
+        before = len(self.sent)
+        answer = deliver_webhook.handler({"Records": [{"messageId": "m", "body": json.dumps(body)}]}, Context())
+        return bool(answer["batchItemFailures"]) or len(self.sent) > before
+
+    def wait(self) -> None:
+        """Let the time pass until the last message that was sent is due."""
+        self.time.forward(seconds=json.loads(self.sent[-1]["MessageBody"])["due"] - int(clock.now().timestamp()))
 
 
 @pytest.fixture(autouse=True)
@@ -100,25 +115,29 @@ def receiver(monkeypatch: pytest.MonkeyPatch) -> Receiver:
 
 
 @pytest.fixture
-def scene(world: World, time: Clock) -> Scene:
-    return Scene(world, time)
+def scene(world: World, time: Clock, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    scene = Scene(world, time)
+    monkeypatch.setattr(clients.sqs(), "send_message", lambda **asked: scene.sent.append(asked))
+    return scene
 
 
-@pytest.fixture(autouse=True)
-def hidden(monkeypatch: pytest.MonkeyPatch, world: World) -> list[int]:
-    """For how many seconds messages were kept back."""
-    assert world
+@pytest.fixture
+def waits(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """In how many seconds each message that was sent is due."""
     seconds: list[int] = []
-    monkeypatch.setattr(
-        clients.sqs(), "change_message_visibility", lambda **asked: seconds.append(asked["VisibilityTimeout"])
-    )
+
+    def send(**asked: Any) -> None:
+        scene.sent.append(asked)
+        seconds.append(json.loads(asked["MessageBody"])["due"] - int(clock.now().timestamp()))
+
+    monkeypatch.setattr(clients.sqs(), "send_message", send)
     return seconds
 
 
 # --- One attempt
 
 
-def test_what_is_taken_is_delivered(scene: Scene, receiver: Receiver, hidden: list[int]) -> None:
+def test_what_is_taken_is_delivered(scene: Scene, receiver: Receiver, waits: list[int]) -> None:
     assert not scene.come()
     delivery = scene.delivery
     assert (delivery.state, delivery.tries, delivery.next_attempt_at, delivery.lease_until) == (
@@ -132,7 +151,7 @@ def test_what_is_taken_is_delivered(scene: Scene, receiver: Receiver, hidden: li
     assert (url, body.decode(), headers["webhook-id"]) == (URL, delivery.body, delivery.id)
     assert headers["Content-Type"] == "application/json"
     assert headers["webhook-timestamp"] == str(int(MOMENT.timestamp()))
-    assert hidden == []
+    assert waits == []
     assert scene.webhook.version == 1
 
 
@@ -151,17 +170,17 @@ def test_it_is_signed_by_every_secret_that_is_good(scene: Scene, receiver: Recei
 
 
 @pytest.mark.parametrize("status", [None, 100, 199, 300, 301, 302, 307, 400, 401, 404, 429, 500, 503])
-def test_all_else_is_tried_again(scene: Scene, receiver: Receiver, hidden: list[int], status: int | None) -> None:
+def test_all_else_is_tried_again(scene: Scene, receiver: Receiver, waits: list[int], status: int | None) -> None:
     receiver.statuses = [status]
     assert scene.come()
     assert scene.delivery.state is DeliveryState.PENDING
     assert scene.delivery.next_attempt_at is not None
-    assert [4 <= seconds <= 6 for seconds in hidden] == [True]
+    assert [4 <= seconds <= 6 for seconds in waits] == [True]
     assert scene.webhook.failing_since == MOMENT_TEXT
 
 
 def test_it_is_tried_by_the_schedule_and_then_given_up(
-    scene: Scene, receiver: Receiver, hidden: list[int], monkeypatch: pytest.MonkeyPatch
+    scene: Scene, receiver: Receiver, waits: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     schedule = [5, 60, 300, 1800, 7200, 18000, 28800, 32400]
     monkeypatch.setenv("WEBHOOK_RETRY_SECONDS", ",".join(map(str, schedule)))
@@ -171,18 +190,19 @@ def test_it_is_tried_by_the_schedule_and_then_given_up(
         assert scene.come()
         assert scene.delivery.state is DeliveryState.PENDING
         assert len(receiver.sent) == number + 1
-        assert seconds * 0.9 <= hidden[-1] <= seconds * 1.1 + 1
-        scene.time.forward(seconds=hidden[-1])
+        assert seconds * 0.9 <= waits[-1] <= seconds * 1.1 + 1
+        scene.time.forward(seconds=waits[-1])
     assert not scene.come()
     assert scene.delivery.state is DeliveryState.FAILED
     assert scene.delivery.next_attempt_at is None
     assert len(receiver.sent) == len(scene.delivery.attempts) == 9
-    assert len(hidden) == 8
+    assert len(waits) == 8
     assert sum(schedule) >= timedelta(days=1).total_seconds()
 
 
 def test_the_last_attempts_are_remembered(scene: Scene, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WEBHOOK_RETRY_SECONDS", ",".join(["1"] * 15))
+    monkeypatch.setattr(attempts, "PAUSED_AFTER", 100)
     receiver.statuses = [*range(500, 512), 500]
     for _ in range(12):
         scene.come()
@@ -200,39 +220,57 @@ def test_one_that_comes_twice_is_delivered_once(scene: Scene, receiver: Receiver
     assert len(receiver.sent) == 1
 
 
-def test_one_that_comes_early_waits(scene: Scene, receiver: Receiver, hidden: list[int]) -> None:
+def test_one_that_comes_early_waits(scene: Scene, receiver: Receiver, waits: list[int]) -> None:
     """As when it could not be kept back the first time, or was in the queue twice."""
     receiver.statuses = [500, 200]
     assert scene.come()
     scene.time.forward(seconds=1)
     assert scene.come()
     assert len(receiver.sent) == 1
-    assert hidden[1] in {hidden[0] - 1, hidden[0]}
-    scene.time.forward(seconds=hidden[1])
+    assert waits[1] in {waits[0] - 1, waits[0]}
+    scene.time.forward(seconds=waits[1])
     assert not scene.come()
 
 
-def test_one_that_can_not_be_kept_back_comes_again_all_the_same(
+def test_if_the_next_message_can_not_be_sent_this_one_comes_again(
     scene: Scene, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(**_: Any) -> None:
         raise FAILURE
 
-    monkeypatch.setattr(clients.sqs(), "change_message_visibility", refuse)
-    receiver.statuses = [500]
-    assert scene.come()
+    receiver.statuses = [500, 200]
+    with monkeypatch.context() as patched:
+        patched.setattr(clients.sqs(), "send_message", refuse)
+        assert scene.come()
     assert scene.delivery.tries == 1
+    scene.time.forward(seconds=180)
+    assert not scene.come()
+    assert scene.delivery.state is DeliveryState.DELIVERED
 
 
-def test_two_at_once_make_one_attempt(scene: Scene, receiver: Receiver, hidden: list[int]) -> None:
+def test_a_message_that_waits_is_delayed_and_not_in_flight(scene: Scene, receiver: Receiver) -> None:
+    """However long it waits: nothing is reported as failed, nothing is hidden, and nothing is read until it is due."""
+    due = int(clock.now().timestamp()) + 2000
+    for left in (2000, 1100, 200):
+        with Stubber(scene.world.client):  # any request would fail
+            assert scene.come(due=due)
+        asked = scene.sent[-1]
+        assert (asked["DelaySeconds"], asked["MessageGroupId"]) == (min(left, 900), "acme")
+        assert json.loads(asked["MessageBody"])["due"] == due
+        scene.time.forward(seconds=asked["DelaySeconds"])
+    assert not scene.come(due=due)
+    assert len(receiver.sent) == 1
+
+
+def test_two_at_once_make_one_attempt(scene: Scene, receiver: Receiver, waits: list[int]) -> None:
     def the_other_comes() -> None:
         receiver.meanwhile = lambda: None
         assert scene.come()
 
     receiver.meanwhile = the_other_comes
-    assert not scene.come()
+    scene.come()
     assert len(receiver.sent) == 1
-    assert hidden == [30]
+    assert waits == [30]
     assert scene.delivery.state is DeliveryState.DELIVERED
 
 
@@ -252,9 +290,7 @@ def test_two_who_have_read_the_same_make_one_attempt(
     assert len(receiver.sent) == 1
 
 
-def test_who_was_cut_off_is_followed_when_the_lease_is_over(
-    scene: Scene, receiver: Receiver, hidden: list[int]
-) -> None:
+def test_who_was_cut_off_is_followed_when_the_lease_is_over(scene: Scene, receiver: Receiver, waits: list[int]) -> None:
     def crash() -> None:
         receiver.meanwhile = lambda: None
         raise SystemExit
@@ -263,7 +299,7 @@ def test_who_was_cut_off_is_followed_when_the_lease_is_over(
     with pytest.raises(SystemExit):
         scene.come()
     assert scene.come()
-    assert hidden == [30]
+    assert waits == [30]
     scene.time.forward(seconds=30.001)
     assert not scene.come()
     ids = [headers["webhook-id"] for _, _, headers in receiver.sent]
@@ -345,14 +381,14 @@ def test_nothing_is_sent_for_a_tenant_that_goes(scene: Scene, receiver: Receiver
 # --- What it says about the webhook
 
 
-def test_a_success_ends_the_failing(scene: Scene, receiver: Receiver, hidden: list[int]) -> None:
+def test_a_success_ends_the_failing(scene: Scene, receiver: Receiver, waits: list[int]) -> None:
     receiver.statuses = [500, 500, 200]
     scene.come()
-    scene.time.forward(seconds=hidden[-1])
+    scene.time.forward(seconds=waits[-1])
     scene.come()
     failing = scene.webhook
     assert (failing.failing_since, failing.version) == (MOMENT_TEXT, 2), "the first one counts"
-    scene.time.forward(seconds=hidden[-1])
+    scene.time.forward(seconds=waits[-1])
     scene.come()
     assert scene.webhook.failing_since is None
     assert scene.webhook.version == 3
@@ -415,3 +451,174 @@ def test_what_is_counted(
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "WebhookDelivered" in line]
     names = ("WebhookDelivered", "WebhookAttemptsFailed", "WebhookDeliveriesFailed", "WebhooksSwitchedOff")
     assert {name: sum(line[name][0] for line in lines) for name in names} == dict.fromkeys(names, 0) | counts
+
+
+# --- A webhook that fails and fails
+
+
+def another(scene: Scene, **values: Any) -> Callable[[], bool]:
+    """Write another delivery to the webhook, and return what lets its message come."""
+    made = new_delivery(scene.webhook, an_event(a_ticket())).model_copy(update=values)
+    scene.deliveries.create(made)
+    return lambda: scene.come(delivery_id=made.id)
+
+
+def failed(scene: Scene, number: int) -> None:
+    """Let so many deliveries fail for the first time."""
+    for _ in range(number):
+        another(scene)()
+
+
+def test_ten_failures_in_a_row_pause_it(scene: Scene, receiver: Receiver, waits: list[int]) -> None:
+    receiver.statuses = [500]
+    failed(scene, PAUSED_AFTER - 1)
+    assert scene.webhook.paused_until is None
+    failed(scene, 1)
+    assert scene.webhook.paused_until == clock.timestamp(clock.now() + timedelta(minutes=1))
+    version = scene.webhook.version
+    assert scene.come()
+    assert len(receiver.sent) == PAUSED_AFTER, "nothing is sent to it"
+    assert (scene.delivery.tries, scene.delivery.waiting) == (0, True)
+    assert 60 <= waits[-1] <= 67
+    assert scene.webhook.version == version == 2, "nobody has changed it but for the first failure"
+
+
+def test_a_success_is_no_failure_in_a_row(scene: Scene, receiver: Receiver) -> None:
+    receiver.statuses = [*[500] * (PAUSED_AFTER - 1), 200, 500]
+    failed(scene, 2 * PAUSED_AFTER - 1)
+    assert (scene.webhook.failures, scene.webhook.paused_until) == (PAUSED_AFTER - 1, None)
+
+
+def test_a_paused_one_gets_one_attempt_at_a_time(scene: Scene, receiver: Receiver, waits: list[int]) -> None:
+    others = [another(scene) for _ in range(3)]
+    receiver.statuses = [500]
+    failed(scene, PAUSED_AFTER)
+    receiver.sent.clear()
+
+    def the_others_come() -> None:
+        for each in others:
+            each()
+
+    receiver.meanwhile = the_others_come
+    scene.time.forward(minutes=1, seconds=1)
+    assert scene.come()
+    assert len(receiver.sent) == 1, "the others come while the probe is made"
+    assert [30 <= each <= 33 for each in waits[-4:-1]] == [True] * 3
+    receiver.meanwhile = lambda: None
+    for each in others:
+        assert each()
+    assert len(receiver.sent) == 1
+
+
+def test_pauses_get_longer_and_end_with_a_success(scene: Scene, receiver: Receiver) -> None:
+    receiver.statuses = [500]
+    failed(scene, PAUSED_AFTER)
+    pauses = []
+    for _ in range(10):
+        paused_until = scene.webhook.paused_until
+        assert paused_until
+        pause = datetime.fromisoformat(paused_until) - clock.now()
+        pauses.append(round(pause.total_seconds() / 60))
+        scene.time.forward(seconds=pause.total_seconds() + 0.1)
+        another(scene)()
+    assert pauses == [1, 1, 2, 4, 8, 16, 32, 60, 60, 60]
+    receiver.statuses = [200]
+    scene.time.forward(hours=1, seconds=1)
+    assert not scene.come()
+    assert (scene.webhook.failures, scene.webhook.paused_until, scene.webhook.failing_since) == (0, None, None)
+    receiver.sent.clear()
+    assert not another(scene)()
+    assert len(receiver.sent) == 1
+
+
+def test_a_probe_that_is_cut_off_is_followed_by_another(scene: Scene, receiver: Receiver) -> None:
+    def crash() -> None:
+        receiver.meanwhile = lambda: None
+        raise SystemExit
+
+    receiver.statuses = [500]
+    failed(scene, PAUSED_AFTER)
+    scene.time.forward(minutes=1, seconds=1)
+    receiver.meanwhile, receiver.statuses = crash, [200]
+    with pytest.raises(SystemExit):
+        another(scene)()
+    assert scene.come(), "its lease is not over"
+    scene.time.forward(seconds=31)
+    assert not scene.come()
+    assert scene.webhook.paused_until is None
+
+
+def test_who_waits_for_a_day_is_given_up(scene: Scene, receiver: Receiver) -> None:
+    receiver.statuses = [500]
+    failed(scene, PAUSED_AFTER)
+    assert scene.come()
+    waiting = scene.webhook.waiting
+    scene.time.forward(hours=24, seconds=1)
+    scene.webhooks.begin_probe(scene.webhook, clock.timestamp(clock.now() + timedelta(hours=1)))
+    assert not scene.come()
+    assert (scene.delivery.state, scene.delivery.waiting) == (DeliveryState.FAILED, False)
+    assert scene.delivery.failure_reason == "The webhook was paused for a day, because attempts at it failed."
+    assert scene.webhook.waiting == waiting - 1
+
+
+def test_so_many_wait_and_no_more(scene: Scene, receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ticketing.webhooks.repository.MOST_WAITING", PAUSED_AFTER + 1)
+    receiver.statuses = [500]
+    late, later, paused = another(scene), another(scene), another(scene)
+    failed(scene, PAUSED_AFTER - 1)
+    assert scene.come()
+    assert late()
+    assert scene.webhook.waiting == PAUSED_AFTER + 1
+    assert not later(), "there is no room for it to wait"
+    assert not paused()
+    listed = scene.deliveries.list(DeliveryState.FAILED, limit=10, cursor=None).items
+    assert [each.failure_reason for each in listed] == ["Too many deliveries waited for a retry."] * 2
+    receiver.statuses = [200]
+    scene.time.forward(minutes=2)
+    assert not scene.come()
+    assert not late()
+    assert scene.webhook.waiting == PAUSED_AFTER - 1, "who is delivered waits no longer"
+
+
+@pytest.mark.parametrize("failing", range(1, 9))
+def test_whatever_call_fails_while_it_fails_the_delivery_goes_on(
+    scene: Scene, receiver: Receiver, failing: int
+) -> None:
+    calls = 0
+    fail = True
+
+    def count(**_: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if fail and calls == failing:
+            raise FAILURE
+
+    receiver.statuses = [500]
+    failed(scene, PAUSED_AFTER - 1)
+    scene.world.client.meta.events.register("before-call.dynamodb", count)
+    assert scene.come()
+    fail = False
+    receiver.statuses = [200]
+    for _ in range(3):
+        scene.time.forward(seconds=70)
+        again = scene.come()
+    assert not again
+    assert scene.delivery.state is DeliveryState.DELIVERED
+    assert abs(scene.webhook.waiting - (PAUSED_AFTER - 1)) <= 1
+
+
+def test_messages_of_before_say_what_they_said(scene: Scene, receiver: Receiver) -> None:
+    """A delivery and a webhook that were written before there were pauses, and a message that does not say when."""
+    receiver.statuses = [500, 200]
+    for key, names in (
+        (delivery_key("acme", ID, scene.delivery.id), ("waiting",)),
+        (webhook_key("acme", ID), ("failures", "waiting")),
+    ):
+        scene.world.client.update_item(
+            TableName=NOTIFICATIONS_TABLE, Key=to_item(key), UpdateExpression=f"REMOVE {', '.join(names)}"
+        )
+    assert scene.come()
+    scene.wait()
+    assert scene.webhook.waiting == 1
+    assert not scene.come()
+    assert (scene.delivery.state, scene.webhook.waiting, scene.webhook.failures) == (DeliveryState.DELIVERED, 0, 0)

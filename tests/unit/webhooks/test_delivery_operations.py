@@ -96,6 +96,7 @@ def test_one_as_it_is_shown() -> None:
         "state": "DELIVERED",
         "attempts": [{"at": MOMENT_TEXT, "ms": 84, "status": 200, "error": None, "response": "ok"}],
         "nextAttemptAt": None,
+        "failureReason": None,
         "createdAt": MOMENT_TEXT,
     }
     assert listed().json == [shown]
@@ -155,12 +156,13 @@ def test_another_tenants_are_not_there_and_an_agents_not_to_be_seen() -> None:
 
 @pytest.mark.parametrize("state", list(DeliveryState))
 def test_whatever_came_of_it_it_begins_anew(world: World, state: DeliveryState) -> None:
-    made = delivered(state=state, tries=9)
+    made = delivered(state=state, tries=9, failure_reason="Too many deliveries waited for a retry.")
     answer = again(made.id)
     assert answer.status == 202
     assert (answer.json["state"], answer.json["nextAttemptAt"]) == ("PENDING", MOMENT_TEXT)
+    assert answer.json["failureReason"] is None
     assert [each["status"] for each in answer.json["attempts"]] == [200], "what was before stays to be seen"
-    assert world.messages() == [{"tenant_id": "acme", "webhook_id": ID, "delivery_id": made.id, "round": 2}]
+    assert world.messages() == [{"tenant_id": "acme", "webhook_id": ID, "delivery_id": made.id, "round": 2, "due": 0}]
     stored = next(item for key, item in world.items().items() if made.id in key)
     assert (stored["tries"], stored["round"], stored["body"]) == (0, 2, made.body)
 
@@ -196,8 +198,18 @@ def test_two_who_ask_at_once_begin_one_round(world: World, monkeypatch: pytest.M
     assert [message["round"] for message in world.messages()] == [2]
 
 
+def test_once_a_minute_and_not_as_often_as_somebody_asks(world: World, time: Clock) -> None:
+    made = delivered()
+    assert again(made.id).status == 202
+    for _ in range(3):
+        assert again(made.id).error == (409, "conflict")
+    assert len(world.messages()) == 1
+    time.forward(minutes=1)
+    assert again(made.id).status == 202
+
+
 def test_one_that_did_not_get_into_the_queue_is_asked_for_once_more(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, time: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = delivered()
     send = clients.sqs().send_message
@@ -208,5 +220,6 @@ def test_one_that_did_not_get_into_the_queue_is_asked_for_once_more(
     monkeypatch.setattr(clients.sqs(), "send_message", refuse)
     assert again(made.id).error == (503, "service_unavailable")
     monkeypatch.setattr(clients.sqs(), "send_message", send)
+    time.forward(minutes=1)
     assert again(made.id).status == 202
     assert [message["round"] for message in world.messages()] == [3]

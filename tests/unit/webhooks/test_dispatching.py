@@ -8,7 +8,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from functions.webhooks import dispatch_webhooks
 from tests.unit.conftest import Clock
-from tests.unit.support import ADMIN_ID, MOMENT, NOTIFICATIONS_TABLE, Context, a_ticket, an_event, data_of
+from tests.unit.support import ADMIN_ID, MOMENT, MOMENT_TEXT, NOTIFICATIONS_TABLE, Context, a_ticket, an_event, data_of
 from tests.unit.webhooks.conftest import World, a_webhook
 from ticketing.aws import clients
 from ticketing.tickets.events import EventType, TicketEvent, Visibility
@@ -70,7 +70,7 @@ def test_a_delivery_and_a_message_for_each_webhook(world: World) -> None:
         assert TicketEvent.model_validate(body["data"]) == event
     assert sorted(world.messages(), key=str) == sorted(
         (
-            {"tenant_id": "acme", "webhook_id": each["webhookId"], "delivery_id": each["id"], "round": 1}
+            {"tenant_id": "acme", "webhook_id": each["webhookId"], "delivery_id": each["id"], "round": 1, "due": 0}
             for each in found
         ),
         key=str,
@@ -222,3 +222,30 @@ def test_while_somebody_is_at_it_the_event_waits(world: World) -> None:
     world.put(NOTIFICATIONS_TABLE, begun | {"leaseUntil": lease - 2000})
     assert dispatch(event) == []
     assert len(deliveries(world)) == 1
+
+
+@pytest.mark.parametrize(
+    ("waiting", "dropped"),
+    [
+        ({1: 499, 2: 0}, set()),
+        ({1: 500, 2: 499}, {1}),
+        ({1: 500, 2: 500, 3: 500, 4: 499, 5: 0}, {1, 2, 3}),
+        ({1: 500, 2: 500, 3: 500, 4: 499, 5: 1}, {1, 2, 3, 4, 5}),
+    ],
+)
+def test_what_exceeds_the_limits_of_those_that_wait_is_dropped_where_all_can_see_it(
+    world: World, waiting: dict[int, int], dropped: set[int]
+) -> None:
+    """A webhook that does not fail is sent everything, however many wait for the tenant's others."""
+    healthy = webhook(9)
+    failing = {webhook(number, failing_since=MOMENT_TEXT, waiting=many): number for number, many in waiting.items()}
+    event = an_event(a_ticket())
+    assert dispatch(event) == []
+    found = {failing.get(each["webhookId"]): each for each in deliveries(world)}
+    assert {number for number, each in found.items() if each["state"] == "FAILED"} == dropped
+    for number in dropped:
+        each = found[number]
+        assert (each["failureReason"], each["attempts"]) == ("Too many deliveries waited for a retry.", [])
+        assert "nextAttemptAt" not in each
+    sent = {message["webhook_id"] for message in world.messages()}
+    assert sent == {healthy} | {webhook_id for webhook_id, number in failing.items() if number not in dropped}

@@ -28,7 +28,7 @@ from tests.unit.support import (
     cancelled,
     data_of,
 )
-from tests.unit.webhooks.conftest import URL, Names, World, call
+from tests.unit.webhooks.conftest import PUBLIC, URL, Names, World, call
 from ticketing import clock
 from ticketing.access.identity import Caller
 from ticketing.access.roles import Role
@@ -98,6 +98,7 @@ def test_a_new_webhook_with_its_secret() -> None:
         "internalComments": False,
         "active": True,
         "failingSince": None,
+        "pausedUntil": None,
         "disabledReason": None,
         "version": 1,
         "createdById": ADMIN_ID,
@@ -186,9 +187,29 @@ def test_a_name_that_does_not_resolve_in_time(monkeypatch: pytest.MonkeyPatch) -
     assert create().error == (422, "webhook_target_not_allowed")
 
 
-def test_a_tenant_has_twenty_at_most(world: World) -> None:
-    for _ in range(20):
-        made()
+def on_host(names: Names, number: int) -> str:
+    """Return an address on a host of many."""
+    names.addresses[f"hooks{number}.example.com"] = [PUBLIC]
+    return f"https://hooks{number}.example.com/in"
+
+
+def test_five_lead_to_one_host_at_most(names: Names) -> None:
+    """One change is not twenty posts to somebody, each with nine attempts."""
+    first = [made(url=f"https://Hooks.example.com:{port}/{port}") for port in range(8001, 8006)]
+    for _ in range(2):
+        assert create().error == (409, "too_many_webhooks")
+    made(STRANGER)
+    other = made(url=on_host(names, 1))
+    assert update(other, {"url": URL}).error == (409, "too_many_webhooks")
+    assert update(first[0], {"url": URL}).status == 200
+    assert update(first[0], {"url": on_host(names, 1)}).status == 200
+    assert update(other, {"url": URL}).status == 200
+
+
+def test_a_tenant_has_twenty_at_most(world: World, names: Names) -> None:
+    for number in range(19):
+        made(url=on_host(names, number // 5))
+    made()
     made(STRANGER)
     assert create().error == (409, "too_many_webhooks")
     assert len(listed()) == 20

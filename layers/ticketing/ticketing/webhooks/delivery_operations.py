@@ -1,7 +1,8 @@
 """What the operations on deliveries share: finding, repeating and presenting them."""
 
 import json
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from ticketing import clock
 from ticketing.access.identity import Caller
@@ -15,7 +16,10 @@ from ticketing.webhooks.models import Delivery
 from ticketing.webhooks.operations import find_webhook
 from ticketing.webhooks.repository import WebhookRepository
 
-_NOT_SHOWN = {"tenant_id", "body", "tries", "round", "lease_until", "expires_at"}
+_NOT_SHOWN: Final = {"tenant_id", "body", "tries", "round", "lease_until", "waiting", "restarted_at", "expires_at"}
+
+_BETWEEN_ROUNDS: Final = timedelta(minutes=1)
+"""How long after it was redelivered a delivery can be redelivered again: nobody is flooded with one."""
 
 
 def find_delivery(delivery: Delivery | None) -> Delivery:
@@ -36,15 +40,19 @@ def redeliver(caller: Caller, webhook_id: str, delivery_id: str) -> Delivery:
     WebhookNotFoundError, DeliveryNotFoundError, WebhookInactiveError
         In this order.
     ConflictError
-        An attempt is under way.
+        An attempt is under way, or the last round has just begun.
     """
     webhook = find_webhook(WebhookRepository(of_caller(caller)).get(webhook_id))
     deliveries = DeliveryRepository(of_caller(caller), webhook_id)
     delivery = find_delivery(deliveries.get(delivery_id))
     if not webhook.active:
         raise WebhookInactiveError
+    now = clock.now()
+    if delivery.restarted_at and now - datetime.fromisoformat(delivery.restarted_at) < _BETWEEN_ROUNDS:
+        message = "It has just been redelivered. Look at what comes of it; a minute later it can be redelivered again."
+        raise ConflictError(message)
     try:
-        begun = deliveries.restart(delivery, clock.now())
+        begun = deliveries.restart(delivery, now)
     except VersionConflictError as error:
         message = "An attempt is being made right now. Look at what comes of it in half a minute."
         raise ConflictError(message) from error

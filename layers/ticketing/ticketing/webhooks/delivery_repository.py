@@ -111,12 +111,37 @@ class DeliveryRepository:
             "tries": after.tries,
             "nextAttemptAt": after.next_attempt_at,
             "leaseUntil": None,
+            "waiting": after.waiting,
         }
         self._update(begun, changes, f"{_UNCHANGED} AND #leaseUntil = :lease", {":lease": begun.lease_until})
 
-    def give_up(self, delivery: Delivery) -> None:
-        """Write that no other attempt will be made, if the delivery is still as it was read."""
-        changes = {"state": DeliveryState.FAILED, "nextAttemptAt": None, "leaseUntil": None}
+    def wait(self, delivery: Delivery) -> Delivery:
+        """Write that the delivery waits, and return it as it is then.
+
+        Raises
+        ------
+        VersionConflictError
+            It waits already, or has changed since it was read.
+        """
+        condition = f"{_UNCHANGED} AND (attribute_not_exists(#waiting) OR #waiting = :not)"
+        self._update(delivery, {"waiting": True}, condition, {":not": False})
+        return delivery.model_copy(update={"waiting": True})
+
+    def give_up(self, delivery: Delivery, reason: str | None = None) -> None:
+        """Write that no other attempt will be made, and why.
+
+        Raises
+        ------
+        VersionConflictError
+            It has changed since it was read.
+        """
+        changes = {
+            "state": DeliveryState.FAILED,
+            "nextAttemptAt": None,
+            "leaseUntil": None,
+            "waiting": False,
+            "failureReason": reason,
+        }
         self._update(delivery, changes, _UNCHANGED, {})
 
     def restart(self, delivery: Delivery, now: datetime) -> Delivery:
@@ -134,9 +159,12 @@ class DeliveryRepository:
                 "tries": 0,
                 "next_attempt_at": clock.timestamp(now),
                 "lease_until": None,
+                "failure_reason": None,
+                "restarted_at": clock.timestamp(now),
             }
         )
-        changes = after.model_dump(by_alias=True, include={"state", "round", "tries", "next_attempt_at", "lease_until"})
+        names = {"state", "round", "tries", "next_attempt_at", "lease_until", "failure_reason", "restarted_at"}
+        changes = after.model_dump(by_alias=True, include=names)
         condition = "#round = :before AND (attribute_not_exists(#leaseUntil) OR #leaseUntil < :now)"
         self._write(delivery, changes, condition, {":before": delivery.round, ":now": _milliseconds(now)})
         return after

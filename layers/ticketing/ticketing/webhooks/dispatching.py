@@ -2,7 +2,7 @@
 
 import json
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from ticketing import clock, ids
 from ticketing.aws.data import of_tenant
@@ -13,6 +13,9 @@ from ticketing.webhooks.delivery_queue import Message
 from ticketing.webhooks.delivery_repository import DeliveryRepository
 from ticketing.webhooks.models import (
     DELIVERIES_KEPT,
+    MOST_WAITING,
+    MOST_WAITING_OF_TENANT,
+    TOO_MANY_WAIT,
     Delivery,
     DeliveryState,
     Webhook,
@@ -25,9 +28,17 @@ _LEASE: Final = timedelta(seconds=60)
 """As long as the function may run: after that, a dispatch that was begun and not finished is done again."""
 
 
-def dispatch(event: TicketEvent) -> int:
+class Dispatched(NamedTuple):
+    """How many deliveries of an event there are, and how many were dropped because too many wait already."""
+
+    deliveries: int = 0
+    dropped: int = 0
+
+
+def dispatch(event: TicketEvent) -> Dispatched:
     """Create the deliveries of an event and send their messages; return how many there are.
 
+    A delivery to a webhook that has too many waiting is written as FAILED: the admin sees it, and can redeliver it.
     If it is interrupted, the event is retried: deliveries that are there stay as they are, and those without an attempt
     get another message.
 
@@ -37,20 +48,29 @@ def dispatch(event: TicketEvent) -> int:
         Another function works on it; AWS failed. Either way the event is retried.
     """
     data = of_tenant(event.tenant_id)
-    wanting = [each for each in WebhookRepository(data).all() if each.wants(event.type, internal=event.is_internal)]
+    webhooks = WebhookRepository(data).all()
+    wanting = [each for each in webhooks if each.wants(event.type, internal=event.is_internal)]
     if not wanting or not is_active(event.tenant_id):
-        return 0
+        return Dispatched()
+    tenant_is_full = sum(each.waiting for each in webhooks) >= MOST_WAITING_OF_TENANT
+    dropped = 0
     once = Once(data, CONSUMER)
     with once.doing(event.id, lease=_LEASE) as mine:
         if not mine:
-            return 0
+            return Dispatched()
         for webhook in wanting:
-            _dispatch_to(webhook, event)
-    return len(wanting)
+            full = webhook.waiting >= MOST_WAITING or (tenant_is_full and webhook.failing_since is not None)
+            dropped += full
+            _dispatch_to(webhook, event, TOO_MANY_WAIT if full else None)
+    return Dispatched(len(wanting), dropped)
 
 
-def _dispatch_to(webhook: Webhook, event: TicketEvent) -> None:
+def _dispatch_to(webhook: Webhook, event: TicketEvent, dropped: str | None) -> None:
     deliveries, delivery = DeliveryRepository(of_tenant(event.tenant_id), webhook.id), new_delivery(webhook, event)
+    if dropped:
+        values = {"state": DeliveryState.FAILED, "next_attempt_at": None, "failure_reason": dropped}
+        deliveries.create(delivery.model_copy(update=values))
+        return
     if not deliveries.create(delivery):
         found = deliveries.get(delivery.id)
         if found is None or found.attempts or found.state is not DeliveryState.PENDING:

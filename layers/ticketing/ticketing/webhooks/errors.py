@@ -1,7 +1,6 @@
-"""What can go wrong with webhooks: answers of the contract, and why a delivery is retried."""
+"""What can go wrong with webhooks: answers of the contract."""
 
 from ticketing.errors import ApiError
-from ticketing.events.errors import RetryError
 
 
 class WebhookNotFoundError(ApiError):
@@ -25,7 +24,7 @@ class DeliveryNotFoundError(ApiError):
 
 
 class TooManyWebhooksError(ApiError):
-    """The tenant has the maximum number of webhooks."""
+    """The tenant has the maximum number of webhooks, or of those to one host."""
 
     status = 409
     code = "too_many_webhooks"
@@ -50,7 +49,3 @@ class WebhookTargetNotAllowedError(ApiError):
     def __init__(self, reason: str) -> None:
         super().__init__("Nothing may be sent to this address.", [f"url: {reason}"])
         self.reason = reason
-
-
-class AttemptLaterError(RetryError):
-    """The next attempt at a delivery is not due yet."""

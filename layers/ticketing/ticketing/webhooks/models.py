@@ -24,6 +24,18 @@ ALL_EVENTS: Final = "*"
 MOST_WEBHOOKS: Final = 20
 """How many webhooks a tenant may have."""
 
+MOST_TO_ONE_HOST: Final = 5
+"""How many of a tenant's webhooks may lead to the same host: one change is not twenty requests to somebody."""
+
+MOST_WAITING: Final = 500
+"""How many deliveries to one webhook may wait for a retry. What exceeds it is dropped, and can be redelivered."""
+
+MOST_WAITING_OF_TENANT: Final = 2000
+"""How many deliveries of one tenant may wait, before what is for its failing webhooks is dropped."""
+
+TOO_MANY_WAIT: Final = "Too many deliveries waited for a retry."
+"""The reason of a delivery that was dropped."""
+
 MOST_ATTEMPTS_KEPT: Final = 10
 """How many attempts of a delivery are kept: the last ones."""
 
@@ -97,7 +109,9 @@ class Webhook(Model):
     """A webhook as stored, without its secrets and the keys that store it. Times are RFC 3339 texts in UTC.
 
     `failing_since` is the first failed attempt after which none has succeeded; `disabled_reason` says why it was
-    switched off automatically.
+    switched off automatically. `failures` counts the attempts since then; after a number of them the webhook is paused
+    until `paused_until`. `waiting` is how many of its deliveries wait for a retry. These three change without a new
+    version: they are no change that somebody makes.
     """
 
     id: str
@@ -109,6 +123,9 @@ class Webhook(Model):
     active: bool
     failing_since: str | None = None
     disabled_reason: str | None = None
+    failures: int = 0
+    paused_until: str | None = None
+    waiting: int = 0
     version: int
     created_by_id: str
     created_at: str
@@ -159,7 +176,9 @@ class Delivery(Model):
     """An event on its way to a webhook, without the keys that store it.
 
     `round` counts redeliveries, `tries` the attempts of this round; `attempts` are the last ones of all rounds. `body`
-    is the payload, to the byte. `lease_until` (milliseconds since 1970) is set while an attempt is under way.
+    is the payload, to the byte. `lease_until` (milliseconds since 1970) is set while an attempt is under way. `waiting`
+    is whether it counts among those of its webhook that wait. `failure_reason` says why it was given up, where that was
+    not its last attempt.
     """
 
     id: str
@@ -174,9 +193,17 @@ class Delivery(Model):
     round: int = 1
     next_attempt_at: str | None = None
     lease_until: int | None = None
+    waiting: bool = False
+    failure_reason: str | None = None
     body: str
     created_at: str
+    restarted_at: str | None = None
     expires_at: int
+
+    @property
+    def began_at(self) -> datetime:
+        """When its round began."""
+        return datetime.fromisoformat(self.restarted_at or self.created_at)
 
 
 class DeliveryQuery(PageQuery):

@@ -1,15 +1,17 @@
 """The operations on webhooks: creating, finding and changing them, rotating their secrets, and presenting them."""
 
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from ticketing import clock, ids
 from ticketing.access.identity import Caller
 from ticketing.aws.data import of_caller
 from ticketing.dynamodb.transactions import until_written
 from ticketing.errors import PreconditionFailedError
-from ticketing.webhooks.errors import WebhookNotFoundError, WebhookTargetNotAllowedError
+from ticketing.webhooks.errors import TooManyWebhooksError, WebhookNotFoundError, WebhookTargetNotAllowedError
 from ticketing.webhooks.models import (
     MOST_SECRETS,
+    MOST_TO_ONE_HOST,
     OLD_SECRET_VALID,
     Secret,
     Webhook,
@@ -19,6 +21,8 @@ from ticketing.webhooks.models import (
 from ticketing.webhooks.repository import WebhookRepository
 from ticketing.webhooks.signatures import new_secret
 from ticketing.webhooks.targets import addresses_of, target_of
+
+_NOT_SHOWN: Final = {"tenant_id", "failures", "waiting"}
 
 _SECONDS_TO_RESOLVE: Final = 5.0
 
@@ -32,13 +36,25 @@ def check_target(url: str) -> None:
         raise WebhookTargetNotAllowedError(message) from error
 
 
+def _check_host(webhooks: WebhookRepository, url: str) -> None:
+    """Raise TooManyWebhooksError if as many webhooks lead to the URL's host as may, one query.
+
+    Two that are made at once may both find room. That does no harm: it is a limit of what one change sends to a host,
+    and the number of webhooks is limited exactly.
+    """
+    host = urlsplit(url).hostname
+    if sum(urlsplit(each.url).hostname == host for each in webhooks.all()) >= MOST_TO_ONE_HOST:
+        message = f"{MOST_TO_ONE_HOST} webhooks of a tenant lead to one host at most. Let one get more types of events."
+        raise TooManyWebhooksError(message)
+
+
 def create_webhook(caller: Caller, body: WebhookCreate) -> tuple[Webhook, str]:
     """Create a webhook, and return it with its secret, which only this answer and that of a rotation show.
 
     Raises
     ------
     WebhookTargetNotAllowedError, TenantNotFoundError, TooManyWebhooksError, ConflictError
-        Nothing may be sent there; see `WebhookRepository.create`; the race was lost every time.
+        Nothing may be sent there; see `WebhookRepository.create` and `_check_host`; the race was lost every time.
     """
     check_target(body.url)
     now, secret = clock.timestamp(clock.now()), body.secret or new_secret()
@@ -52,6 +68,7 @@ def create_webhook(caller: Caller, body: WebhookCreate) -> tuple[Webhook, str]:
         **body.model_dump(exclude={"secret"}),
     )
     webhooks = WebhookRepository(of_caller(caller))
+    _check_host(webhooks, body.url)
     until_written(lambda: webhooks.create(webhook, Secret(key=secret)))
     return webhook, secret
 
@@ -74,14 +91,14 @@ def find_webhook(webhook: Webhook | None, expected_version: int | None = None) -
 def next_version(webhook: Webhook, values: dict[str, Any]) -> Webhook:
     """Return the webhook with the values (inside names) changed, as the next version; the same one if nothing differs.
 
-    Switching it on again or changing its URL clears its failures.
+    Switching it on again or changing its URL clears its failures, and a pause with them.
     """
     after = webhook.model_copy(update=values)
     if after == webhook:
         return webhook
     news = {"version": webhook.version + 1, "updated_at": clock.timestamp(clock.now())}
     if (after.active and not webhook.active) or after.url != webhook.url:
-        news |= {"failing_since": None, "disabled_reason": None}
+        news |= {"failing_since": None, "disabled_reason": None, "failures": 0, "paused_until": None, "waiting": 0}
     return after.model_copy(update=news)
 
 
@@ -90,8 +107,8 @@ def edit_webhook(caller: Caller, webhook_id: str, body: WebhookUpdate, expected_
 
     Raises
     ------
-    WebhookNotFoundError, PreconditionFailedError, WebhookTargetNotAllowedError, ConflictError
-        See `find_webhook`; nothing may be sent there; the race was lost every time.
+    WebhookNotFoundError, PreconditionFailedError, WebhookTargetNotAllowedError, TooManyWebhooksError, ConflictError
+        See `find_webhook`; nothing may be sent there; see `_check_host`; the race was lost every time.
     """
     webhooks, wanted = WebhookRepository(of_caller(caller)), body.model_dump(exclude_unset=True)
 
@@ -100,6 +117,8 @@ def edit_webhook(caller: Caller, webhook_id: str, body: WebhookUpdate, expected_
         after = next_version(before, wanted)
         if after.url != before.url:
             check_target(after.url)
+            if urlsplit(after.url).hostname != urlsplit(before.url).hostname:
+                _check_host(webhooks, after.url)
         if after is not before:
             webhooks.edit(before, after)
         return after
@@ -140,4 +159,4 @@ def rotate_secret(
 
 def presented(webhook: Webhook) -> dict[str, Any]:
     """Return the webhook as the contract shows it."""
-    return webhook.model_dump(mode="json", by_alias=True, exclude={"tenant_id"})
+    return webhook.model_dump(mode="json", by_alias=True, exclude=_NOT_SHOWN)

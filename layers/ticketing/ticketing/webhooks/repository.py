@@ -21,6 +21,7 @@ from ticketing.users.tenant_models import TenantState
 from ticketing.webhooks.errors import TooManyWebhooksError
 from ticketing.webhooks.models import (
     DELIVERIES_KEPT,
+    MOST_WAITING,
     MOST_WEBHOOKS,
     Secret,
     Webhook,
@@ -140,6 +141,51 @@ class WebhookRepository:
             self._client.update_item(**update)
         except self._client.exceptions.ConditionalCheckFailedException as error:
             raise VersionConflictError from error
+
+    def count_failure(self, webhook_id: str, paused_until: str | None) -> None:
+        """Count a failed attempt, and pause the webhook if there is a moment until when; nothing if it is gone."""
+        changes = {} if paused_until is None else {"pausedUntil": paused_until}
+        self._add(webhook_id, {"failures": 1}, changes, "attribute_exists(PK)", {})
+
+    def begin_probe(self, webhook: Webhook, until: str) -> bool:
+        """Claim the one attempt that a paused webhook gets, and return whether no other function has it.
+
+        The webhook stays paused until then, which is when the claim ends if the function dies.
+        """
+        condition = "pausedUntil = :seen"
+        return self._add(webhook.id, {}, {"pausedUntil": until}, condition, {":seen": webhook.paused_until})
+
+    def add_waiting(self, webhook_id: str) -> bool:
+        """Count one more delivery that waits, and return whether there was room for it."""
+        condition = "attribute_exists(PK) AND (attribute_not_exists(waiting) OR waiting < :most)"
+        return self._add(webhook_id, {"waiting": 1}, {}, condition, {":most": MOST_WAITING})
+
+    def remove_waiting(self, webhook_id: str) -> None:
+        """Count one less."""
+        self._add(webhook_id, {"waiting": -1}, {}, "waiting > :none", {":none": 0})
+
+    def _add(
+        self, webhook_id: str, numbers: dict[str, int], changes: dict[str, str], condition: str, values: dict[str, Any]
+    ) -> bool:
+        """Add to numbers of a webhook, set other attributes, and return whether the condition was true.
+
+        The version stays: whoever is changing the webhook at this moment is not disturbed.
+        """
+        sums = ", ".join(f"{name} :{name}" for name in numbers)
+        sets = ", ".join(f"{name} = :{name}" for name in changes)
+        parts = [f"ADD {sums}" if sums else "", f"SET {sets}" if sets else ""]
+        bound = {f":{name}": value for name, value in {**numbers, **changes}.items()}
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key=to_item(webhook_key(self._id, webhook_id)),
+                UpdateExpression=" ".join(filter(None, parts)),
+                ConditionExpression=condition,
+                ExpressionAttributeValues=to_item(bound | values),
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
 
     def delete(self, webhook: Webhook, now: datetime) -> None:
         """Delete a webhook with its secrets. A marker stays, which leads to its deliveries until they expire.
