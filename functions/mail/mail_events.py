@@ -4,11 +4,11 @@ from typing import Any
 
 from ticketing.aws import clients
 from ticketing.deployment import DEPLOYMENT
-from ticketing.events.consumer import TICKET_EVENTS, BatchResponse, Work, consumer
-from ticketing.mail.mailer import Mailer
+from ticketing.events.consumer import BatchResponse, Work, consumer
+from ticketing.mail.mail_queue import MAIL_EVENTS, MailEvent
+from ticketing.mail.mailer import Limits, Mailer
 from ticketing.mail.sender import MailSender
 from ticketing.mail.texts import Addresses
-from ticketing.tickets.events import TicketEvent
 
 
 def handler(batch: dict[str, Any], context: Any) -> BatchResponse:  # noqa: ANN401 - Lambda's own type
@@ -18,10 +18,11 @@ def handler(batch: dict[str, Any], context: Any) -> BatchResponse:  # noqa: ANN4
     return _mail(batch, context)
 
 
-@consumer("mailEvents", TICKET_EVENTS)
-def _mail(event: TicketEvent, work: Work) -> None:
+@consumer("mailEvents", MAIL_EVENTS)
+def _mail(message: MailEvent, work: Work) -> None:
     """Send the emails about an event to the people whom it concerns."""
     sender = MailSender(
         clients.ses(), DEPLOYMENT.mail_from, DEPLOYMENT.mail_templates, DEPLOYMENT.mail_configuration_set
     )
-    Mailer(sender, Addresses(DEPLOYMENT.app_url, DEPLOYMENT.api_url)).mail(event, work)
+    limits = Limits(DEPLOYMENT.person_mails_per_minute, DEPLOYMENT.tenant_mails_per_minute)
+    Mailer(sender, Addresses(DEPLOYMENT.app_url, DEPLOYMENT.api_url), limits).mail(message, work)

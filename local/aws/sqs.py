@@ -1,6 +1,8 @@
-"""SQS as AWS has it: redrive of dead-letter queues, and queues that are found after a start on other ports."""
+"""SQS as AWS has it: redrive of dead-letter queues, queues that are found after a start on other ports, fair queues."""
 
 import json
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from local.emulator.loading import MiniStack
@@ -8,7 +10,7 @@ from local.emulator.patching import require, rewrite
 
 
 def patch(emulator: MiniStack) -> None:
-    """Add the redrive of dead-letter queues, and find queues by name.
+    """Add the redrive of dead-letter queues and fair queues, and find queues by name.
 
     Raises
     ------
@@ -17,6 +19,7 @@ def patch(emulator: MiniStack) -> None:
     """
     _redrive_dead_letters(emulator)
     _find_queues_by_name(emulator)
+    _be_fair(emulator)
 
 
 def _redrive_dead_letters(emulator: MiniStack) -> None:
@@ -66,3 +69,55 @@ def _find_queues_by_name(emulator: MiniStack) -> None:
             )
         },
     )
+
+
+def _be_fair(emulator: MiniStack) -> None:
+    """Make standard queues fair where messages have groups, those that EventBridge sends as well."""
+    rewrite(
+        emulator.sqs,
+        "_collect_msgs",
+        {
+            "    result = visible[:max_n]\n": (
+                "    in_flight = [m for m in q['messages'] if m['visible_at'] > now and m['receive_count']]\n"
+                "    result = _fairly(visible, in_flight, max_n)\n"
+            )
+        },
+        _fairly=fairly,
+    )
+    rewrite(
+        emulator.eventbridge,
+        "_dispatch_to_sqs",
+        {
+            '    queue["messages"].append(msg)\n': (
+                '    msg.setdefault("group_id", _group_in(payload, sqs_parameters.get("MessageGroupId")))\n'
+                '    queue["messages"].append(msg)\n'
+            )
+        },
+        _group_in=group_in,
+    )
+
+
+def fairly(visible: Iterable[dict[str, Any]], in_flight: Iterable[dict[str, Any]], most: int) -> list[dict[str, Any]]:
+    """Return the messages that are received next: those first whose group has the fewest in flight, then the oldest."""
+    shares = Counter(message.get("group_id") for message in in_flight)
+    groups: dict[str | None, deque[dict[str, Any]]] = {}
+    for message in visible:
+        groups.setdefault(message.get("group_id"), deque()).append(message)
+    taken: list[dict[str, Any]] = []
+    while groups and len(taken) < most:
+        group = min(groups, key=lambda each: shares[each])
+        taken.append(groups[group].popleft())
+        shares[group] += 1
+        if not groups[group]:
+            del groups[group]
+    return taken
+
+
+def group_in(payload: str, group: str | None) -> str | None:
+    """Return the message group of an event: what a path like `$.detail.tenantId` names in it, or the text itself."""
+    if group is None or not group.startswith("$."):
+        return group
+    value: Any = json.loads(payload)
+    for name in group.removeprefix("$.").split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return None if value is None else str(value)

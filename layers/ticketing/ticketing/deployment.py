@@ -129,6 +129,21 @@ class Deployment:
         return self._text("MAIL_CONFIGURATION_SET")
 
     @property
+    def mail_events(self) -> str:
+        """The URL of the queue of events that people get emails about."""
+        return self._text("MAIL_EVENTS")
+
+    @property
+    def person_mails_per_minute(self) -> int:
+        """How many emails a minute one person's changes may cause before the next ones wait."""
+        return int(self._text("PERSON_MAILS_PER_MINUTE"))
+
+    @property
+    def tenant_mails_per_minute(self) -> int:
+        """How many emails a minute one tenant may cause before the next ones wait."""
+        return int(self._text("TENANT_MAILS_PER_MINUTE"))
+
+    @property
     def app_url(self) -> str:
         """The URL of a ticket in the application, with `{number}` or `{id}`; empty for no link."""
         return self._environment.get("APP_URL", "")

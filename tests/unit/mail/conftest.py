@@ -20,8 +20,11 @@ ENVIRONMENT = {
     "API_URL": "https://api.example.com",
     "APP_URL": "https://desk.example.com/tickets/{number}?id={id}",
     "MAIL_CONFIGURATION_SET": "tickets",
+    "MAIL_EVENTS": "https://sqs.us-east-1.amazonaws.com/000000000000/mail-events",
     "MAIL_FROM": "desk@example.com",
     "MAIL_TEMPLATES": "tickets",
+    "PERSON_MAILS_PER_MINUTE": "1000",
+    "TENANT_MAILS_PER_MINUTE": "1000",
 }
 
 

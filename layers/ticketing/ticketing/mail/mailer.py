@@ -1,34 +1,41 @@
 """Emails about events: one each, at most once, to everybody whom an event concerns, who wants it and may see it.
 
 The email to a person is claimed before SES is called, and not released after an unknown outcome (decision 16 in
-docs/decisions).
+docs/decisions). Emails that exceed the budget of a person or a tenant wait, and hold up nobody else's (decision 30).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
+from math import ceil
 from typing import TYPE_CHECKING, Final
 
 from aws_lambda_powertools.logging import Logger
 
+from ticketing import clock
 from ticketing.aws.data import of_tenant
 from ticketing.comments.repository import CommentRepository
 from ticketing.comments.rules import watchers_of
 from ticketing.comments.watcher_repository import WatcherRepository
 from ticketing.events.once import Once
+from ticketing.mail.budget import Budgets
 from ticketing.mail.errors import NotSentError, OutOfTimeError, RefusedError, UnknownOutcomeError
+from ticketing.mail.mail_queue import Paid
 from ticketing.mail.recipients import Recipients
 from ticketing.mail.rules import Reason, Skipped, is_too_old, reason_for, reason_for_watchers, reasons_of
 from ticketing.mail.sender import Email
 from ticketing.mail.texts import values_of
 from ticketing.mail.unsubscribe_links import UnsubscribeLinks
+from ticketing.tickets.events import SYSTEM_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from ticketing.comments.models import Comment
     from ticketing.events.consumer import Work
+    from ticketing.mail.mail_queue import MailEvent
     from ticketing.mail.recipients import Recipient
     from ticketing.mail.sender import MailSender
     from ticketing.mail.texts import Addresses
@@ -44,24 +51,38 @@ logger = Logger()
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """How many emails a minute a person, and a tenant, may cause before the next ones wait."""
+
+    person: int
+    tenant: int
+
+
+@dataclass(frozen=True, slots=True)
 class Mailer:
     """Sends the emails about events of any tenant."""
 
     sender: MailSender
     addresses: Addresses
+    limits: Limits
 
-    def mail(self, event: TicketEvent, work: Work) -> None:
+    def mail(self, message: MailEvent, work: Work) -> None:
         """Send the emails about an event that were not sent yet; log and count them.
 
-        An email that fails does not hold up the others.
+        Emails that exceed a budget wait: the event is sent to the queue again, delayed. One that fails does not hold up
+        the others.
 
         Raises
         ------
         NotSentError, OutOfTimeError
             Somebody's email was not sent yet: the event is retried.
         ServiceUnavailableError, ClientError, BotoCoreError
-            DynamoDB failed: likewise.
+            DynamoDB or SQS failed: likewise. What was taken from a budget by then is lost to it.
         """
+        if message.seconds_until_due:
+            _send_again(message, work)
+            return
+        event = message.event
         concerned = _concerned(event)
         if not concerned:
             return
@@ -73,22 +94,51 @@ class Mailer:
             _skip(work, Skipped.COMMENT_GONE, len(concerned))
             return
         people = Recipients(of_tenant(event.tenant_id)).known([*concerned, event.actor.id])
+        chosen, skipped = _choose(people, concerned, event)
+        if chosen and self._must_wait(message, len(chosen), work):
+            return
+        for why in skipped:
+            _skip(work, why)
+
+        def email(recipient: Recipient, reason: Reason) -> Email:
+            return self._email(event, recipient, reason, people, comment)
+
+        self._send_all(event, chosen, email, work)
+
+    def _send_all(
+        self,
+        event: TicketEvent,
+        chosen: Iterable[tuple[Recipient, Reason]],
+        email: Callable[[Recipient, Reason], Email],
+        work: Work,
+    ) -> None:
+        """Send everybody's email; raise what has kept one from being sent after all others were."""
         unsent: NotSentError | None = None
-        for user_id, reasons in concerned.items():
-            recipient = people.get(user_id)
-            reason = reason_for(recipient, reasons, event)
-            if recipient is None or isinstance(reason, Skipped):
-                _skip(work, Skipped(reason))
-                continue
+        for recipient, reason in chosen:
             if work.milliseconds_left <= _LAST_CALL:
                 raise OutOfTimeError
-            email = partial(self._email, event, recipient, reason, people, comment)
             try:
-                self._send_once(event, recipient, email, work)
+                self._send_once(event, recipient, partial(email, recipient, reason), work)
             except NotSentError as error:
                 unsent = error
         if unsent is not None:
             raise unsent
+
+    def _must_wait(self, message: MailEvent, number: int, work: Work) -> bool:
+        """Take so many emails from the budgets; return whether they have to wait, or can't be sent within a day.
+
+        The person's budget first, and the tenant's when their turn has come: what one person has waiting keeps nobody
+        else's emails.
+        """
+        event, now = message.event, clock.now()
+        budgets = Budgets(of_tenant(event.tenant_id))
+        if message.paid is Paid.NOBODY and event.actor.id != SYSTEM_ID:
+            wait = budgets.take(number, self.limits.person, now, person=event.actor.id)
+            if _waits(message, wait, Paid.PERSON, number, work):
+                return True
+        if message.paid is not Paid.BOTH:
+            return _waits(message, budgets.take(number, self.limits.tenant, now), Paid.BOTH, number, work)
+        return False
 
     def _send_once(self, event: TicketEvent, recipient: Recipient, email: Callable[[], Email], work: Work) -> None:
         """Send one person's email, unless that was done before.
@@ -137,6 +187,39 @@ def _concerned(event: TicketEvent) -> dict[str, list[Reason]]:
         settings = WatcherRepository(of_tenant(event.tenant_id)).list_settings(event.ticket_id)
         watchers = watchers_of(event.ticket, settings)
     return reasons_of(event, watchers)
+
+
+def _choose(
+    people: Mapping[str, Recipient], concerned: Mapping[str, list[Reason]], event: TicketEvent
+) -> tuple[list[tuple[Recipient, Reason]], list[Skipped]]:
+    """Return who gets an email about the event and why, and why others don't."""
+    chosen: list[tuple[Recipient, Reason]] = []
+    skipped: list[Skipped] = []
+    for user_id, reasons in concerned.items():
+        recipient = people.get(user_id)
+        reason = reason_for(recipient, reasons, event)
+        if recipient is None or isinstance(reason, Skipped):
+            skipped.append(Skipped(reason))
+        else:
+            chosen.append((recipient, reason))
+    return chosen, skipped
+
+
+def _waits(message: MailEvent, wait: timedelta | None, paid: Paid, number: int, work: Work) -> bool:
+    """Do what follows from a budget, and return whether there is nothing to send now."""
+    if wait is None:
+        _skip(work, Skipped.OVER_BUDGET, number)
+        return True
+    if wait <= timedelta(0):
+        return False
+    work.count("MailsDelayed", number)
+    _send_again(message.after(ceil(wait.total_seconds()), paid), work)
+    return True
+
+
+def _send_again(message: MailEvent, work: Work) -> None:
+    work.log(retryIn=message.seconds_until_due)
+    message.send()
 
 
 def _comment(event: TicketEvent) -> Comment | None:

@@ -43,6 +43,8 @@ class Skipped(StrEnum):
     HIDDEN = "hidden"
     """They may not see the ticket, or the comment."""
     MAIL_OFF = "mail_off"
+    OVER_BUDGET = "over_budget"
+    """So many wait already that nobody would want it when its turn came."""
     UNWANTED = "unwanted"
     """Their preferences leave out each of the reasons."""
 
