@@ -10,6 +10,8 @@ written here, so that an operation is one block:
   `PerTenant: true` it may assume its role once more, with a policy that names one tenant (`TenantIsolation=strict`).
 - Each function's environment names its service, for the logs and metrics of Powertools.
 - `ApiRole` may invoke the functions that API Gateway's integrations and authorizers name.
+- Whatever names a table gets the one in use, which is a restored one where a parameter names it (docs/restoring.md):
+  the fragments say `!GetAtt TicketsTable.Arn`, the template `!GetAtt TicketsTableArnInUse.Value`.
 - What API Gateway imports, openapi/gateway.yaml, is put into the template where api.yaml includes it.
 
 Comments stay in the fragments.
@@ -33,11 +35,15 @@ _HEADER: Final = "# Made of stack/*.yaml by `make template`: change it there.\n"
 _CALLED: Final = re.compile(r"functions/\$\{(\w+)\.Arn\}/invocations")
 """How an integration or an authorizer names its function."""
 
+_TABLE: Final = re.compile(r"(\w+Table)(?:\.(\w+))?")
+_TABLE_IN_TEXT: Final = re.compile(r"\$\{(\w+Table)(?:\.(\w+))?\}")
+_TABLE_IN_USE: Final = r"\1\2InUse.Value"
+
 _SERVICE: Final = """
 <SERVICE>Logs:
   Type: AWS::Logs::LogGroup
-  DeletionPolicy: Delete
-  UpdateReplacePolicy: Delete
+  DeletionPolicy: RetainExceptOnCreate
+  UpdateReplacePolicy: Retain
   Properties: { RetentionInDays: !Ref LogRetentionDays }
 <SERVICE>Policy:
   Type: AWS::IAM::ManagedPolicy
@@ -64,6 +70,10 @@ Properties:
     Statement:
       - { Effect: Allow, Principal: { Service: lambda.amazonaws.com }, Action: "sts:AssumeRole" }
   ManagedPolicyArns: [!Ref <SERVICE>Policy]
+  PermissionsBoundary: !If
+    - HasBoundary
+    - !Sub arn:${AWS::Partition}:iam::${AWS::AccountId}:policy/${PermissionsBoundary}
+    - !Ref AWS::NoValue
 """
 _POLICY: Final = """
 PolicyName: <NAME>
@@ -127,6 +137,8 @@ def compose(root: Path = ROOT) -> str:
                     message = f"{path.name}: in an earlier fragment, too: {', '.join(sorted(twice))}"
                     raise FragmentError(message)
                 known.value += node.value
+    for section in sections.keys() & {"Globals", "Resources", "Outputs"}:
+        sections[section] = _in_use(sections[section])
     _put_in_the_api(_at(sections["Resources"], "Api", "Properties"), root)
     _let_api_gateway_invoke(sections["Resources"])
     return _HEADER + _text_of(_mapping({name: sections[name] for name in SECTIONS if name in sections}))
@@ -171,6 +183,20 @@ def _role(function: yaml.Node, names: Mapping[str, str]) -> yaml.Node:
         _put(_at(policy, "PolicyDocument"), "Statement", _list(statements))
         _put(_at(role, "Properties"), "Policies", _list([policy]))
     return role
+
+
+def _in_use(node: yaml.Node) -> yaml.Node:
+    """Return a node of the template with every reference to a table turned into one to the table that is in use."""
+    if isinstance(node, yaml.MappingNode):
+        if dict(_entries(node)).get("Type", node).value != "AWS::SSM::Parameter":  # which says what table that is
+            node.value = [(key, _in_use(value)) for key, value in node.value]
+    elif isinstance(node, yaml.SequenceNode):
+        node.value = [_in_use(each) for each in node.value]
+    elif node.tag in {"!Ref", "!GetAtt"} and (match := _TABLE.fullmatch(node.value)):
+        return yaml.ScalarNode("!GetAtt", match.expand(_TABLE_IN_USE))
+    elif node.tag == "!Sub":
+        return yaml.ScalarNode("!Sub", _TABLE_IN_TEXT.sub(rf"${{{_TABLE_IN_USE}}}", node.value))
+    return node
 
 
 def _put_in_the_api(api: yaml.Node, root: Path) -> None:

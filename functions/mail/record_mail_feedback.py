@@ -1,10 +1,13 @@
-"""recordMailFeedback: unsubscribes people whose emails bounce permanently (hard bounces), or who complain about one."""
+"""recordMailFeedback: unsubscribes people whose emails bounce permanently (hard bounces), or who complain about one.
+
+It also counts the emails that SES accepted and then did not send, for an alarm.
+"""
 
 from typing import Any
 
 from ticketing.aws.data import of_tenant
 from ticketing.events.consumer import Work, job
-from ticketing.mail.feedback import feedback_in
+from ticketing.mail.feedback import feedback_in, not_sent
 from ticketing.mail.recipients import Recipients
 
 
@@ -19,4 +22,7 @@ def handler(event: dict[str, Any], work: Work) -> None:
         feedback.user_id, feedback.reason, address=feedback.address
     )
     work.log(kind=event["detail"]["eventType"], stopped=stopped)
+    if (failure := not_sent(event["detail"])) is not None:
+        work.log(**failure)
+        work.count("MailsNotSent")
     work.count("MailsStopped", int(stopped), reason=feedback.reason.value if feedback else "none")

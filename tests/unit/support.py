@@ -1,6 +1,7 @@
 """What the unit tests share: people, tickets, API Gateway's events, a state machine that does as it is told."""
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -130,13 +131,17 @@ def cancelled(client: DynamoDBClient, *codes: str) -> ClientError:
 # --- the table, as template.yaml defines it --------------------------------------------------------------------------
 
 
+_IN_USE: Final = re.compile(r"\b(\w+?Table)(Arn|StreamArn|)InUse\.Value\b")
+
+
 class _CloudFormationLoader(yaml.CSafeLoader):
     """YAML with CloudFormation's tags; what a tag stands for does not matter here, so its value is kept as written."""
 
 
 def _untagged(loader: yaml.CSafeLoader, _suffix: str, node: yaml.Node) -> Any:
     if isinstance(node, yaml.ScalarNode):
-        return loader.construct_scalar(node)
+        # The table in use is the stack's own, unless it was restored: named as the fragments name it.
+        return _IN_USE.sub(lambda match: f"{match[1]}.{match[2]}".removesuffix("."), loader.construct_scalar(node))
     if isinstance(node, yaml.SequenceNode):
         return loader.construct_sequence(node, deep=True)
     assert isinstance(node, yaml.MappingNode)

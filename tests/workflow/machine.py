@@ -49,7 +49,7 @@ def definition() -> Values:
 
 def substituted(table: str) -> str:
     """Return the definition as JSON text, for a table."""
-    return json.dumps(definition()).replace("${TicketsTable}", table)
+    return json.dumps(definition()).replace("${Partition}", "aws").replace("${TicketsTable}", table)
 
 
 def new_ticket(status: Status = Status.NEW, **values: Any) -> Values:

@@ -104,7 +104,8 @@ def test_cfn_lint_has_nothing_to_say() -> None:
     properties = {
         "RoleArn": "arn:aws:iam::123456789012:role/deletion",
         "StateMachineType": "STANDARD",
-        "Definition": DEFINITION,
+        # It takes no other partition.
+        "Definition": json.loads(json.dumps(DEFINITION).replace("${Partition}", "aws")),
         "DefinitionSubstitutions": {"EraseTenantFunction": FUNCTION, "SettleSeconds": str(SETTLE)},
     }
     template = {"Resources": {"Deletion": {"Type": "AWS::StepFunctions::StateMachine", "Properties": properties}}}

@@ -177,6 +177,41 @@ def test_a_bounce_is_counted_and_nothing_of_the_mail_is_logged(
         assert secret not in text
 
 
+@pytest.mark.parametrize(
+    ("event", "why"),
+    [
+        (
+            feedback("Email Rejected", {"eventType": "Reject", "reject": {"reason": "Bad content"}}),
+            '"reason":"Bad content"',
+        ),
+        (
+            feedback(
+                "Email Rendering Failed",
+                {
+                    "eventType": "Rendering Failure",
+                    "failure": {
+                        "errorMessage": "Attribute 'when' is not present in the rendering data.",
+                        "templateName": "tickets-assigned",
+                    },
+                },
+            ),
+            '"reason":"Attribute \'when\' is not present in the rendering data.","template":"tickets-assigned"',
+        ),
+    ],
+    ids=["rejected", "not rendered"],
+)
+def test_what_ses_did_not_send_is_counted_and_stops_nobodys_mail(
+    user_items: Items, written: Callable[[], str], event: dict[str, Any], why: str
+) -> None:
+    before = user_items()
+    record(event)
+    text = written()
+    assert user_items() == before
+    assert why in text
+    assert [json.loads(line)["MailsNotSent"] for line in text.splitlines() if "MailsNotSent" in line] == [[1.0]]
+    assert "my-secret" not in text
+
+
 @pytest.mark.parametrize("code", ["ThrottlingException", "InternalServerError", "AccessDeniedException"])
 def test_what_could_not_be_recorded_is_left_to_lambda(user_items: Items, code: str) -> None:
     before = user_items()

@@ -1,5 +1,6 @@
 """Table and Cognito brought together: what was cut off, and what was changed by hand."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -170,6 +171,17 @@ def test_a_tenant_has_its_allowance(world: World) -> None:
         reconcile(everything=True)
         keys = clients.apigateway().get_api_keys(includeValues=True)["items"]
         assert [key["value"] for key in keys] == [usage_key("acme")]
+
+
+def test_the_keys_are_counted_with_everything_else(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """An account may have 10,000 of them."""
+    world.person("Ada", Role.ADMIN)
+    reconcile()
+    assert "TenantKeys" not in capsys.readouterr().out
+    for expected in (0, 1):  # counted before the first run makes the key
+        reconcile(everything=True)
+        (line,) = (line for line in capsys.readouterr().out.splitlines() if '"TenantKeys"' in line)
+        assert json.loads(line)["TenantKeys"] == [expected]
 
 
 def test_an_allowance_that_is_there_costs_no_calls_for_each_tenant(world: World) -> None:

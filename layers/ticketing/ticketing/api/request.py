@@ -51,7 +51,7 @@ class Request:
         Empty segments are left out: a path that starts with `//` would name another host.
         """
         context = self.event["requestContext"]
-        on_own_domain = str(context.get("domainName", "")).endswith(".amazonaws.com")
+        on_own_domain = ".execute-api." in str(context.get("domainName", ""))
         steps = [step for step in str(self.event["path"]).split("/") if step]
         return "/" + "/".join([str(context["stage"]), *steps] if on_own_domain else steps)
 

@@ -1,4 +1,4 @@
-"""Bounces and complaints: SES's events, and whom they unsubscribe.
+"""SES's events: whom bounces and complaints unsubscribe, and which emails were not sent at all.
 
 SES publishes them by the configuration set, with the tags of the email: tenant and user.
 """
@@ -42,6 +42,22 @@ def feedback_in(detail: Mapping[str, Any]) -> Feedback | None:
     if reason is None or "tenant" not in tags or "user" not in tags:
         return None
     return Feedback(tags["tenant"][0], tags["user"][0], mail["destination"][0], reason)
+
+
+def not_sent(detail: Mapping[str, Any]) -> Mapping[str, str] | None:
+    """Return why SES did not send an email that it had accepted, or None if it did send it.
+
+    SES says so afterwards only: it rejects what looks like malware, and can't render a template that lacks a value.
+    None of the fields holds anything of a ticket.
+    """
+    match detail["eventType"]:
+        case "Reject":
+            return {"reason": str(detail["reject"]["reason"])}
+        case "Rendering Failure":
+            failure = detail["failure"]
+            return {"reason": str(failure["errorMessage"]), "template": str(failure["templateName"])}
+        case _:
+            return None
 
 
 def _reason(detail: Mapping[str, Any]) -> MailOff | None:

@@ -69,6 +69,11 @@ class Reconciliation:
         self.done = Counter[str]()
         self.failed = 0
 
+    @property
+    def tenant_keys(self) -> int:
+        """How many keys the usage plan has: one for each tenant, and one for all newcomers."""
+        return len(self._keys_in_plan)
+
     @cached_property
     def _keys_in_plan(self) -> frozenset[str]:
         """The keys in the usage plan, listed once per run: API Gateway allows few calls a second per AWS account."""
