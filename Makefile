@@ -8,7 +8,7 @@ export LOCAL_STARTED := $(shell date +%s)
 # Where this is set, each of the hundreds of processes of a test run would compile the same modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run deploy token mails template schemas sam-local reset test test-all check lock bench
+.PHONY: run deploy token mails template schemas sam-local reset release smoke sign-in test test-all check lock bench
 
 # The local stack: set up on first use, deployed, served until Ctrl-C.
 run: $(READY) template.yaml
@@ -55,6 +55,22 @@ sam-local: $(READY)
 reset: $(READY)
 	@$(PYTHON) -m local reset
 
+# What `sam build` made, to an environment on AWS (docs/deploying.md).
+release: $(READY)
+	@$(PYTHON) -m stack.release "$(ENVIRONMENT)"
+
+# What is looked at after each deployment: a stack on AWS, or the local one with ARGS="--api http://localhost:8080".
+smoke: $(READY)
+	@$(PYTHON) -m stack.smoke "$(STACK)" $(ARGS)
+
+# An ID token of somebody in a stack on AWS, alone on standard output; passwords are asked for.
+sign-in: $(READY)
+ifeq ($(origin USER),command line)
+	@$(PYTHON) -m stack.sign_in "$(STACK)" "$$USER"
+else
+	@echo "Say whose: make -s sign-in STACK=ticket-system-prod USER=ada@example.com" >&2; exit 1
+endif
+
 # The essence of every suite, in minutes.
 test: $(READY)
 	@$(PYTHON) -m tests --short
@@ -69,7 +85,7 @@ check: $(READY)
 	.venv/bin/mypy
 	$(PYTHON) -m openapi.compose | diff - openapi/gateway.yaml
 	$(PYTHON) -m stack.compose | diff - template.yaml
-	.venv/bin/cfn-lint template.yaml
+	.venv/bin/cfn-lint template.yaml stack/bootstrap/account.yaml
 	.venv/bin/openapi-spec-validator openapi/api.yaml
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 .venv/bin/sam validate --lint
 	.ci/lint/run

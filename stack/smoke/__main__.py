@@ -1,0 +1,41 @@
+"""Run all checks on a stack, print what each found, and end with 1 where anything is wrong."""
+
+import argparse
+import sys
+from typing import Final
+
+import boto3
+
+from stack.smoke import api, resources
+from stack.smoke.deployment import Check, Deployment
+
+CHECKS: Final[tuple[Check, ...]] = (
+    resources.outputs_are_there,
+    resources.state_machines_are_valid,
+    resources.tables_keep_what_they_should,
+    api.strangers_are_refused,
+    api.browsers_may_ask,
+    api.every_call_counts,
+    api.alarms_know_the_api,
+)
+"""In this order: later ones read outputs."""
+
+
+def main(arguments: list[str]) -> int:
+    """Run the checks of the stack that the arguments name."""
+    parser = argparse.ArgumentParser(prog="python -m stack.smoke", description=__doc__)
+    parser.add_argument("stack", help="for example ticket-system-dev")
+    parser.add_argument("--api", help="where the API answers, if not where the outputs say: http://localhost:8080")
+    options = parser.parse_args(arguments)
+    deployment = Deployment.of(options.stack, boto3.Session(), options.api)
+    failed = 0
+    for check in CHECKS:
+        wrong = check(deployment)
+        failed += bool(wrong)
+        sys.stdout.write(f"{'FAILED' if wrong else 'ok':6}  {check.__name__}\n")
+        sys.stdout.writelines(f"        {each}\n" for each in wrong)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
