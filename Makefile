@@ -59,7 +59,7 @@ reset: $(READY)
 release: $(READY)
 	@$(PYTHON) -m stack.release "$(ENVIRONMENT)"
 
-# What is looked at after each deployment: a stack on AWS, or the local one with ARGS="--api http://localhost:8080".
+# What is looked at after each deployment: a stack on AWS, or the local one with ARGS="--api … --live …" (docs/deploying.md).
 smoke: $(READY)
 	@$(PYTHON) -m stack.smoke "$(STACK)" $(ARGS)
 

@@ -6,7 +6,7 @@ from typing import Final
 
 import boto3
 
-from stack.smoke import api, resources
+from stack.smoke import api, live, resources
 from stack.smoke.deployment import Check, Deployment
 
 CHECKS: Final[tuple[Check, ...]] = (
@@ -17,6 +17,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     api.browsers_may_ask,
     api.every_call_counts,
     api.alarms_know_the_api,
+    live.strangers_can_not_connect,
 )
 """In this order: later ones read outputs."""
 
@@ -26,8 +27,11 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m stack.smoke", description=__doc__)
     parser.add_argument("stack", help="for example ticket-system-dev")
     parser.add_argument("--api", help="where the API answers, if not where the outputs say: http://localhost:8080")
+    parser.add_argument(
+        "--live", help="where live updates do, if not where the outputs say: ws://localhost:8080/v1/live"
+    )
     options = parser.parse_args(arguments)
-    deployment = Deployment.of(options.stack, boto3.Session(), options.api)
+    deployment = Deployment.of(options.stack, boto3.Session(), options.api, options.live)
     failed = 0
     for check in CHECKS:
         wrong = check(deployment)

@@ -16,22 +16,24 @@ _SECONDS = 30
 
 @dataclass(frozen=True)
 class Deployment:
-    """A stack as it is deployed. `session` has the credentials, `api_url` leads to the API."""
+    """A stack as it is deployed. `session` has the credentials; the addresses lead to the API and to live updates."""
 
     name: str
     session: boto3.Session
     outputs: Mapping[str, str]
     parameters: Mapping[str, str]
     api_url: str
+    live_url: str
 
     @classmethod
-    def of(cls, name: str, session: boto3.Session, api_url: str | None = None) -> Self:
-        """Return the stack of this name; the API is where its outputs say, unless told otherwise."""
+    def of(cls, name: str, session: boto3.Session, api_url: str | None = None, live_url: str | None = None) -> Self:
+        """Return the stack of this name; the APIs are where its outputs say, unless told otherwise."""
         stack: StackTypeDef
         (stack,) = session.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
         outputs = {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
         parameters = {each["ParameterKey"]: each["ParameterValue"] for each in stack.get("Parameters", [])}
-        return cls(name, session, outputs, parameters, api_url or outputs.get("ApiUrl", ""))
+        api_url, live_url = api_url or outputs.get("ApiUrl", ""), live_url or outputs.get("LiveUrl", "")
+        return cls(name, session, outputs, parameters, api_url, live_url)
 
     def ask(self, method: str, path: str, **headers: str) -> httpx.Response:
         """Send a request without a token."""

@@ -9,7 +9,7 @@ import pytest
 
 from local.settings import REGION, STACK_NAME
 from stack.smoke import __main__ as smoke
-from stack.smoke import api, resources
+from stack.smoke import api, live, resources
 from stack.smoke.deployment import Check, Deployment
 from tests.harness.stack import Stack
 
@@ -21,7 +21,7 @@ def deployment(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Deployment:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
-    found = Deployment.of(STACK_NAME, boto3.Session(), stack.base_url)
+    found = Deployment.of(STACK_NAME, boto3.Session(), stack.base_url, stack.live_url)
     for table in ("NotificationsTableName", "TicketsTableName", "UsersTableName"):
         # The emulator leaves out what the template says of it.
         found.session.client("dynamodb").update_continuous_backups(
@@ -32,7 +32,7 @@ def deployment(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Deployment:
 
 def test_nothing_is_wrong(deployment: Deployment, stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
     assert deployment.api_url == stack.base_url
-    assert smoke.main([STACK_NAME, "--api", stack.base_url]) == 0
+    assert smoke.main([STACK_NAME, "--api", stack.base_url, "--live", stack.live_url]) == 0
     assert capsys.readouterr().out.splitlines() == [f"ok      {check.__name__}" for check in smoke.CHECKS]
 
 
@@ -44,6 +44,7 @@ OTHERWISE: dict[Check, Callable[[Deployment], Deployment]] = {
     api.browsers_may_ask: lambda it: replace(it, parameters={"CorsOrigins": "https://desk.example.com"}),
     api.every_call_counts: lambda it: replace(it, outputs={**it.outputs, "ApiId": "another"}),
     api.alarms_know_the_api: lambda it: replace(it, name="another"),
+    live.strangers_can_not_connect: lambda it: replace(it, live_url=f"{it.live_url}/somewhere"),
 }
 """What each check must find something wrong with."""
 
