@@ -87,7 +87,7 @@ def test_markdown_is_kept_as_it_came(body: str) -> None:
     [
         pytest.param("", "body: String should have at least 1 character", id="empty"),
         pytest.param(" \n\t ", "body: String should have at least 1 character", id="white space"),
-        pytest.param("a\x00b", "body: must not contain the character NUL", id="NUL"),
+        pytest.param("a\x00b", "body: must not contain the control character U+0000", id="NUL"),
         pytest.param("x" * 10_001, "body: String should have at most 10000 characters", id="too long"),
         pytest.param(
             mention(*(f"{n:08d}-0000-4000-8000-000000000000" for n in range(21))),
@@ -281,8 +281,8 @@ def test_comments_are_listed_oldest_first_page_by_page(time: Clock) -> None:
 
 @pytest.mark.parametrize("caller", [REPORTER, AGENT])
 def test_long_texts_end_a_page_early_and_none_is_lost(monkeypatch: pytest.MonkeyPatch, caller: Caller) -> None:
-    """An answer has to stay below what a function may answer; so it ends after the text that goes beyond."""
-    monkeypatch.setattr("ticketing.dynamodb.tables._PAGE_SIZE", 10_000)
+    """An answer has to stay below what a function may answer; so it ends before the text that would go beyond."""
+    monkeypatch.setattr("ticketing.dynamodb.tables._LARGEST_PAGE", 10_000)
     made = [write("x" * 4_000, REPORTER).json["id"] for _ in range(7)]
     pages, link = [], "?limit=100"
     while link:

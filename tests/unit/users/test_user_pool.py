@@ -14,7 +14,7 @@ from ticketing.users.user_pool import (
 
 
 def test_an_account_is_found_by_id_and_by_address(world: World) -> None:
-    user_id = world.account("ada@acme.example", "acme", Role.ADMIN, name="Ada")
+    user_id = world.account("ada@acme.example", "acme", Role.ADMIN, name="\x1bAda\r\n")
     account = world.accounts.get_account(user_id)
     assert account == world.accounts.get_account("ada@acme.example")
     assert account is not None

@@ -1,18 +1,19 @@
 """The base classes and types of bodies, queries and stored items, as pydantic models.
 
-Field names are camelCase in JSON and snake_case in Python. Unknown fields are refused. Texts are trimmed at both ends
-and otherwise kept as they were sent. Only the character NUL is refused: logs, terminals and databases mishandle it.
+Field names are camelCase in JSON and snake_case in Python. Unknown fields are refused. Texts are trimmed at both ends,
+their lines end with a newline alone, and they are otherwise kept as they were sent.
 """
 
 import hashlib
 import json
 import re
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.alias_generators import to_camel
 
-NO_NUL = r"^[^\x00]*$"
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""Control characters but tab and newline. Logs, terminals and emails mishandle them; JSON makes seven bytes of one."""
 
 
 UUID = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
@@ -32,7 +33,22 @@ LOCALE = r"^[A-Za-z]{2,3}(-[0-9A-Za-z]{2,8})*$"
 Id = Annotated[str, StringConstraints(pattern=UUID, to_lower=True)]
 
 
-LongText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000, pattern=NO_NUL)]
+def _text(value: Any) -> Any:  # noqa: ANN401 - whatever was sent
+    """Return a text with newlines as its only line ends: Windows and old Macs paste others."""
+    if not isinstance(value, str):
+        return value
+    text = value.replace("\r\n", "\n").replace("\r", "\n")
+    if found := _CONTROL.search(text):
+        message = f"must not contain the control character U+{ord(found[0]):04X}"
+        raise ValueError(message)
+    return text
+
+
+TEXT: Final = BeforeValidator(_text)
+"""Ends the type of every text that people write: it normalizes line ends and refuses control characters."""
+
+
+LongText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000), TEXT]
 
 
 def absent() -> Any:  # noqa: ANN401 - the default of fields of any type

@@ -10,7 +10,6 @@ from pydantic import ValidationError
 from ticketing.api.bodies import (
     EMAIL,
     LOCALE,
-    NO_NUL,
     UUID,
 )
 
@@ -23,7 +22,6 @@ _CHOICE = re.compile(r"'([A-Za-z_]+)'")
 _PATTERNS = {
     EMAIL: "must be an e-mail address",
     LOCALE: "must be a language tag, such as pt-PT",
-    NO_NUL: "must not contain the character NUL",
     UUID: "must be a UUID",
 }
 _WORDS = {

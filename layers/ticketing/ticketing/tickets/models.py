@@ -6,11 +6,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
-from ticketing.api.bodies import NO_NUL, Body, Id, LongText, Model, PageQuery, Update, absent, listed
+from ticketing.api.bodies import TEXT, Body, Id, LongText, Model, PageQuery, Update, absent, listed
 from ticketing.tickets.lifecycle import Status
 
-Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=NO_NUL)]
-Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50, pattern=NO_NUL)]
+Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), TEXT]
+Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50), TEXT]
 Tags = Annotated[list[Tag], Field(max_length=20)]
 
 

@@ -15,7 +15,7 @@ from ticketing.access.roles import Role
 from ticketing.api.bodies import (
     EMAIL,
     LOCALE,
-    NO_NUL,
+    TEXT,
     Body,
     Model,
     PageQuery,
@@ -40,7 +40,7 @@ def _time_zone(name: str) -> str:
     return name
 
 
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=NO_NUL)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), TEXT]
 Email = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, max_length=254, pattern=EMAIL)]
 Locale = Annotated[str, StringConstraints(max_length=35, pattern=LOCALE)]
 TimeZone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_time_zone)]
@@ -168,6 +168,4 @@ class UserQuery(PageQuery):
     role: TenantRole | None = None
     active: Literal["true", "false"] | None = None
     name: Name | None = None
-    email: (
-        Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=254, pattern=NO_NUL)] | None
-    ) = None
+    email: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=254), TEXT] | None = None

@@ -11,6 +11,14 @@ _INVISIBLE: Final = re.compile(
 """Invisible characters: control characters and Unicode's Default_Ignorable_Code_Point. No spaces."""
 
 
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+def one_line(text: str) -> str:
+    """Return a text on one line, without control characters."""
+    return " ".join(_CONTROL.sub(" ", text).split())
+
+
 def folded(text: str) -> str:
     """Return a text without differences of case, width, composition, repeated spaces and invisible characters."""
     visible = _INVISIBLE.sub("", text)

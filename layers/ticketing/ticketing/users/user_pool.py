@@ -16,6 +16,7 @@ from ticketing.access.identity import NOBODYS
 from ticketing.access.roles import Role
 from ticketing.aws import clients
 from ticketing.deployment import DEPLOYMENT
+from ticketing.users.text import one_line
 
 if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
@@ -221,7 +222,7 @@ def _account(user: Mapping[str, Any], attributes: Sequence[AttributeTypeTypeDef]
         email=values.get("email", ""),
         email_verified=values.get("email_verified") == "true",
         tenant_id=values.get(TENANT, ""),
-        name=values.get("name") or None,
+        name=one_line(values.get("name", "")) or None,  # people set it in Cognito themselves
         status=user["UserStatus"],
         enabled=user["Enabled"],
     )

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, Strict, StringConstraints
 
 from ticketing import clock
 from ticketing.api.bodies import (
-    NO_NUL,
+    TEXT,
     Body,
     Model,
     PageQuery,
@@ -67,13 +67,13 @@ def _secret(text: str) -> str:
     return text
 
 
-Url = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=NO_NUL)]
+Url = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000), TEXT]
 EventTypes = Annotated[
     list[Annotated[str, AfterValidator(_event_type)]],
     Field(min_length=1, max_length=len(_EVENT_TYPES)),
     AfterValidator(_each_once),
 ]
-Description = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=NO_NUL)]
+Description = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), TEXT]
 Flag = Annotated[bool, Strict()]
 SecretText = Annotated[str, StringConstraints(max_length=100), AfterValidator(_secret)]
 

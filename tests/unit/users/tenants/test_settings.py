@@ -173,7 +173,7 @@ def test_a_lost_race_is_decided_again_on_what_the_winner_wrote(monkeypatch: pyte
         ({}, "body: at least one field is needed"),
         ({"name": ""}, "name: "),
         ({"name": "a" * 101}, "name: "),
-        ({"name": "a\x00b"}, "name: must not contain the character NUL"),
+        ({"name": "a\x00b"}, "name: must not contain the control character U+0000"),
         ({"name": None}, "name: "),
         ({"state": "ACTIVE"}, "state: unknown field"),
         ({"settings": None}, "settings: must be a JSON object"),

@@ -110,7 +110,7 @@ def test_what_the_contract_does_not_take(world: World, ada: Caller, body: Any) -
         "Ａcme Inc.",  # noqa: RUF001 - a wide letter
         "Ac\u200bme Inc.",
         "\ufeffAcme\u00a0\u2060 Inc.",
-        "Ac\u00adme\x01 Inc.\ufe0f\u3164\U000e0041",
+        "Ac\u00adme Inc.\ufe0f\u3164\U000e0041",
     ],
 )
 def test_a_name_is_given_once(world: World, ada: Caller, bob: Caller, name: str) -> None:
