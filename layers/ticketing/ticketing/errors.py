@@ -29,6 +29,15 @@ class InternalServerError(ApiError):
         super().__init__("Something went wrong on our side. Quote the request id when you report it.")
 
 
+class DamagedItemError(ApiError):
+    """What is stored can't be read. `dynamodb.damage` has logged where it is."""
+
+    code = "damaged_item"
+
+    def __init__(self) -> None:
+        super().__init__("What is stored here is damaged and can't be read. Quote the request id when you report it.")
+
+
 class BadRequestError(ApiError):
     """The request does not match the contract; details name each problem as `where: what`."""
 

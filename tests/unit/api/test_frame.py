@@ -162,11 +162,11 @@ def test_a_read_that_timed_out_is_503() -> None:
     assert send(get_ticket.handler, api_event("GET", f"/v1/tickets/{TICKET_ID}")).error == (503, "service_unavailable")
 
 
-def test_a_stored_ticket_that_makes_no_sense_is_500_not_400() -> None:
+def test_a_stored_ticket_that_makes_no_sense_is_damaged_and_not_a_bad_request() -> None:
     with Stubber(clients.dynamodb()) as stubber:
         stubber.add_response("get_item", {"Item": as_item(a_ticket()) | {"status": {"S": "LOST"}}})
         answer = send(get_ticket.handler, api_event("GET", f"/v1/tickets/{TICKET_ID}"))
-    assert (answer.status, answer.json) == (500, INTERNAL)
+    assert answer.error == (500, "damaged_item")
 
 
 def test_details_are_there_only_where_there_are_any() -> None:
@@ -188,6 +188,7 @@ def test_every_error_of_the_contract_has_its_status() -> None:
     kinds = {kind.code: kind.status for kind in of_the_contract}
     assert kinds == {
         "internal_server_error": 500,
+        "damaged_item": 500,
         "bad_request": 400,
         "unauthorized": 401,
         "forbidden": 403,

@@ -90,7 +90,7 @@ def test_a_look_at_one_person_is_consistent(dynamodb: DynamoDBClient, acme_peopl
                 "TableName": USERS_TABLE,
                 "Key": {"PK": {"S": f"TENANT#acme#USER#{AGENT_ID}"}, "SK": {"S": "USER"}},
                 "ConsistentRead": True,
-                "ProjectionExpression": "#active, #role",
+                "ProjectionExpression": "PK, SK, #active, #role",
                 "ExpressionAttributeNames": {"#active": "active", "#role": "role"},
             },
         )

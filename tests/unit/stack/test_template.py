@@ -275,6 +275,15 @@ def test_the_dashboard_can_be_read() -> None:
     assert len(set(places)) == len(places)
 
 
+def test_damaged_items_of_every_service_are_alarmed() -> None:
+    # The API's own functions read nothing; what those of events can't read goes into UnpublishedEvents.
+    services = {path.parent.name for path in (ROOT / "functions").glob("*/*.py")} - {"api", "events"}
+    alarm = [
+        metric.get("MetricStat") for metric in template()["Resources"]["DamagedItemsAlarm"]["Properties"]["Metrics"]
+    ]
+    assert {stat["Metric"]["Dimensions"][0]["Value"] for stat in alarm if stat} == services
+
+
 def test_every_dead_letter_is_alarmed_and_shown() -> None:
     resources = template()["Resources"]
     queues = {f"{name}.QueueName" for name in resources if name.endswith("DeadLetters")} | {

@@ -153,17 +153,30 @@ def test_a_ticket_that_somebody_has_touched_is_left_alone(
     assert sent(lifecycle) == [("acme", first.id), ("acme", second.id)]
 
 
-def test_one_tenants_failure_stops_nobody_else(dynamodb: DynamoDBClient, lifecycle: StubbedLifecycle) -> None:
+def test_one_tickets_failure_stops_no_other(dynamodb: DynamoDBClient, lifecycle: StubbedLifecycle) -> None:
     for tenant in ("acme", "globex"):
         setting(dynamodb, tenant, 7)
         for name in ("a", "b"):
             resolved(dynamodb, tenant, name, age=timedelta(days=9))
     lifecycle.ends("FAILED", error="States.TaskFailed")
-    lifecycle.decides("MOVED", a_ticket())
-    lifecycle.decides("MOVED", a_ticket())
+    for _ in range(3):
+        lifecycle.decides("MOVED", a_ticket())
     with pytest.raises(NotAllClosedError, match="failed for 1 tenants"):
         run()
-    assert [tenant for tenant, _ in sent(lifecycle)] == ["acme", "globex", "globex"]
+    assert [tenant for tenant, _ in sent(lifecycle)] == ["acme", "globex", "acme", "globex"]
+
+
+def test_a_tenant_whose_tickets_all_fail_stops_nobody_else(
+    dynamodb: DynamoDBClient, lifecycle: StubbedLifecycle
+) -> None:
+    setting(dynamodb, "acme", 7)
+    for number in range(12):
+        resolved(dynamodb, "acme", str(number), age=timedelta(days=9))
+    for _ in range(10):
+        lifecycle.ends("FAILED", error="States.TaskFailed")
+    with pytest.raises(NotAllClosedError, match="failed for 1 tenants"):
+        run()
+    assert len(lifecycle.inputs) == 10
 
 
 def test_a_tenants_table_that_fails_stops_nobody_else(dynamodb: DynamoDBClient, lifecycle: StubbedLifecycle) -> None:

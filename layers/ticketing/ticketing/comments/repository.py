@@ -8,13 +8,14 @@ the key would not be ordered by time.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from ticketing.aws.data import TenantData
 from ticketing.comments.models import Comment
 from ticketing.dynamodb import cursors
 from ticketing.dynamodb.attributes import from_item, to_item
+from ticketing.dynamodb.damage import Item, read_one
 from ticketing.dynamodb.tables import (
     Page,
     full_page_of,
@@ -56,13 +57,11 @@ class CommentRepository:
 
     def get(self, ticket_id: str, comment_id: str) -> Comment | None:
         """Return a comment as last written (a consistent read), or None if there is none."""
-        item = self._read(ticket_id, f"{PREFIX}{comment_id}")
-        return Comment.model_validate(item) if item else None
+        return self._read(ticket_id, f"{PREFIX}{comment_id}", _comment)
 
     def created_by(self, ticket_id: str, key: str) -> str | None:
         """Return the id of the comment that a key created on a ticket, deleted or not, or None: a consistent read."""
-        item = self._read(ticket_id, f"{_KEY_PREFIX}{key}")
-        return str(item["commentId"]) if item else None
+        return self._read(ticket_id, f"{_KEY_PREFIX}{key}", lambda item: str(item["commentId"]["S"]))
 
     def list(self, ticket_id: str, *, internal: bool, limit: int, cursor: str | None) -> Page[Comment]:
         """Return one page of a ticket's comments, oldest first, with or without the internal ones.
@@ -88,9 +87,9 @@ class CommentRepository:
         if cursor is not None:
             position = cursors.decode(cursor, scope=scope, shape=_KEY_SHAPE)
             query["ExclusiveStartKey"] = to_item({"PK": partition, "SK": position})
-        items, last = full_page_of(self._client, query, limit)
+        comments, last = full_page_of(self._client, query, limit, _comment)
         following = cursors.encode(last["SK"]["S"], scope=scope) if last else None
-        return Page([Comment.model_validate(from_item(item)) for item in items], following)
+        return Page(comments, following)
 
     def items_of(self, comment: Comment, event: TicketEvent, key: str | None) -> Items:
         """Return the items of a new comment, in plain values: its event, itself, and its Idempotency-Key, if any."""
@@ -171,10 +170,14 @@ class CommentRepository:
             raise_for_cancellation(error, checks)
             raise
 
-    def _read(self, ticket_id: str, place: str) -> dict[str, Any] | None:
+    def _read[T](self, ticket_id: str, place: str, read: Callable[[Item], T]) -> T | None:
         key = to_item({"PK": ticket_partition(self._tenant_id, ticket_id), "SK": place})
         answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
-        return from_item(answer["Item"]) if "Item" in answer else None
+        return read_one(answer["Item"], read) if "Item" in answer else None
 
     def _key(self, comment: Comment) -> dict[str, str]:
         return {"PK": ticket_partition(self._tenant_id, comment.ticket_id), "SK": f"{PREFIX}{comment.id}"}
+
+
+def _comment(item: Item) -> Comment:
+    return Comment.model_validate(from_item(item))

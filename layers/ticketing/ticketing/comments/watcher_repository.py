@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from ticketing.aws.data import TenantData
 from ticketing.dynamodb.attributes import to_item
+from ticketing.dynamodb.damage import Item, read_all, read_one
 from ticketing.dynamodb.tables import items_of
 from ticketing.dynamodb.transactions import raise_for_cancellation
 from ticketing.tickets.keys import ticket_partition
@@ -40,15 +41,13 @@ class WatcherRepository:
             ),
             "ConsistentRead": True,
         }
-        return {
-            item["SK"]["S"].removeprefix(PREFIX): item["watching"]["BOOL"] for item in items_of(self._client, query)
-        }
+        return dict(read_all(items_of(self._client, query), _setting))
 
     def get_setting(self, ticket_id: str, user_id: str) -> dict[str, bool]:
         """Return one user's setting in the shape of `list_settings`, empty if there is none: one consistent read."""
         key = to_item(self._key(ticket_id, user_id))
         answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
-        return {user_id: answer["Item"]["watching"]["BOOL"]} if "Item" in answer else {}
+        return dict([read_one(answer["Item"], _setting)]) if "Item" in answer else {}
 
     def put_setting(self, check: TransactWriteItemTypeDef, ticket_id: str, user_id: str, *, watching: bool) -> None:
         """Write a user's setting, if the condition check of the ticket holds.
@@ -86,3 +85,7 @@ class WatcherRepository:
 
     def _key(self, ticket_id: str, user_id: str) -> dict[str, str]:
         return {"PK": ticket_partition(self._tenant_id, ticket_id), "SK": f"{PREFIX}{user_id}"}
+
+
+def _setting(item: Item) -> tuple[str, bool]:
+    return item["SK"]["S"].removeprefix(PREFIX), item["watching"]["BOOL"]

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import batched
 from typing import TYPE_CHECKING, Any, Final
 
 from ticketing.access.identity import TENANT_ID
 from ticketing.dynamodb.attributes import to_attribute, to_item
+from ticketing.dynamodb.damage import Item, read_all
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import (
         QueryInputTypeDef,
+        QueryOutputTypeDef,
         TransactWriteItemTypeDef,
         UpdateTypeDef,
         WriteRequestTypeDef,
@@ -31,8 +34,8 @@ _BATCH_TRIES: Final = 6
 type Key = Mapping[str, Any]
 """The PK and SK of an item, in DynamoDB's JSON."""
 
-_PAGE_SIZE: Final = 1_000_000
-"""The most characters of a page, approximately: with four bytes each, a response stays below 6 MB."""
+_LARGEST_PAGE: Final = 5_000_000
+"""The most bytes of a page's items as Lambda answers them. Lambda allows 6 MB; `expand` adds names to the items."""
 
 _NAME: Final = re.compile(r"#(\w+)")
 
@@ -107,23 +110,64 @@ def items_of(client: DynamoDBClient, query: QueryInputTypeDef) -> Iterator[Mappi
 
 def pages_of(client: DynamoDBClient, query: QueryInputTypeDef) -> Iterator[Sequence[Mapping[str, Any]]]:
     """Yield all pages of a query. A page may be empty."""
+    return (answer["Items"] for answer in answers_of(client, query))
+
+
+def answers_of(client: DynamoDBClient, query: QueryInputTypeDef) -> Iterator[QueryOutputTypeDef]:
+    """Yield the answers to a query: one for each 1 MB, on demand."""
     while True:
         answer = client.query(**query)
-        yield answer["Items"]
+        yield answer
         if "LastEvaluatedKey" not in answer:
             return
         query = {**query, "ExclusiveStartKey": answer["LastEvaluatedKey"]}
 
 
-def page_of(
-    client: DynamoDBClient, query: QueryInputTypeDef, limit: int
-) -> tuple[Sequence[Mapping[str, Any]], Mapping[str, Any] | None]:
-    """Return at most `limit` items of a query, and the last one if there is a next page, or else None."""
+def page_of[T](
+    client: DynamoDBClient, query: QueryInputTypeDef, limit: int, read: Callable[[Item], T]
+) -> tuple[list[T], Item | None]:
+    """Return what at most `limit` items of a query hold, and the last item if there is a next page, or else None.
+
+    The page ends early where its answer would become too large, and at DynamoDB's 1 MB. An item that can't be read is
+    left out.
+    """
     answer = client.query(**query)
-    items = answer["Items"]
-    if len(items) > limit:
-        return items[:limit], items[limit - 1]
-    return items, answer.get("LastEvaluatedKey")  # set if DynamoDB ended the page at 1 MB
+    items, is_cut = _first(answer["Items"], limit)
+    return list(read_all(items, read)), items[-1] if is_cut else answer.get("LastEvaluatedKey")
+
+
+def full_page_of[T](
+    client: DynamoDBClient, query: QueryInputTypeDef, limit: int, read: Callable[[Item], T]
+) -> tuple[list[T], Item | None]:
+    """Return the same as `page_of`, but fill the page even if the query's filter leaves items out.
+
+    For lists with items that the caller may not see: neither the length of a page nor the cursor must reveal them. Only
+    the size of what they may see ends a page early. It takes one request if nothing is left out, more if much is.
+    """
+    items, is_cut = _first(items_of(client, query), limit)
+    return list(read_all(items, read)), items[-1] if is_cut else None
+
+
+def _first(items: Iterable[Item], limit: int) -> tuple[list[Item], bool]:
+    """Return the first items, as many as one answer may have and at least one, and whether there are more."""
+    first: list[Item] = []
+    size = 0
+    for item in items:
+        size += _answered_size(item)
+        if first and (len(first) == limit or size > _LARGEST_PAGE):
+            return first, True
+        first.append(item)
+    return first, False
+
+
+def _answered_size(item: Item) -> int:
+    """Return about how many bytes an item has in the answer of a Lambda function, rather too many than too few.
+
+    The body of an answer is a text in a JSON object, so that JSON escapes it a second time: a quote takes four bytes, a
+    control character seven.
+    """
+    body = json.dumps(item, ensure_ascii=False, default=str)
+    return len(json.dumps(body, ensure_ascii=False).encode())
 
 
 def batch_delete(client: DynamoDBClient, table: str, keys: Sequence[Key]) -> None:
@@ -156,23 +200,3 @@ def keys_in(client: DynamoDBClient, table: str, partition: str) -> Iterator[Key]
         "ConsistentRead": True,
     }
     return (dict(item) for item in items_of(client, query))
-
-
-def full_page_of(
-    client: DynamoDBClient, query: QueryInputTypeDef, limit: int
-) -> tuple[Sequence[Mapping[str, Any]], Mapping[str, Any] | None]:
-    """Return the same as `page_of`, but fill the page even if the query's filter leaves items out.
-
-    For lists with items that the caller may not see: neither the length of a page nor the cursor must reveal them. Only
-    many long texts end a page early. It takes one request if nothing is left out, more if much is.
-    """
-    found: list[Mapping[str, Any]] = []
-    size = 0
-    for item in items_of(client, query):
-        found.append(item)
-        size += len(str(item))
-        if len(found) > limit:
-            return found[:limit], found[limit - 1]
-        if size > _PAGE_SIZE:
-            return found, found[-1]
-    return found, None

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 from ticketing import clock
 from ticketing.api.bodies import Model
 from ticketing.aws.data import TenantData
-from ticketing.dynamodb.attributes import to_item
+from ticketing.dynamodb.attributes import from_item, to_item
+from ticketing.dynamodb.damage import Item
 from ticketing.people.keys import user_key
 from ticketing.people.repository import read_people
 from ticketing.users.models import Kind, MailOff, Notifications, TenantRole
@@ -32,6 +33,10 @@ class Recipient(Model):
     notifications: Notifications = Notifications()
 
 
+def _recipient(item: Item) -> Recipient:
+    return Recipient.model_validate(from_item(item))
+
+
 class Recipients:
     """The people of one tenant."""
 
@@ -41,7 +46,7 @@ class Recipients:
         self._tenant_id = data.tenant_id
 
     def known(self, ids: Iterable[str]) -> dict[str, Recipient]:
-        """Return those of these people who exist, by id: one batch read for every 100.
+        """Return those of these people who exist and can be read, by id: one batch read for every 100.
 
         Raises
         ------
@@ -49,8 +54,8 @@ class Recipients:
             DynamoDB was busy and left some of them out, again and again.
         """
         keys = [user_key(self._tenant_id, each) for each in dict.fromkeys(ids)]
-        found = read_people(self._client, self._table, keys, _READ)
-        return {each["id"]: Recipient.model_validate(each) for each in found}
+        found = read_people(self._client, self._table, keys, _READ, _recipient)
+        return {each.id: each for each in found}
 
     def stop(self, user_id: str, reason: MailOff, *, address: str | None = None) -> bool:
         """Unsubscribe somebody from all email and return True; False if they are already, or don't have this address.

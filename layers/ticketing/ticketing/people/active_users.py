@@ -5,16 +5,17 @@ So deactivated or demoted users get no live updates after a minute.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from ticketing import clock
 from ticketing.access.identity import Caller
 from ticketing.access.roles import Role
 from ticketing.aws.data import TenantData
+from ticketing.dynamodb.damage import Item
 from ticketing.people.keys import user_key
 from ticketing.people.repository import read_people
 
@@ -25,7 +26,7 @@ _ATTRIBUTES: Final = ("id", "role", "active", "kind")
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A cached user, as a caller; None for one who does not exist or is not active."""
+    """A cached user, as a caller; None for one who does not exist, is not active or can't be read."""
 
     caller: Caller | None
     at: datetime
@@ -56,15 +57,15 @@ class ActiveUsers:
             del self._memory[each]
         unknown = ids - self._memory.keys()
         keys = [user_key(self._tenant_id, each) for each in sorted(unknown)]
-        found = {each["id"]: each for each in read_people(self._client, self._table, keys, _ATTRIBUTES)}
+        found = dict(read_people(self._client, self._table, keys, _ATTRIBUTES, self._caller))
         for each in unknown:
-            self._memory[each] = Seen(self._caller(found.get(each, {})), now)
+            self._memory[each] = Seen(found.get(each), now)
         return {each: caller for each in ids if (caller := self._memory[each].caller)}
 
-    def _caller(self, user: Mapping[str, Any]) -> Caller | None:
-        if not user.get("active"):
-            return None
-        return Caller(user["id"], self._tenant_id, Role(user["role"]), is_api_key=user.get("kind") == "API_KEY")
+    def _caller(self, item: Item) -> tuple[str, Caller | None]:
+        user_id, is_api_key = item["id"]["S"], item.get("kind") == {"S": "API_KEY"}
+        caller = Caller(user_id, self._tenant_id, Role(item["role"]["S"]), is_api_key=is_api_key)
+        return user_id, caller if item["active"]["BOOL"] else None
 
 
 @lru_cache(maxsize=64)

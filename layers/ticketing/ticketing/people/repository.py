@@ -6,15 +6,16 @@ every operation on tickets imports it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import batched
 from time import sleep
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from ticketing.access.roles import AGENTS, Role
 from ticketing.aws.data import TenantData
-from ticketing.dynamodb.attributes import from_item, to_item
+from ticketing.dynamodb.attributes import to_item
+from ticketing.dynamodb.damage import Item, read_all, read_one
 from ticketing.errors import ServiceUnavailableError
 from ticketing.people.keys import user_key
 
@@ -72,7 +73,7 @@ class People:
     def is_active(self, person_id: str, *, agents_only: bool) -> bool:
         """Return the result of `check` by a consistent read, for writes of the state machine."""
         person = self._standing(person_id)
-        return person.get("active") is True and (not agents_only or person.get("role") in AGENTS)
+        return person is not None and person.active and (not agents_only or person.role in AGENTS)
 
     def role_now(self, person_id: str) -> Role | None:
         """Return a person's current role (a consistent read); None if they are not active.
@@ -83,9 +84,9 @@ class People:
             They have no row.
         """
         person = self._standing(person_id)
-        if not person:
+        if person is None:
             raise PersonGoneError
-        return Role(person["role"]) if person["active"] else None
+        return person.role if person.active else None
 
     def known(self, ids: Iterable[str], *, consistent: bool = False) -> dict[str, Person]:
         """Return these people by id, including those without a row: one batch read for every 100.
@@ -100,33 +101,49 @@ class People:
         people = {each: Person(each) for each in ids}
         keys = [self._key(each) for each in people]
         attributes = ("id", "name", "active")
-        for found in read_people(self._client, self._table, keys, attributes, consistent=consistent):
-            people[found["id"]] = Person(**found)
-        return people
+        found = read_people(self._client, self._table, keys, attributes, _person, consistent=consistent)
+        return people | {person.id: person for person in found}
 
-    def _standing(self, person_id: str) -> dict[str, Any]:
+    def _standing(self, person_id: str) -> _Standing | None:
         answer = self._client.get_item(
             TableName=self._table,
             Key=to_item(self._key(person_id)),
             ConsistentRead=True,
-            ProjectionExpression="#active, #role",
+            ProjectionExpression="PK, SK, #active, #role",
             ExpressionAttributeNames={"#active": "active", "#role": "role"},
         )
-        return from_item(answer.get("Item", {}))
+        return read_one(answer["Item"], _standing) if "Item" in answer else None
 
     def _key(self, person_id: str) -> dict[str, str]:
         return user_key(self._tenant_id, person_id)
 
 
-def read_people(
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    active: bool
+    role: Role
+
+
+def _standing(item: Item) -> _Standing:
+    return _Standing(item["active"]["BOOL"], Role(item["role"]["S"]))
+
+
+def _person(item: Item) -> Person:
+    return Person(item["id"]["S"], item["name"]["S"], item["active"]["BOOL"])
+
+
+def read_people[T](  # noqa: PLR0913 - a batch read, spelled out
     client: DynamoDBClient,
     table: str,
     keys: Iterable[Mapping[str, str]],
     attributes: Sequence[str],
+    read: Callable[[Item], T],
     *,
     consistent: bool = False,
-) -> Iterator[dict[str, Any]]:
-    """Yield these attributes of existing users: one batch read for every 100. Unprocessed keys are retried.
+) -> Iterator[T]:
+    """Yield what `read` makes of these attributes of existing users: one batch read for every 100.
+
+    A user that it can't read is left out. Unprocessed keys are retried.
 
     Raises
     ------
@@ -137,12 +154,12 @@ def read_people(
         wanted: KeysAndAttributesUnionTypeDef = {
             "Keys": [to_item(key) for key in batch],
             "ConsistentRead": consistent,
-            "ProjectionExpression": ", ".join(f"#{name}" for name in attributes),
+            "ProjectionExpression": ", ".join(["PK", "SK", *(f"#{name}" for name in attributes)]),
             "ExpressionAttributeNames": {f"#{name}": name for name in attributes},
         }
         for pause in (*_PAUSES, None):
             answer = client.batch_get_item(RequestItems={table: wanted})
-            yield from (from_item(item) for item in answer["Responses"].get(table, ()))
+            yield from read_all(answer["Responses"].get(table, ()), read)
             if table not in answer["UnprocessedKeys"]:
                 break
             if pause is None:

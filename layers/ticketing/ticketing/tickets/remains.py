@@ -12,9 +12,9 @@ from ticketing.tickets import outbox
 from ticketing.tickets.keys import TICKET, list_partition
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef, TransactWriteItemTypeDef
+    from mypy_boto3_dynamodb.type_defs import DeleteItemInputTypeDef, QueryInputTypeDef, TransactWriteItemTypeDef
 
     from ticketing.aws.data import TenantData
 
@@ -56,17 +56,20 @@ class TicketRemains:
         VersionConflictError
             The ticket changed meanwhile and is not deleted.
         """
-        version, rest = self._under(partition)
+        ticket, rest = self._under(partition)
         self._batch_delete(rest)
-        if version is None:
+        if ticket is None:
             return None
+        deletion: DeleteItemInputTypeDef = {
+            "TableName": self._table,
+            "Key": _ticket(partition),
+            "ConditionExpression": "attribute_not_exists(version)",  # as of a damaged ticket
+        }
+        if "version" in ticket:
+            deletion["ConditionExpression"] = "version = :read"
+            deletion["ExpressionAttributeValues"] = {":read": ticket["version"]}
         try:
-            self._client.delete_item(
-                TableName=self._table,
-                Key=_ticket(partition),
-                ConditionExpression="version = :read",
-                ExpressionAttributeValues={":read": version},
-            )
+            self._client.delete_item(**deletion)
         except self._client.exceptions.ConditionalCheckFailedException as error:
             raise VersionConflictError from error
         late = self._under(partition)[1]
@@ -89,8 +92,8 @@ class TicketRemains:
         }
         deleted = 0
         while True:
-            version, rest = self._under(partition)
-            if version is not None or not rest:
+            ticket, rest = self._under(partition)
+            if ticket is not None or not rest:
                 return deleted
             for keys in batched(sorted(rest, key=_events_last, reverse=True), _AT_ONCE, strict=False):
                 deletes: list[TransactWriteItemTypeDef] = [
@@ -108,8 +111,8 @@ class TicketRemains:
         """Delete items of the table; raises as `batch_delete` does."""
         batch_delete(self._client, self._table, keys)
 
-    def _under(self, partition: str) -> tuple[Any, list[Key]]:
-        """Return the version of the ticket (None if it does not exist), and the keys of the other items under it."""
+    def _under(self, partition: str) -> tuple[Mapping[str, Any] | None, list[Key]]:
+        """Return key and version of the ticket (None if it does not exist), and the keys of other items under it."""
         query: QueryInputTypeDef = {
             "TableName": self._table,
             "KeyConditionExpression": "PK = :partition",
@@ -117,14 +120,14 @@ class TicketRemains:
             "ProjectionExpression": "PK, SK, version",
             "ConsistentRead": True,
         }
-        version: Any = None
+        ticket: Mapping[str, Any] | None = None
         rest: list[Key] = []
         for item in items_of(self._client, query):
             if item["SK"]["S"] == TICKET:
-                version = item["version"]
+                ticket = item
             else:
                 rest.append({"PK": item["PK"], "SK": item["SK"]})
-        return version, rest
+        return ticket, rest
 
 
 def _ticket(partition: str) -> dict[str, Any]:

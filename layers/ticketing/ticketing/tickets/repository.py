@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from ticketing.aws.data import TenantData
 from ticketing.dynamodb import cursors
 from ticketing.dynamodb.attributes import from_item, to_item
+from ticketing.dynamodb.damage import read_all, read_one
 from ticketing.dynamodb.tables import (
     Page,
     full_page_of,
@@ -185,9 +186,9 @@ class TicketRepository:
     def list(self, wanted: TicketFilter, *, limit: int, cursor: str | None) -> Page[Ticket]:
         """Return one page of the tickets that match, newest change first: one query of the most selective index.
 
-        If the index serves the whole filter, the page is full unless it is the last or reaches 1 MB of texts. The rest
-        of a filter is applied to at most 400 tickets a page, so the page may be short or empty and still have a next
-        one.
+        If the index serves the whole filter, the page is full unless it is the last, reaches 1 MB of texts, or holds a
+        damaged ticket. The rest of a filter is applied to at most 400 tickets a page, so the page may be short or empty
+        and still have a next one.
 
         Raises
         ------
@@ -202,9 +203,9 @@ class TicketRepository:
             query["ExclusiveStartKey"] = position(query, self._key(list_key.partition("#")[2]), list_key)
         # One more than requested shows whether there is a next page, without an empty page at the end.
         query["Limit"] = FILTERED_PAGE if filtered else limit + 1
-        items, last = page_of(self._client, query, limit)
+        tickets, last = page_of(self._client, query, limit, _ticket)
         following = cursors.encode(last["listKey"]["S"], scope=scope) if last else None
-        return Page([self.ticket_from(item) for item in items], following)
+        return Page(tickets, following)
 
     def unchanged(self, status: Status, *, since: str) -> Iterator[tuple[str, int]]:
         """Return id and version of each ticket with a status and no change since a time, oldest change first.
@@ -213,7 +214,7 @@ class TicketRepository:
         conditional on the version.
         """
         query = unchanged_since(self._table, self._tenant, status, since)
-        return ((str(item["id"]["S"]), int(item["version"]["N"])) for item in items_of(self._client, query))
+        return read_all(items_of(self._client, query), lambda item: (str(item["id"]["S"]), int(item["version"]["N"])))
 
     def update(self, before: Ticket, after: Ticket, event: TicketEvent, checks: Checks = _NO_CHECKS) -> None:
         """Write the changed fields of a ticket and the event in one transaction, if `before` is the current version.
@@ -286,14 +287,14 @@ class TicketRepository:
             query["ExclusiveStartKey"] = to_item(
                 {"PK": partition, "SK": cursors.decode(cursor, scope=scope, shape=_EVENT_KEY)}
             )
-        items, last = full_page_of(self._client, query, limit)
+        events, last = full_page_of(self._client, query, limit, event_from)
         position = cursors.encode(last["SK"]["S"], scope=scope) if last else None
-        return Page([event_from(item) for item in items], position)
+        return Page(events, position)
 
     @staticmethod
     def ticket_from(item: Mapping[str, Any]) -> Ticket:
-        """Return the ticket of an item."""
-        return Ticket.model_validate(from_item(item))
+        """Return the ticket of an item, or raise DamagedItemError."""
+        return read_one(item, _ticket)
 
     def _read(self, ticket_id: str) -> Ticket | None:
         key = to_item(self._key(ticket_id))
@@ -333,3 +334,7 @@ class TicketRepository:
             "reporterKey": f"{self._tenant}#REPORTER#{ticket.reporter_id}",
             "listKey": f"{ticket.updated_at}#{ticket.id}",
         }
+
+
+def _ticket(item: Mapping[str, Any]) -> Ticket:
+    return Ticket.model_validate(from_item(item))

@@ -7,7 +7,6 @@ tenant, because tickets and their history name it.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
@@ -19,6 +18,7 @@ from ticketing.api.bodies import Body
 from ticketing.aws.data import TenantData
 from ticketing.dynamodb import cursors
 from ticketing.dynamodb.attributes import from_item, to_item
+from ticketing.dynamodb.damage import Item, read_one
 from ticketing.dynamodb.tables import Page, page_of
 from ticketing.people.keys import user_key
 from ticketing.users import key_tokens, rows
@@ -83,7 +83,7 @@ class ApiKeyRepository:
     def get(self, key_id: str) -> ApiKey | None:
         """Return an API key as last written (a consistent read). None if there is none, or it is a person."""
         answer = self._client.get_item(TableName=self._table, Key=self._key(key_id), ConsistentRead=True)
-        return _key_from(answer["Item"]) if _is_key(answer.get("Item", {})) else None
+        return read_one(answer["Item"], _key_from) if _is_key(answer.get("Item", {})) else None
 
     def list(self, *, limit: int, cursor: str | None) -> Page[ApiKey]:
         """Return one page of the API keys, including revoked and expired ones, by name: one query.
@@ -105,9 +105,9 @@ class ApiKeyRepository:
             position = cursors.decode(cursor, scope=partition, shape=_NAME_KEY)
             last_id = position.rpartition("\t")[2]
             query["ExclusiveStartKey"] = self._key(last_id) | to_item({"tenantKey": partition, "nameKey": position})
-        items, last = page_of(self._client, query, limit)
+        keys, last = page_of(self._client, query, limit, _key_from)
         following = cursors.encode(last["nameKey"]["S"], scope=partition) if last else None
-        return Page([_key_from(item) for item in items], following)
+        return Page(keys, following)
 
     def revoke(self, key_id: str, *, now: str) -> None:
         """Revoke an API key. Idempotent: one that is revoked or missing stays as it is."""
@@ -153,9 +153,9 @@ def presented(key: ApiKey) -> dict[str, Any]:
     return key.model_dump(mode="json", by_alias=True, include=_SHOWN)
 
 
-def _is_key(item: Mapping[str, Any]) -> bool:
-    return bool(item) and item["kind"]["S"] == Kind.API_KEY
+def _is_key(item: Item) -> bool:
+    return bool(item) and item.get("kind") == {"S": Kind.API_KEY}
 
 
-def _key_from(item: Mapping[str, Any]) -> ApiKey:
+def _key_from(item: Item) -> ApiKey:
     return ApiKey.model_validate(from_item(item))

@@ -57,17 +57,16 @@ class UserRemains:
         return "Attributes" in answer
 
     def invitations(self) -> Iterator[str]:
-        """Return the addresses of pending invitations. The index holds the pending work of all tenants."""
+        """Return the addresses of pending invitations, as in their keys. The index holds the work of all tenants."""
+        start = invitation_key(self._id, "")["PK"]
         query: QueryInputTypeDef = {
             "TableName": self._users,
             "IndexName": "byTask",
             "KeyConditionExpression": "taskKey = :pending",
             "FilterExpression": "begins_with(PK, :invitations)",
-            "ExpressionAttributeValues": to_item(
-                {":pending": PENDING, ":invitations": invitation_key(self._id, "")["PK"]}
-            ),
+            "ExpressionAttributeValues": to_item({":pending": PENDING, ":invitations": start}),
         }
-        return (item["email"]["S"] for item in items_of(self._client, query))
+        return (item["PK"]["S"].removeprefix(start) for item in items_of(self._client, query))
 
     def erase_invitation(self, email: str) -> None:
         """Delete a pending invitation."""

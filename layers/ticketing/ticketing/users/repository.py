@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ticketing.aws.data import TenantData
 from ticketing.dynamodb import cursors
 from ticketing.dynamodb.attributes import from_item, to_item
+from ticketing.dynamodb.damage import read_all, read_one
 from ticketing.dynamodb.tables import (
     Page,
     items_of,
@@ -90,7 +91,7 @@ class UserRepository:
         answer = self._client.get_item(
             TableName=self._table, Key=to_item(user_key(self._id, user_id)), ConsistentRead=True
         )
-        return user_from(answer["Item"]) if "Item" in answer else None
+        return read_one(answer["Item"], user_from) if "Item" in answer else None
 
     def list(self, wanted: UserFilter, *, limit: int, cursor: str | None) -> Page[User]:
         """Return one page of the people that match, by name, or by e-mail address if the filter has one.
@@ -118,9 +119,9 @@ class UserRepository:
             )
         # One more than requested shows whether there is a next page, without an empty page at the end.
         query["Limit"] = _FILTERED_PAGE if "FilterExpression" in query else limit + 1
-        items, last = page_of(self._client, query, limit)
+        users, last = page_of(self._client, query, limit, user_from)
         following = cursors.encode(_position(last, sort_key), scope=scope) if last else None
-        return Page([user_from(item) for item in items], following)
+        return Page(users, following)
 
     def list_people(self) -> Iterator[User]:
         """Return all people of the tenant, from the index: eventually consistent."""
@@ -130,7 +131,7 @@ class UserRepository:
             "KeyConditionExpression": "tenantKey = :people",
             "ExpressionAttributeValues": to_item({":people": self._people}),
         }
-        return map(user_from, items_of(self._client, query))
+        return read_all(items_of(self._client, query), user_from)
 
     def create(self, user: User, *, invitation: str | None = None) -> None:
         """Write a new user and delete the invitation to this address, in one transaction.
@@ -228,7 +229,7 @@ class UserRepository:
         """Return the pending invitation to an address (a consistent read), or None if there is none."""
         key = to_item(invitation_key(self._id, email))
         answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
-        return Invitation.model_validate(from_item(answer["Item"])) if "Item" in answer else None
+        return read_one(answer["Item"], _invitation) if "Item" in answer else None
 
     def delete_invitation(self, email: str) -> None:
         """Delete a pending invitation; without one, do nothing."""
@@ -346,7 +347,11 @@ def pending(client: DynamoDBClient, table: str, *, until: str) -> Iterator[dict[
         "KeyConditionExpression": "taskKey = :pending AND taskSince <= :until",
         "ExpressionAttributeValues": to_item({":pending": PENDING, ":until": until}),
     }
-    return map(from_item, items_of(client, query))
+    return read_all(items_of(client, query), from_item)
+
+
+def _invitation(item: Mapping[str, Any]) -> Invitation:
+    return Invitation.model_validate(from_item(item))
 
 
 def _starts(wanted: UserFilter) -> dict[str, str]:

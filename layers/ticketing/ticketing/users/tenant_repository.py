@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ticketing.aws.data import TenantData
 from ticketing.dynamodb.attributes import from_item, to_item
+from ticketing.dynamodb.damage import Item, read_all, read_one
 from ticketing.dynamodb.tables import items_of, put_new, update_of
 from ticketing.dynamodb.transactions import VersionConflictError, cancellation_codes
 from ticketing.tickets.keys import counter_key
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef, TransactWriteItemTypeDef
 
+    from ticketing.api.bodies import Model
+
 
 class TenantRepository:
     """One tenant. Every key it builds starts with the tenant's id."""
@@ -45,13 +48,11 @@ class TenantRepository:
 
     def get(self) -> Tenant | None:
         """Return the tenant as last written (a consistent read), being deleted or not, or None if there is none."""
-        item = self._read(tenant_key(self._id))
-        return Tenant.model_validate(item) if item else None
+        return self._read(tenant_key(self._id), Tenant)
 
     def deletion(self) -> TenantDeletion | None:
         """Return the receipt of the tenant's deletion (a consistent read), or None if nobody requested one."""
-        item = self._read(deletion_key(self._id))
-        return TenantDeletion.model_validate(item) if item else None
+        return self._read(deletion_key(self._id), TenantDeletion)
 
     def item_of(self, tenant: Tenant) -> dict[str, Any]:
         """Return the tenant's item, in plain values."""
@@ -151,9 +152,11 @@ class TenantRepository:
         except self._client.exceptions.ConditionalCheckFailedException as error:
             raise VersionConflictError from error
 
-    def _read(self, key: Mapping[str, str]) -> dict[str, Any] | None:
+    def _read[M: Model](self, key: Mapping[str, str], model: type[M]) -> M | None:
         answer = self._client.get_item(TableName=self._users, Key=to_item(key), ConsistentRead=True)
-        return from_item(answer["Item"]) if "Item" in answer else None
+        if "Item" not in answer:
+            return None
+        return read_one(answer["Item"], lambda item: model.model_validate(from_item(item)))
 
     def _change(self, before: Tenant, changes: Mapping[str, Any]) -> TransactWriteItemTypeDef:
         """Return the write that sets attributes of the tenant (None removes), if it is active and has this version."""
@@ -203,5 +206,8 @@ def auto_closing(client: DynamoDBClient, users_table: str) -> Iterator[AutoClose
         "KeyConditionExpression": "taskKey = :task",
         "ExpressionAttributeValues": {":task": {"S": "AUTO_CLOSE"}},
     }
-    for item in map(from_item, items_of(client, query)):
-        yield AutoClose(item["tenantId"], item["days"])
+    yield from read_all(items_of(client, query), _auto_close)
+
+
+def _auto_close(item: Item) -> AutoClose:
+    return AutoClose(item["tenantId"]["S"], int(item["days"]["N"]))

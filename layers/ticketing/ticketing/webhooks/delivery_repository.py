@@ -15,6 +15,7 @@ from ticketing.api.bodies import UUID
 from ticketing.aws.data import TenantData
 from ticketing.dynamodb import cursors
 from ticketing.dynamodb.attributes import from_item, to_item
+from ticketing.dynamodb.damage import Item, read_one
 from ticketing.dynamodb.tables import Page, page_of, tenant_prefix, update_of
 from ticketing.dynamodb.transactions import VersionConflictError
 from ticketing.webhooks.models import Delivery, DeliveryState
@@ -53,7 +54,7 @@ class DeliveryRepository:
     def get(self, delivery_id: str) -> Delivery | None:
         """Return a delivery as last written (a consistent read), or None if there is none."""
         answer = self._client.get_item(TableName=self._table, Key=self._key(delivery_id), ConsistentRead=True)
-        return Delivery.model_validate(from_item(answer["Item"])) if "Item" in answer else None
+        return read_one(answer["Item"], _delivery) if "Item" in answer else None
 
     def list(self, state: DeliveryState | None, *, limit: int, cursor: str | None) -> Page[Delivery]:
         """Return one page of the deliveries, or of those in a state, the newest event first: one query.
@@ -79,10 +80,10 @@ class DeliveryRepository:
             query["ExpressionAttributeNames"] = {"#state": "state"}
         if cursor is not None:
             query["ExclusiveStartKey"] = self._key(cursors.decode(cursor, scope=scope, shape=_SHAPE))
-        items, last = page_of(self._client, query, limit)
+        deliveries, last = page_of(self._client, query, limit, _delivery)
         position = last["SK"]["S"].removeprefix(first["SK"]) if last else None
         following = cursors.encode(position, scope=scope) if position else None
-        return Page([Delivery.model_validate(from_item(item)) for item in items], following)
+        return Page(deliveries, following)
 
     def begin(self, delivery: Delivery, now: datetime, lease: timedelta) -> Delivery:
         """Claim the next attempt, for as long as the lease, and return the delivery as it is then.
@@ -183,6 +184,10 @@ class DeliveryRepository:
 
     def _key(self, delivery_id: str) -> dict[str, Any]:
         return to_item(delivery_key(self._tenant_id, self._webhook_id, delivery_id))
+
+
+def _delivery(item: Item) -> Delivery:
+    return Delivery.model_validate(from_item(item))
 
 
 def _milliseconds(moment: datetime) -> int:

@@ -13,6 +13,7 @@ from pydantic.alias_generators import to_camel
 
 from ticketing.aws.data import TenantData
 from ticketing.dynamodb.attributes import from_item, to_item
+from ticketing.dynamodb.damage import Item, read_all, read_one
 from ticketing.dynamodb.tables import items_of, tenant_prefix, update_of
 from ticketing.dynamodb.transactions import VersionConflictError, cancellation_codes
 from ticketing.users.errors import TenantNotFoundError
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef, TransactWriteItemTypeDef
 
 _NAMES: Final = {f"#{name}": to_camel(name) for name in Webhook.model_fields}
-_WITHOUT_SECRETS: Final = ", ".join(_NAMES)
+_WITHOUT_SECRETS: Final = ", ".join(["PK", "SK", *_NAMES])
 
 _GONE_FOR: Final = 2 * DELIVERIES_KEPT
 """How long the marker of a deleted webhook is kept: twice as long as its deliveries, because TTL may be late."""
@@ -95,16 +96,13 @@ class WebhookRepository:
             ProjectionExpression=_WITHOUT_SECRETS,
             ExpressionAttributeNames=_NAMES,
         )
-        return Webhook.model_validate(from_item(answer["Item"])) if "Item" in answer else None
+        return read_one(answer["Item"], _webhook) if "Item" in answer else None
 
     def get_with_secrets(self, webhook_id: str) -> tuple[Webhook, list[Secret]] | None:
         """Return a webhook as last written with its secrets, the current one first, or None if there is none."""
         key = to_item(webhook_key(self._id, webhook_id))
         answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
-        if "Item" not in answer:
-            return None
-        values = from_item(answer["Item"])
-        return Webhook.model_validate(values), [Secret.model_validate(each) for each in values["secrets"]]
+        return read_one(answer["Item"], _webhook_with_secrets) if "Item" in answer else None
 
     def all(self) -> list[Webhook]:
         """Return all webhooks, the oldest first, as last written: one query."""
@@ -116,7 +114,7 @@ class WebhookRepository:
             "ExpressionAttributeNames": _NAMES,
             "ConsistentRead": True,
         }
-        return [Webhook.model_validate(from_item(item)) for item in items_of(self._client, query)]
+        return list(read_all(items_of(self._client, query), _webhook))
 
     def edit(self, before: Webhook, after: Webhook, secrets: list[Secret] | None = None) -> None:
         """Write what has changed of a webhook, and its secrets if any are given, if `before` is still its version.
@@ -226,6 +224,14 @@ class WebhookRepository:
         if condition is not None:
             write["Update"]["ConditionExpression"] = condition
         return write
+
+
+def _webhook(item: Item) -> Webhook:
+    return Webhook.model_validate(from_item(item))
+
+
+def _webhook_with_secrets(item: Item) -> tuple[Webhook, list[Secret]]:
+    return _webhook(item), [Secret.model_validate(each) for each in from_item(item)["secrets"]]
 
 
 def _raise_if_lost(error: ClientError) -> None:
