@@ -7,7 +7,7 @@ from ticketing.access.identity import caller_of
 from ticketing.api.live_frame import live_endpoint
 from ticketing.aws.data import of_caller
 from ticketing.errors import ApiError, BadRequestError
-from ticketing.live.connections import Connections
+from ticketing.live.limits import Limits
 from ticketing.live.messages import PROTOCOL
 from ticketing.live.operations import connection_of
 from ticketing.metrics import count
@@ -19,7 +19,9 @@ def _refuse(_event: Mapping[str, Any], error: ApiError) -> dict[str, Any]:
 
 @live_endpoint("connect", _refuse)
 def handler(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Write the connection, and select the subprotocol if the client offers any: a browser insists on it.
+    """Write the connection, if its user and tenant may have another one.
+
+    It selects the subprotocol if the client offers any, because a browser insists on it.
 
     If the write fails, the client is refused and connects again: no connection is open that is not in the table.
     """
@@ -27,7 +29,7 @@ def handler(event: Mapping[str, Any]) -> dict[str, Any]:
     if protocols and PROTOCOL not in protocols:
         message = f"The subprotocol of this API is {PROTOCOL}."
         raise BadRequestError(message)
-    Connections(of_caller(caller_of(event))).open(connection_of(event))
+    Limits(of_caller(caller_of(event))).open(connection_of(event))
     count({"ConnectionsOpened": 1}, {})
     return {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": PROTOCOL} if protocols else {}}
 

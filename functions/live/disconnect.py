@@ -22,6 +22,6 @@ def handler(event: Mapping[str, Any]) -> dict[str, Any]:
 
     API Gateway calls this at best effort. What is left goes when a message finds it gone, or by TTL.
     """
-    Connections(of_caller(caller_of(event))).close(connection_of(event).id)
+    Connections(of_caller(caller_of(event))).close(connection_of(event))
     count({"ConnectionsClosed": 1}, {})
     return {"statusCode": 200}

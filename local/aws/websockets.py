@@ -27,11 +27,16 @@ def _serve_as_aws_does(emulator: MiniStack) -> None:
     """Let $connect choose the subprotocol, authorizers answer 401, and connections wait for what is sent.
 
     The emulator accepts without a subprotocol, which a browser that has offered some takes for a failure. It answers
-    500 to an authorizer that fails with "Unauthorized". And twice a second it looks for each connection whether there
-    is something to send: a thousand idle ones keep it busy.
+    500 to an authorizer that fails with "Unauthorized", and 403 whatever status $connect's function refuses with. And
+    twice a second it looks for each connection whether there is something to send: a thousand idle ones keep it busy.
     """
     changes = {
         "        authorizer_context = None\n": "        authorizer_context = resp = None\n",
+        "            if status < 200 or status >= 300:\n"
+        '                await send({"type": "websocket.close", "code": 1008})\n': (
+            "            if status < 200 or status >= 300:\n"
+            '                await _refuse_ws_handshake(scope, send, status, "", connection_id, connect_request_id)\n'
+        ),
         '{"type": "websocket.accept"}': '{"type": "websocket.accept", "subprotocol": _subprotocol_of(resp)}',
         "            while not close_event.is_set():\n"
         "                try:\n"

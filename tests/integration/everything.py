@@ -23,6 +23,7 @@ from tests.harness.sockets import opened, opened_by_a_browser
 from tests.harness.stack import Stack
 from ticketing.dynamodb.attributes import to_item
 from ticketing.dynamodb.tables import update_of
+from ticketing.live.limits import COUNTED_EVERY
 from ticketing.webhooks.models import MOST_WAITING, TOO_MANY_WAIT
 from ticketing.webhooks.repository import webhook_key
 
@@ -416,6 +417,8 @@ class Everything:
             for topic in ({"topic": "ticket", "ticketId": ticket["id"]}, {"topic": "mine"}, {"topic": "queue"}):
                 socket.say(action="subscribe", **topic)
             socket.say(action="unsubscribe", topic="mine")
+            for _ in range(2 * COUNTED_EVERY):  # a minute may end in between
+                socket.say(action="ping")
             _ok(admin.patch(f"/v1/tickets/{ticket['id']}", json={"title": "Told"}))
             event = socket.event_of(ticket["id"], 2)
             socket.say(action="catchUp", after=event["id"])
@@ -425,7 +428,10 @@ class Everything:
 
     def put_connection(self, values: dict[str, Any]) -> None:
         """Leave a connection behind as one that ended without a word."""
-        key = {"PK": f"TENANT#{self.tenant.id}#CONNECTIONS", "SK": f"CONNECTION#{values['connectionId']}"}
+        key = {
+            "PK": f"TENANT#{self.tenant.id}#CONNECTIONS",
+            "SK": f"CONNECTION#{values['userId']}#{values['connectionId']}",
+        }
         table = self.stack.outputs["NotificationsTableName"]
         self.stack.client("dynamodb").put_item(TableName=table, Item=to_item(key | values))
 

@@ -1,15 +1,18 @@
 """Real time on the running stack: who is let in, who may subscribe to what, who is told, and what is caught up."""
 
 import time
+import tomllib
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from itertools import batched
+from pathlib import Path
 from socket import create_connection
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect as connect_socket
 
 from tests.harness.client import Client
@@ -19,9 +22,11 @@ from tests.harness.stack import Stack
 from ticketing.access.permissions import PERMISSIONS, Operation, Relation
 from ticketing.access.roles import Role
 from ticketing.dynamodb.attributes import to_item
+from ticketing.live.limits import COUNTED_EVERY
 
 type Open = Callable[[Client], Socket]
 
+ROOT = Path(__file__).parents[2]
 WRONG = "Bearer eyJhbGciOiJSUzI1NiJ9.e30.c2lnbmF0dXJl"
 
 
@@ -30,6 +35,12 @@ def open_for(stack: Stack) -> Iterator[Open]:
     """Open connections with the token of a caller of the API."""
     with ExitStack() as connections:
         yield lambda caller: connections.enter_context(opened(stack, token_of(caller)))
+
+
+def parameter(name: str) -> int:
+    """Return a parameter of the local stack."""
+    local = tomllib.loads((ROOT / "samconfig.toml").read_text())["local"]["deploy"]["parameters"]
+    return int(dict(each.split("=") for each in local["parameter_overrides"])[name])
 
 
 def token_of(caller: Client) -> str:
@@ -77,7 +88,7 @@ def test_a_browser_and_a_program_are_let_in(stack: Stack) -> None:
         ({}, 401),
         ({"Authorization": WRONG}, 401),
         ({"Sec-WebSocket-Protocol": f"ticketing.v1, bearer.{WRONG.removeprefix('Bearer ')}"}, 401),
-        ({"Sec-WebSocket-Protocol": "ticketing.v2, bearer.{good}"}, 403),  # 400 on AWS
+        ({"Sec-WebSocket-Protocol": "ticketing.v2, bearer.{good}"}, 400),
     ],
     ids=["no token", "a bad token", "a bad token of a browser", "another protocol"],
 )
@@ -100,6 +111,56 @@ def test_only_one_address_of_this_machine_leads_there(stack: Stack, address: str
     ):
         pass
     assert refused.value.response.status_code == httpx.codes.FORBIDDEN
+
+
+def test_a_user_has_as_many_connections_as_allowed(
+    stack: Stack, found_tenant: Callable[[], OwnTenant], open_for: Open
+) -> None:
+    tenant = found_tenant()
+    user = me(tenant.admin)
+    open_for(tenant.admin)
+    key = {"PK": f"TENANT#{tenant.id}#CONNECTIONS", "userId": user["id"], "topics": {}, "expiresAt": 9_999_999_999}
+    items = [
+        key | {"SK": f"CONNECTION#{user['id']}#{number}", "connectionId": str(number)}
+        for number in range(parameter("LiveConnectionsPerUser") - 1)
+    ]
+    dynamodb, table = stack.client("dynamodb"), stack.outputs["NotificationsTableName"]
+    for batch in batched(items, 25, strict=False):
+        puts = [{"PutRequest": {"Item": to_item(item)}} for item in batch]
+        assert not dynamodb.batch_write_item(RequestItems={table: puts})["UnprocessedItems"]
+    with pytest.raises(InvalidStatus) as refused, opened(stack, token_of(tenant.admin)):
+        pass
+    assert refused.value.response.status_code == httpx.codes.TOO_MANY_REQUESTS
+    dynamodb.delete_item(TableName=table, Key=to_item({name: items[0][name] for name in ("PK", "SK")}))
+    assert open_for(tenant.admin).say(action="ping") == {"type": "pong"}
+
+
+def test_a_user_sends_as_many_messages_as_allowed(
+    stack: Stack, found_tenant: Callable[[], OwnTenant], open_for: Open
+) -> None:
+    tenant = found_tenant()
+    user, others = me(tenant.admin), open_for(tenant.join("agent"))
+    socket = open_for(tenant.admin)
+    most = parameter("LiveMessagesPerMinute")
+    dynamodb, table = stack.client("dynamodb"), stack.outputs["NotificationsTableName"]
+
+    def sent(messages: int) -> None:
+        """Let the user have sent so many messages, in this minute and the next."""
+        for minute in range(2):
+            number = int(time.time()) // 60 + minute
+            key = {"PK": f"TENANT#{tenant.id}#CONNECTIONS", "SK": f"MESSAGES#{user['id']}#{number}"}
+            dynamodb.put_item(TableName=table, Item=to_item(key | {"messages": messages, "expiresAt": 9_999_999_999}))
+
+    sent(most)
+    answers = [socket.say(action="ping") for _ in range(2 * COUNTED_EVERY)]
+    assert "too_many_requests" in [answer.get("code") for answer in answers]
+    assert others.say(action="ping") == {"type": "pong"}
+    sent(2 * most)
+    with suppress(ConnectionClosed):
+        for _ in range(10 * COUNTED_EVERY):  # several execution environments may share them
+            socket.wire.send('{"action": "ping"}')
+    assert socket.is_closed()
+    assert others.say(action="ping") == {"type": "pong"}
 
 
 def test_a_newcomer_is_refused(stack: Stack, accounts: Accounts) -> None:
@@ -204,7 +265,7 @@ def test_whoever_is_deactivated_is_told_nothing_and_closed(
 def test_gone_connections_are_removed(stack: Stack, acme: Tenant, open_for: Open) -> None:
     dynamodb, table = stack.client("dynamodb"), stack.outputs["NotificationsTableName"]
     user = me(acme.agent)
-    key = to_item({"PK": f"TENANT#{user['tenantId']}#CONNECTIONS", "SK": "CONNECTION#gone"})
+    key = to_item({"PK": f"TENANT#{user['tenantId']}#CONNECTIONS", "SK": f"CONNECTION#{user['id']}#gone"})
     rest = to_item({"connectionId": "gone", "userId": user["id"], "topics": {"queue": True}})
     dynamodb.put_item(TableName=table, Item=key | rest)
     socket = open_for(acme.agent)
@@ -220,8 +281,8 @@ def test_a_closed_connection_leaves_nothing_behind(stack: Stack, found_tenant: C
     tenant = found_tenant()
     query = {
         "TableName": stack.outputs["NotificationsTableName"],
-        "KeyConditionExpression": "PK = :pk",
-        "ExpressionAttributeValues": to_item({":pk": f"TENANT#{tenant.id}#CONNECTIONS"}),
+        "KeyConditionExpression": "PK = :pk AND begins_with(SK, :connections)",
+        "ExpressionAttributeValues": to_item({":pk": f"TENANT#{tenant.id}#CONNECTIONS", ":connections": "CONNECTION#"}),
     }
     with opened(stack, token_of(tenant.admin)) as socket:
         assert socket.say(action="ping") == {"type": "pong"}

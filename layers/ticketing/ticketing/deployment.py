@@ -114,6 +114,21 @@ class Deployment:
         return self.endpoint_url or self._text("LIVE_ENDPOINT")
 
     @property
+    def live_connections_per_user(self) -> int:
+        """How many WebSocket connections a user may have."""
+        return int(self._text("LIVE_CONNECTIONS_PER_USER"))
+
+    @property
+    def live_connections_per_tenant(self) -> int:
+        """How many WebSocket connections the users of a tenant may have together."""
+        return int(self._text("LIVE_CONNECTIONS_PER_TENANT"))
+
+    @property
+    def live_messages_per_minute(self) -> int:
+        """How many messages a user may send in a minute, on all of their connections."""
+        return int(self._text("LIVE_MESSAGES_PER_MINUTE"))
+
+    @property
     def mail_from(self) -> str:
         """The From address of emails about tickets."""
         return self._text("MAIL_FROM")

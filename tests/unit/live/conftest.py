@@ -11,6 +11,7 @@ from tests.unit.support import data_of
 from ticketing.aws import clients
 from ticketing.live.connections import Connections
 from ticketing.live.feed import Feed
+from ticketing.live.limits import _memory_of
 
 __all__ = ["connections", "feed", "gateway", "nothing_remembered"]
 
@@ -23,6 +24,14 @@ def gateway(monkeypatch: pytest.MonkeyPatch) -> Gateway:
     answer: Any = answering.answer  # the types know of no handler that answers
     clients.live_connections().meta.events.register("before-send.apigatewaymanagementapi", answer)
     return answering
+
+
+@pytest.fixture(autouse=True)
+def limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    _memory_of.cache_clear()
+    monkeypatch.setenv("LIVE_CONNECTIONS_PER_TENANT", "50")
+    monkeypatch.setenv("LIVE_CONNECTIONS_PER_USER", "20")
+    monkeypatch.setenv("LIVE_MESSAGES_PER_MINUTE", "200")
 
 
 @pytest.fixture

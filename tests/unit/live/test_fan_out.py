@@ -46,9 +46,10 @@ def push(*events: TicketEvent) -> list[str]:
 
 
 def subscribe(connections: Connections, name: str, caller: Caller, *topics: str, until: int | None = None) -> None:
-    connections.open(connection(name, caller, until=until))
+    opened = connection(name, caller, until=until)
+    connections.open(opened)
     for topic in topics:
-        connections.subscribe(name, topic)
+        connections.subscribe(opened, topic)
 
 
 def told(gateway: Gateway, name: str) -> list[str]:

@@ -34,6 +34,7 @@ from ticketing.live.messages import LARGEST, LONGEST
 from ticketing.live.topics import of_ticket
 from ticketing.tickets.events import Visibility
 
+OPENED = connection(CONNECTION, AGENT)
 OFFERED = {"Sec-WebSocket-Protocol": "ticketing.v1, bearer.secret.token.text"}
 
 
@@ -48,7 +49,7 @@ def say(message: Any, caller: Caller = AGENT, **rest: Any) -> dict[str, Any]:
 @pytest.fixture
 def opened(connections: Connections) -> Connections:
     """The connection is AGENT's and has no topics."""
-    connections.open(connection(CONNECTION, AGENT))
+    connections.open(OPENED)
     return connections
 
 
@@ -126,17 +127,17 @@ def test_who_may_subscribe_to_what(
     if code is None:
         normal = {name: value.lower() for name, value in topic.items()}
         assert answer == {"type": "subscribed"} | normal
-        assert len(theirs.topics(CONNECTION)) == 1
+        assert len(theirs.topics(connection(CONNECTION, caller))) == 1
     else:
         assert (answer["type"], answer["code"], answer["requestId"]) == ("error", code, REQUEST_ID)
-        assert theirs.topics(CONNECTION) == set()
+        assert theirs.topics(connection(CONNECTION, caller)) == set()
 
 
 def test_unsubscribing_is_open_to_everybody(opened: Connections) -> None:
-    opened.subscribe(CONNECTION, of_ticket(TICKET_ID))
+    opened.subscribe(OPENED, of_ticket(TICKET_ID))
     answer = say({"action": "unsubscribe", "topic": "ticket", "ticketId": TICKET_ID})
     assert answer == {"type": "unsubscribed", "topic": "ticket", "ticketId": TICKET_ID}
-    assert opened.topics(CONNECTION) == set()
+    assert opened.topics(OPENED) == set()
 
 
 @pytest.mark.usefixtures("opened")
@@ -147,7 +148,7 @@ def test_whoever_was_demoted_subscribes_as_what_they_are(dynamodb: DynamoDBClien
 
 def test_the_51st_topic_is_refused(opened: Connections) -> None:
     for number in range(MOST_TOPICS):
-        opened.subscribe(CONNECTION, f"ticket#{number}")
+        opened.subscribe(OPENED, f"ticket#{number}")
     assert say({"action": "subscribe", "topic": "queue"})["code"] == "bad_request"
 
 
@@ -196,11 +197,11 @@ BAD: dict[str, tuple[Any, str, str]] = {
 def test_a_bad_message_has_its_error_and_changes_nothing(
     opened: Connections, gateway: Gateway, message: Any, code: str, detail: str
 ) -> None:
-    opened.subscribe(CONNECTION, "mine")
+    opened.subscribe(OPENED, "mine")
     answer = say(message)
     assert (answer["type"], answer["code"], answer["requestId"]) == ("error", code, REQUEST_ID)
     assert detail in " ".join(answer.get("details", [])), answer
-    assert opened.topics(CONNECTION) == {"mine"}
+    assert opened.topics(OPENED) == {"mine"}
     assert gateway.closed == []
 
 
@@ -230,7 +231,7 @@ def test_a_connection_is_closed_when_its_user_is_deactivated(
     time.forward(seconds=60)
     over({"action": "subscribe", "topic": "queue"})
     assert gateway.closed == [CONNECTION]
-    assert opened.topics(CONNECTION) == set()
+    assert opened.topics(OPENED) == set()
 
 
 @pytest.mark.usefixtures("connections")
@@ -253,11 +254,13 @@ def test_what_was_missed_is_told_as_it_would_have_been(opened: Connections, feed
     own, others, internal = updated(), updated(reporter=OTHER_REPORTER.user_id), commented(Visibility.INTERNAL)
     for event in (own, others, internal):
         feed.add(event)
-    opened.subscribe(CONNECTION, "queue")
+    opened.subscribe(OPENED, "queue")
     expected = {AGENT: {own.id, others.id, internal.id}, REPORTER: {own.id}, OTHER_REPORTER: {others.id}}
     for caller, ids in expected.items():
+        theirs = connection(CONNECTION, caller)
+        opened.open(theirs)
         for topic in ("mine", "queue", of_ticket(own.ticket_id)):
-            opened.subscribe(CONNECTION, topic)
+            opened.subscribe(theirs, topic)
         told, answer = caught_up(own.id, caller, gateway)
         assert set(told) == ids
         assert answer == {"type": "caughtUp", "after": own.id, "events": len(ids), "complete": True}
@@ -274,7 +277,7 @@ def test_what_was_not_subscribed_to_is_not_told(feed: Feed, gateway: Gateway) ->
 def test_what_is_too_much_says_so(  # noqa: PLR0917
     opened: Connections, feed: Feed, gateway: Gateway, monkeypatch: pytest.MonkeyPatch, module: Any, limit: str
 ) -> None:
-    opened.subscribe(CONNECTION, "queue")
+    opened.subscribe(OPENED, "queue")
     events = [updated() for _ in range(4)]
     for event in events:
         feed.add(event)
@@ -285,8 +288,27 @@ def test_what_is_too_much_says_so(  # noqa: PLR0917
     assert answer["complete"] is False
 
 
+def test_reporters_learn_nothing_of_how_much_happens_to_others(
+    opened: Connections, feed: Feed, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed_module, "MOST_READ", 3)
+    monkeypatch.setattr(operations, "MOST_READ", 3)
+    theirs = connection(CONNECTION, REPORTER)
+    opened.open(theirs)
+    opened.subscribe(theirs, "mine")
+    first, last = updated(), updated()
+    feed.add(first)
+    for _ in range(5):
+        feed.add(updated(reporter=OTHER_REPORTER.user_id))
+        feed.add(commented(Visibility.INTERNAL))
+    feed.add(last)
+    told, answer = caught_up(first.id, REPORTER, gateway)
+    assert set(told) == {first.id, last.id}
+    assert answer["complete"] is True
+
+
 def test_messages_are_no_larger_than_they_may_be(opened: Connections, feed: Feed, gateway: Gateway) -> None:
-    opened.subscribe(CONNECTION, "queue")
+    opened.subscribe(OPENED, "queue")
     events = [updated().model_copy(update={"comment": "x" * 9_000}) for _ in range(30)]
     for event in events:
         feed.add(event)
@@ -298,7 +320,7 @@ def test_messages_are_no_larger_than_they_may_be(opened: Connections, feed: Feed
 
 
 def test_what_can_not_be_sent_is_an_error_and_not_complete(opened: Connections, feed: Feed, gateway: Gateway) -> None:
-    opened.subscribe(CONNECTION, "queue")
+    opened.subscribe(OPENED, "queue")
     event = updated()
     feed.add(event)
     gateway.failures[CONNECTION] = [500]

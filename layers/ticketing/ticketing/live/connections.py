@@ -5,16 +5,20 @@ Who somebody is now is read from the users table (`people.active_users`), not fr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from ticketing import clock
 from ticketing.aws.data import TenantData
 from ticketing.dynamodb.attributes import from_item, to_item
-from ticketing.dynamodb.tables import items_of, tenant_prefix
+from ticketing.dynamodb.damage import Item, read_all
+from ticketing.dynamodb.tables import answers_of, items_of, tenant_prefix
 from ticketing.errors import BadRequestError, UnauthorizedError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
 
 MOST_TOPICS: Final = 50
 
@@ -47,11 +51,28 @@ class Connections:
         self._table = data.tables.notifications
         self._tenant_id = data.tenant_id
 
+    def count(self, user_id: str | None = None) -> int:
+        """Return how many connections the tenant, or one of its users, has: one query for each 1 MB.
+
+        Eventually consistent. It counts connections whose end was not reported, too, until they expire.
+        """
+        key = connection_key(self._tenant_id, user_id)
+        query: QueryInputTypeDef = {
+            "TableName": self._table,
+            "KeyConditionExpression": "PK = :pk AND begins_with(SK, :all)",
+            "FilterExpression": "expiresAt > :now",
+            "ExpressionAttributeValues": to_item(
+                {":pk": key["PK"], ":all": key["SK"], ":now": int(clock.now().timestamp())}
+            ),
+            "Select": "COUNT",
+        }
+        return sum(answer["Count"] for answer in answers_of(self._client, query))
+
     def open(self, connection: Connection) -> None:
         """Write a new connection, without topics."""
         now = clock.now()
         values: dict[str, Any] = {
-            **self._key(connection.id),
+            **self._key(connection),
             "connectionId": connection.id,
             "userId": connection.user_id,
             "tokenExpiresAt": connection.token_expires_at,
@@ -61,21 +82,21 @@ class Connections:
         }
         self._client.put_item(TableName=self._table, Item=to_item(values))
 
-    def close(self, connection_id: str) -> None:
+    def close(self, connection: Connection) -> None:
         """Delete a connection, if it is there."""
-        self._client.delete_item(TableName=self._table, Key=to_item(self._key(connection_id)))
+        self._client.delete_item(TableName=self._table, Key=to_item(self._key(connection)))
 
-    def topics(self, connection_id: str) -> frozenset[str]:
+    def topics(self, connection: Connection) -> frozenset[str]:
         """Return the topics of a connection (a consistent read); none if it is not there."""
         answer = self._client.get_item(
             TableName=self._table,
-            Key=to_item(self._key(connection_id)),
+            Key=to_item(self._key(connection)),
             ConsistentRead=True,
             ProjectionExpression="topics",
         )
         return frozenset(from_item(answer.get("Item", {})).get("topics", {}))
 
-    def subscribe(self, connection_id: str, topic: str) -> None:
+    def subscribe(self, connection: Connection, topic: str) -> None:
         """Add a topic to a connection, which may have it already.
 
         Raises
@@ -89,7 +110,7 @@ class Connections:
         try:
             self._client.update_item(
                 TableName=self._table,
-                Key=to_item(self._key(connection_id)),
+                Key=to_item(self._key(connection)),
                 UpdateExpression="SET topics.#topic = :yes",
                 ConditionExpression=condition,
                 ExpressionAttributeNames={"#topic": topic},
@@ -102,7 +123,7 @@ class Connections:
                 raise BadRequestError(message) from error
             raise UnauthorizedError(NOT_OPEN) from error
 
-    def unsubscribe(self, connection_id: str, topic: str) -> None:
+    def unsubscribe(self, connection: Connection, topic: str) -> None:
         """Take a topic from a connection, which may not have it.
 
         Raises
@@ -113,7 +134,7 @@ class Connections:
         try:
             self._client.update_item(
                 TableName=self._table,
-                Key=to_item(self._key(connection_id)),
+                Key=to_item(self._key(connection)),
                 UpdateExpression="REMOVE topics.#topic",
                 ConditionExpression="attribute_exists(PK)",
                 ExpressionAttributeNames={"#topic": topic},
@@ -123,28 +144,31 @@ class Connections:
 
     def all(self) -> Iterator[Connection]:
         """Yield all open connections, some of which may be gone: one query for each 1 MB, about 4,000 of them."""
-        key = self._key("")
+        key = connection_key(self._tenant_id)
         items = items_of(
             self._client,
             {
                 "TableName": self._table,
                 "KeyConditionExpression": "PK = :pk AND begins_with(SK, :all)",
                 "ExpressionAttributeValues": to_item({":pk": key["PK"], ":all": key["SK"]}),
-                "ProjectionExpression": "connectionId, userId, tokenExpiresAt, topics",
+                "ProjectionExpression": "PK, SK, connectionId, userId, tokenExpiresAt, topics",
             },
         )
-        return (_connection(from_item(item)) for item in items)
+        return read_all(items, _connection)
 
-    def _key(self, connection_id: str) -> dict[str, str]:
-        return connection_key(self._tenant_id, connection_id)
-
-
-def _connection(values: Mapping[str, Any]) -> Connection:
-    return Connection(
-        values["connectionId"], values["userId"], values.get("tokenExpiresAt"), frozenset(values["topics"])
-    )
+    def _key(self, connection: Connection) -> dict[str, str]:
+        return connection_key(self._tenant_id, connection.user_id, connection.id)
 
 
-def connection_key(tenant_id: str, connection_id: str) -> dict[str, str]:
-    """Return the key of an open WebSocket connection; with an empty id, its range key is what all start with."""
-    return {"PK": f"{tenant_prefix(tenant_id)}#CONNECTIONS", "SK": f"CONNECTION#{connection_id}"}
+def _connection(item: Item) -> Connection:
+    end = int(item["tokenExpiresAt"]["N"]) if "tokenExpiresAt" in item else None
+    return Connection(item["connectionId"]["S"], item["userId"]["S"], end, frozenset(item["topics"]["M"]))
+
+
+def connection_key(tenant_id: str, user_id: str | None = None, connection_id: str = "") -> dict[str, str]:
+    """Return the key of an open WebSocket connection.
+
+    Without its id, its range key is what all of the user's start with; without a user, what all of the tenant's do.
+    """
+    of_user = "" if user_id is None else f"{user_id}#{connection_id}"
+    return {"PK": f"{tenant_prefix(tenant_id)}#CONNECTIONS", "SK": f"CONNECTION#{of_user}"}

@@ -80,10 +80,10 @@ class FanOut:
         The feed remembers the connections that failed. When the event is retried, only they get it.
         """
         pending = self.feed.add(event)
-        recipients = [each for each in self._recipients(event) if pending is None or each in pending]
+        recipients = {each.id: each for each in self._recipients(event) if pending is None or each.id in pending}
         outcomes = self.sender.send_to_all(recipients, event_text(event))
         for connection_id in _with(Outcome.GONE, outcomes):
-            self.connections.close(connection_id)
+            self.connections.close(recipients[connection_id])
         pushed = Pushed(
             sent=sum(1 for _ in _with(Outcome.SENT, outcomes)),
             gone=sum(1 for _ in _with(Outcome.GONE, outcomes)),
@@ -93,8 +93,8 @@ class FanOut:
             self.feed.set_pending(event.id, pushed.failed)
         return pushed
 
-    def _recipients(self, event: TicketEvent) -> Iterator[str]:
-        """Yield the ids of the connections that get the event.
+    def _recipients(self, event: TicketEvent) -> Iterator[Connection]:
+        """Yield the connections that get the event.
 
         Subscribed connections whose user is not active any more, or whose token has expired, are closed.
         """
@@ -106,11 +106,11 @@ class FanOut:
             if user is None or connection.is_over(now):
                 self._close(connection)
             elif may_see(user, event):
-                yield connection.id
+                yield connection
 
     def _close(self, connection: Connection) -> None:
         self.sender.close(connection.id)
-        self.connections.close(connection.id)
+        self.connections.close(connection)
 
 
 def _with(wanted: Outcome, outcomes: Mapping[str, Outcome]) -> Iterator[str]:

@@ -9,5 +9,5 @@ from ticketing.live.feed import feed_key
 
 def partitions(data: TenantData) -> Iterator[str]:
     """Yield the partition keys, in the notifications table, of what goes with a tenant."""
-    yield connection_key(data.tenant_id, "")["PK"]
+    yield connection_key(data.tenant_id)["PK"]
     yield feed_key(data.tenant_id, "")["PK"]
