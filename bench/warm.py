@@ -7,7 +7,6 @@ import importlib
 import json
 import os
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, redirect_stdout
@@ -24,7 +23,6 @@ from bench.stack import Stack
 GROUP = "Handler's own time, warm, without the calls of AWS, median"
 REACH = 2.0
 _CLIENT: Any = BaseClient
-_LAYER = Path(__file__).parents[1] / "layers" / "ticketing"
 _CONTEXT = SimpleNamespace(aws_request_id="bench", function_name="bench")
 _ADMIN = {"userId": "11111111-1111-4111-8111-111111111111", "tenantId": "bench", "role": "admin"}
 
@@ -102,8 +100,6 @@ def measure(stack: Stack, rounds: int) -> Iterator[Figure]:
 
 
 def _handler(name: str) -> LambdaHandler:
-    if str(_LAYER) not in sys.path:
-        sys.path.insert(0, str(_LAYER))
     handler: LambdaHandler = importlib.import_module(f"functions.tickets.{name}").handler
     return handler
 

@@ -79,7 +79,7 @@ def environment(aws_port: int) -> dict[str, dict[str, str]]:
 
 def local_template(built: Path) -> dict[str, Any]:
     """Return the built template with absolute paths, in which functions have the variables that AWS sets by itself."""
-    template: dict[str, Any] = yaml.safe_load(built.read_text())
+    template: dict[str, Any] = yaml.load(built.read_text(), yaml.CSafeLoader)
     variables = template["Globals"]["Function"]["Environment"]["Variables"]
     variables.update(dict.fromkeys(_way_to_emulator(0), ""))
     for resource in template["Resources"].values():

@@ -36,6 +36,19 @@ def make(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def test_the_bench_starts_by_itself() -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "--help"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("variable", ["PORT", "AWS_PORT"])
 def test_a_port_in_use_is_named(tmp_path: Path, variable: str) -> None:
     with socket.socket() as taken:
