@@ -75,6 +75,16 @@ def test_the_event_tells_the_move(machine: Machine) -> None:
     }
 
 
+def test_no_tags_are_an_empty_list(machine: Machine) -> None:
+    """AWS may leave an empty list out of what a state machine reads: setting it again is no change."""
+    ticket = machine.put(new_ticket(Status.NEW, tags=None))
+    execution = machine.move(ticket, Status.OPEN, fields={"tags": [], "priority": "HIGH"})
+    assert execution.outcome == "MOVED"
+    assert execution.ticket["tags"] == []
+    (event,) = machine.events(ticket)
+    assert event["changes"].keys() == {"status", "priority"}
+
+
 def test_without_a_comment_the_event_has_none(machine: Machine) -> None:
     _, event = moved(machine, machine.put(new_ticket(Status.NEW)), Status.OPEN)
     assert "comment" not in event

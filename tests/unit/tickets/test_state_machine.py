@@ -18,6 +18,7 @@ from tests.unit.support import (
     StubbedLifecycle,
     a_ticket,
     an_event,
+    as_item,
     stored,
 )
 from ticketing.access.identity import Caller
@@ -68,6 +69,13 @@ def test_a_verdict_holds_the_ticket_as_it_is_now(lifecycle: StubbedLifecycle) ->
     moved = a_ticket(status=Status.OPEN, version=2, assigned_to_id=AGENT_ID, tags=["vpn"])
     lifecycle.decides("MOVED", moved)
     assert asked(lifecycle) == Verdict(Outcome.MOVED, moved)
+
+
+@pytest.mark.parametrize("tags", [{"L": []}, {}, None], ids=["list", "without a type", "absent"])
+def test_an_empty_list_may_be_absent(tags: dict[str, Any] | None) -> None:
+    item = as_item(a_ticket()) | {"tags": tags}
+    output = {"outcome": "MOVED", "ticket": {name: value for name, value in item.items() if value is not None}}
+    assert Verdict.of(output).ticket == a_ticket(tags=[])
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ class Comment(Model):
     author_id: str
     body: str
     visibility: Visibility
-    mentions: list[str]
+    mentions: list[str] = []
     created_at: str
     updated_at: str
     request_hash: str | None = None

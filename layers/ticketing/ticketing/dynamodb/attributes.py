@@ -53,5 +53,8 @@ def to_item(values: Mapping[str, Any]) -> dict[str, AttributeValueTypeDef]:
 
 
 def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an item as a JSON object."""
-    return {name: from_attribute(attribute) for name, attribute in item.items()}
+    """Return an item as a JSON object.
+
+    An attribute without a type is left out: an empty list may look like that in what Step Functions hands over.
+    """
+    return {name: from_attribute(attribute) for name, attribute in item.items() if attribute}

@@ -123,7 +123,11 @@ EDITABLE = frozenset({"title", "description", "priority", "type", "reporterId", 
 
 
 class Ticket(Model):
-    """A ticket as stored, without the item's keys. Times are RFC 3339 texts in UTC with milliseconds."""
+    """A ticket as stored, without the item's keys. Times are RFC 3339 texts in UTC with milliseconds.
+
+    Whether an empty list comes back from an execution of the state machine as a list is not documented, so a list that
+    is not there is empty.
+    """
 
     id: str
     tenant_id: str
@@ -135,7 +139,7 @@ class Ticket(Model):
     type: TicketType
     reporter_id: str
     assigned_to_id: str | None = None
-    tags: list[str]
+    tags: list[str] = []
     resolution: str | None = None
     version: int
     created_at: str
