@@ -86,6 +86,7 @@ check: $(READY)
 	$(PYTHON) -m openapi.compose | diff - openapi/gateway.yaml
 	$(PYTHON) -m stack.compose | diff - template.yaml
 	.venv/bin/cfn-lint template.yaml stack/bootstrap/account.yaml
+	$(PYTHON) -m stack.policies.lint
 	.venv/bin/openapi-spec-validator openapi/api.yaml
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 .venv/bin/sam validate --lint
 	.ci/lint/run

@@ -4,7 +4,7 @@ A fragment is a part of a SAM template and holds all that belongs to one service
 written here, so that an operation is one block:
 
 - A service that has functions gets a log group and a policy to write to it: tickets.yaml gets `TicketsLogs` and
-  `TicketsPolicy`.
+  `TicketsPolicy`. With `AttributeConditions=required`, the policy denies writes whose attributes IAM is not told.
 - Each function gets a role: `GetTicketFunction` gets `GetTicketRole`, which has its service's policy. Beside the
   function's `Properties`, `Role` says what else it may do. `Allow` lists the statements, without `Effect`. With
   `PerTenant: true` it may assume its role once more, with a policy that names one tenant (`TenantIsolation=strict`).
@@ -56,6 +56,14 @@ _SERVICE: Final = """
         - !If
           - Traced
           - { Effect: Allow, Action: ["xray:PutTelemetryRecords", "xray:PutTraceSegments"], Resource: "*" }
+          - !Ref AWS::NoValue
+        # ForAllValues holds for an absent key: without this, a write that names none to IAM is within every list.
+        - !If
+          - AttributesRequired
+          - Effect: Deny
+            Action: ["dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+            Resource: "*"
+            Condition: { "Null": { "dynamodb:Attributes": "true" } }
           - !Ref AWS::NoValue
 """
 _FUNCTION: Final = """

@@ -130,9 +130,18 @@ class Evaluator:
         self._evaluate = require(module, "evaluate", "ctx", "policies", "limits")
         self._context = module.EvalContext
         self._parsed = lru_cache(maxsize=1024)(require(module, "parse_policy_document", "doc"))
+        self._policies_of = require(module, "_gather_role_policies", "role_name", "account_id")
 
     def allows(self, policy: str, access: Access, principal: str) -> bool:
         """Return whether a policy, as JSON, allows the access."""
+        return self._allow([self._parsed(policy)], access, principal)
+
+    def role_allows(self, role: str, access: Access, principal: str) -> bool:
+        """Return whether the policies of a role, by its name, allow the access; without any, everything is allowed."""
+        policies = self._policies_of(role, ACCOUNT_ID)
+        return not policies or self._allow(policies, access, principal)
+
+    def _allow(self, policies: list[Any], access: Access, principal: str) -> bool:
         keys = {
             "dynamodb:attributes": access["attributes"],
             "dynamodb:leadingkeys": access["leadingKeys"],
@@ -148,4 +157,4 @@ class Evaluator:
             region=REGION,
             service_context={name: value for name, value in keys.items() if value},  # an empty one is an absent one
         )
-        return bool(self._evaluate(context, [self._parsed(policy)]).decision == "Allow")
+        return bool(self._evaluate(context, policies).decision == "Allow")

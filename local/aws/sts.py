@@ -1,7 +1,8 @@
-"""STS as AWS has it: a session with a policy reaches no more of DynamoDB than it allows (`TenantIsolation=strict`).
+"""STS as AWS has it: a session reaches no more of DynamoDB than its role and its own policy both allow.
 
-The emulator gives out such sessions and keeps their policies, but does not check them. Here they are checked, as IAM
-does, for calls of DynamoDB. Only tests/integration/test_policies.py checks what the role itself allows.
+The emulator gives out sessions and keeps their policies, but does not check them. Here they are checked, as IAM does,
+for calls of DynamoDB: those of functions with `TenantIsolation=strict`, and of whoever assumes a role. Calls that a
+function makes without a session are not checked here, but by tests/integration/test_policies.py.
 """
 
 import json
@@ -17,7 +18,7 @@ _TABLE_ARN = f"arn:aws:dynamodb:{REGION}:{ACCOUNT_ID}:table/{{}}"
 
 
 def patch(emulator: MiniStack) -> None:
-    """Refuse calls of DynamoDB that a session's own policy does not allow.
+    """Refuse calls of DynamoDB that a session's role or its own policy does not allow.
 
     Raises
     ------
@@ -34,21 +35,24 @@ def patch(emulator: MiniStack) -> None:
         method: str, path: str, headers: dict[str, str], body: bytes, query_params: dict[str, list[str]]
     ) -> Response:
         session = emulator.sts._sessions.get(key_of(headers, query_params), {})  # noqa: SLF001
-        if policy := (session.get("SessionPolicies") or {}).get("Policy"):
+        if session:
+            arn, policy = session["Arn"], (session.get("SessionPolicies") or {}).get("Policy")
             action = action_of(headers, body, query_params)
             for access in dynamodb_accesses(action, json.loads(body or b"{}"), _TABLE_ARN):
-                if not evaluator.allows(policy, access, session["Arn"]):
-                    return _refusal(session["Arn"], access)
+                if not evaluator.role_allows(arn.split("/")[1], access, arn):
+                    return _refusal(arn, access, "identity-based")
+                if policy and not evaluator.allows(policy, access, arn):
+                    return _refusal(arn, access, "session")
         response: Response = await handler(method, path, headers, body, query_params)
         return response
 
     handlers["dynamodb"] = handle
 
 
-def _refusal(principal: str, access: Access) -> Response:
+def _refusal(principal: str, access: Access, kind: str) -> Response:
     message = (
         f"User: {principal} is not authorized to perform: {access['action']} on resource: {access['resource']} "
-        "because no session policy allows the action"
+        f"because no {kind} policy allows the action"
     )
     body: dict[str, Any] = {"__type": "com.amazon.coral.service#AccessDeniedException", "Message": message}
     return 400, {"Content-Type": "application/x-amz-json-1.0"}, json.dumps(body).encode()

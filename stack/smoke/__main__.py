@@ -6,7 +6,7 @@ from typing import Final
 
 import boto3
 
-from stack.smoke import api, live, resources
+from stack.smoke import api, attributes, live, resources
 from stack.smoke.deployment import Check, Deployment
 
 CHECKS: Final[tuple[Check, ...]] = (
@@ -38,6 +38,9 @@ def main(arguments: list[str]) -> int:
         failed += bool(wrong)
         sys.stdout.write(f"{'FAILED' if wrong else 'ok':6}  {check.__name__}\n")
         sys.stdout.writelines(f"        {each}\n" for each in wrong)
+    finding = attributes.check(deployment.session, deployment.outputs)
+    failed += finding.level is attributes.Level.ERROR
+    sys.stdout.write(f"{finding.level}: {finding.text}\n")
     return 1 if failed else 0
 
 

@@ -7,6 +7,7 @@ from stack.smoke.deployment import Deployment
 OUTPUTS: Final = (
     *("ApiId", "ApiUrl", "LiveApiId", "LiveUrl", "UserPoolId", "UserPoolClientId"),
     *("TicketsTableName", "UsersTableName", "NotificationsTableName", "EventBusName"),
+    *("AttributeConditions", "SmokeRoleArn"),
 )
 _EXPIRING: Final = ("NotificationsTableName", "TicketsTableName")
 

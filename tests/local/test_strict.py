@@ -1,4 +1,7 @@
-"""A stack deployed with TenantIsolation=strict: functions reach their caller's tenant only, and all works as usual."""
+"""A stack deployed with TenantIsolation=strict: functions reach their caller's tenant only, and all works as usual.
+
+Sessions are held to the policies of their roles, so it is also deployed with AttributeConditions=required.
+"""
 
 import json
 import shutil
@@ -49,7 +52,7 @@ TICKET = {"title": "VPN drops", "description": "Every ten minutes."}
 
 @pytest.fixture(scope="module")
 def strict(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack on which nothing but the parameter was changed."""
+    """A stack on which nothing but two parameters was changed."""
     copy = tmp_path_factory.mktemp("strict") / "state"
     shutil.copytree(stack.state, copy, ignore=shutil.ignore_patterns("lock", "logs", "tmp"))
     running = launch(copy)
@@ -62,7 +65,8 @@ def strict(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
 
 
 def isolate(running: Stack) -> None:
-    """Update a deployed stack to strict isolation."""
+    """Update a deployed stack to strict isolation, with attributes required."""
+    changed = {"AttributeConditions": "required", "TenantIsolation": "strict"}
     cloudformation = running.client("cloudformation")
 
     def stack() -> dict[str, Any]:
@@ -73,12 +77,12 @@ def isolate(running: Stack) -> None:
     kept = [
         {"ParameterKey": parameter["ParameterKey"], "UsePreviousValue": True}
         for parameter in stack()["Parameters"]
-        if parameter["ParameterKey"] != "TenantIsolation"
+        if parameter["ParameterKey"] not in changed
     ]
     cloudformation.update_stack(
         StackName=STACK_NAME,
         UsePreviousTemplate=True,
-        Parameters=[*kept, {"ParameterKey": "TenantIsolation", "ParameterValue": "strict"}],
+        Parameters=[*kept, *({"ParameterKey": key, "ParameterValue": value} for key, value in changed.items())],
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
     )
     deadline = time.monotonic() + 60

@@ -9,7 +9,7 @@ import pytest
 
 from local.settings import REGION, STACK_NAME
 from stack.smoke import __main__ as smoke
-from stack.smoke import api, live, resources
+from stack.smoke import api, attributes, live, resources
 from stack.smoke.deployment import Check, Deployment
 from tests.harness.stack import Stack
 
@@ -33,7 +33,10 @@ def deployment(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Deployment:
 def test_nothing_is_wrong(deployment: Deployment, stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
     assert deployment.api_url == stack.base_url
     assert smoke.main([STACK_NAME, "--api", stack.base_url, "--live", stack.live_url]) == 0
-    assert capsys.readouterr().out.splitlines() == [f"ok      {check.__name__}" for check in smoke.CHECKS]
+    assert capsys.readouterr().out.splitlines() == [
+        *(f"ok      {check.__name__}" for check in smoke.CHECKS),
+        f"OK: {attributes.NAMED_IF_PRESENT.text}",
+    ]
 
 
 OTHERWISE: dict[Check, Callable[[Deployment], Deployment]] = {

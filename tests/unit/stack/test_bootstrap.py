@@ -73,7 +73,9 @@ def test_the_pipeline_itself_can_change_nothing_but_its_stack() -> None:
         if not action.split(":")[1].startswith(("Describe", "Get", "List", "Validate", "GET"))
         and not action.startswith(("cloudformation:", "s3:"))
     }
-    assert changing == {"iam:PassRole"}
+    assert changing == {"iam:PassRole", "sts:AssumeRole"}
+    (smoke,) = (each for each in policy("DeployRole", "Deploy") if each["Action"] == "sts:AssumeRole")
+    assert smoke["Resource"]["Fn::Sub"].endswith(":role/ticket-system-${Environment}-SmokeRole-*")
     (trust,) = BOOTSTRAP["ExecutionRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Principal"] == {"Service": "cloudformation.amazonaws.com"}
     for each in policy("DeployRole", "Deploy"):

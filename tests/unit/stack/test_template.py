@@ -58,6 +58,34 @@ def test_data_outlives_a_mistake() -> None:
         assert table["SSESpecification"] == {"SSEEnabled": True}
 
 
+def test_tables_with_indexes_are_created_one_after_the_other() -> None:
+    tables = {name: each for name, each in template()["Resources"].items() if each["Type"] == "AWS::DynamoDB::Table"}
+    indexed = {name for name, table in tables.items() if "GlobalSecondaryIndexes" in table["Properties"]}
+    before = {name: tables[name].get("DependsOn") for name in indexed}
+    (first,) = (name for name, other in before.items() if other is None)
+    order = [first]
+    while following := [name for name, other in before.items() if other == order[-1]]:
+        order += following
+    assert sorted(order) == sorted(indexed)
+
+
+def test_an_authorizer_asks_for_what_every_request_has() -> None:
+    """Of a WebSocket API it must ask for something; the token is in either of two headers."""
+    resources = template()["Resources"]
+    assert resources["LiveAuthorizer"]["Properties"]["IdentitySource"] == ["route.request.header.Host"]
+
+
+def test_no_regular_expression_is_of_one_dialect() -> None:
+    """API Gateway documents none: no flags and no look-around."""
+    schemes = template()["Resources"]["Api"]["Properties"]["DefinitionBody"]["securityDefinitions"].values()
+    (expression,) = (
+        expression
+        for each in schemes
+        if (expression := each.get("x-amazon-apigateway-authorizer", {}).get("identityValidationExpression"))
+    )
+    assert "(?" not in expression
+
+
 def test_every_function_has_a_role_of_its_own_and_its_services_log() -> None:
     resources = template()["Resources"]
     services = set()
@@ -74,7 +102,7 @@ def test_every_function_has_a_role_of_its_own_and_its_services_log() -> None:
     assert groups == {f"{service}Logs" for service in services} | others
     assert all(resources[group]["Properties"]["RetentionInDays"] == "LogRetentionDays" for group in groups)
     for service in services:
-        log, traces = resources[f"{service}Policy"]["Properties"]["PolicyDocument"]["Statement"]
+        log, traces, _ = resources[f"{service}Policy"]["Properties"]["PolicyDocument"]["Statement"]
         assert log == {
             "Effect": "Allow",
             "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
