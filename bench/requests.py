@@ -27,8 +27,8 @@ _OPERATIONS: dict[str, tuple[Call, int]] = {
     "transition": (lambda api, url, _: api.post(f"{url}/transitions", json={"to": "OPEN"}), 2),
     "update with another status": (lambda api, url, _: api.patch(url, json={"status": "CLOSED"}), 3),
     "history": (lambda api, url, _: api.get(f"{url}/history"), 2),
-    "delete": (lambda api, url, _: api.delete(url), 2),
-    "restore": (lambda api, url, _: api.post(f"{url}/restore"), 2),
+    "delete": (lambda api, url, _: api.delete(url), 3),
+    "restore": (lambda api, url, _: api.post(f"{url}/restore"), 3),
 }
 
 

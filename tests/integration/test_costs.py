@@ -93,8 +93,8 @@ RULE: dict[str, tuple[Call, list[str]]] = {
     "watch": (lambda api, url: api.post(f"{url}/watchers/me"), [GET, TRANSACTION]),
     "watch no longer": (lambda api, url: api.delete(f"{url}/watchers/me"), [GET, TRANSACTION]),
     "watching?": (lambda api, url: api.get(f"{url}/watchers/me"), [GET, GET]),
-    "delete": (lambda api, url: api.delete(url), [GET, TRANSACTION]),
-    "restore": (lambda api, url: (api.delete(url), api.post(f"{url}/restore"))[1], [GET, TRANSACTION] * 2),
+    "delete": (lambda api, url: api.delete(url), [GET, GET, TRANSACTION]),
+    "restore": (lambda api, url: (api.delete(url), api.post(f"{url}/restore"))[1], [GET, GET, TRANSACTION] * 2),
     "refused by role": (lambda api, url: api.get(url + "0"), []),
 }
 
@@ -117,9 +117,9 @@ USERS_RULE: dict[str, tuple[Callable[[Client], httpx.Response], list[str]]] = {
     "the tenant": (lambda api: api.get("/v1/tenant"), [GET]),
     "change of a setting": (
         lambda api: api.patch("/v1/tenant", json={"settings": {"defaultPriority": "HIGH"}}),
-        [GET, TRANSACTION],
+        [GET, GET, TRANSACTION],
     ),
-    "API keys": (lambda api: api.get("/v1/api-keys"), [QUERY]),
+    "API keys": (lambda api: api.get("/v1/api-keys"), [GET, QUERY]),
     "another API key": (lambda api: api.post("/v1/api-keys", json={"name": "x", "role": "agent"}), [GET, TRANSACTION]),
 }
 
@@ -135,9 +135,9 @@ def _webhook(api: Client) -> str:
 
 
 USERS_RULE |= {
-    "webhooks": (lambda api: api.get("/v1/webhooks"), [QUERY]),
-    "another webhook, and its end": (lambda api: api.delete(_webhook(api)), [*MADE, GET, TRANSACTION]),
-    "a webhook": (lambda api: api.get(_webhook(api)), [*MADE, GET]),
+    "webhooks": (lambda api: api.get("/v1/webhooks"), [GET, QUERY]),
+    "another webhook, and its end": (lambda api: api.delete(_webhook(api)), [*MADE, GET, GET, TRANSACTION]),
+    "a webhook": (lambda api: api.get(_webhook(api)), [*MADE, GET, GET]),
     "change of a webhook": (
         lambda api: api.patch(_webhook(api), json={"description": "x"}),
         [*MADE, GET, GET, UPDATE],
@@ -146,7 +146,7 @@ USERS_RULE |= {
         lambda api: api.post(f"{_webhook(api)}/secret", json={}),
         [*MADE, GET, GET, UPDATE],
     ),
-    "deliveries": (lambda api: api.get(f"{_webhook(api)}/deliveries"), [*MADE, GET, QUERY]),
+    "deliveries": (lambda api: api.get(f"{_webhook(api)}/deliveries"), [*MADE, GET, GET, QUERY]),
 }
 
 

@@ -198,7 +198,7 @@ def test_a_restored_ticket_names_whom_it_named(dynamodb: DynamoDBClient, calls: 
     calls.clear()
     answer = send(restore_ticket.handler, api_event("POST", f"{TICKET}/restore", caller=ADMIN))
     assert answer.status == 200
-    assert calls == {"GetItem": 1, "TransactWriteItems": 1}
+    assert calls == {"GetItem": 2, "TransactWriteItems": 1}  # the caller, and the ticket
 
 
 @pytest.mark.usefixtures("ticket")

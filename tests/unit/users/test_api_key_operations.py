@@ -277,8 +277,8 @@ def test_what_is_no_key_of_the_tenant(
     table: Any, user_items: Items, operation: Callable[[str, Caller], Answer]
 ) -> None:
     made = create().json
-    person = {"PK": f"TENANT#acme#USER#{ADMIN_ID}", "SK": "USER", "id": ADMIN_ID, "kind": "PERSON", "active": True}
-    table.put_item(TableName=USERS_TABLE, Item=to_item(person))
+    person = {"PK": f"TENANT#acme#USER#{ADMIN_ID}", "SK": "USER", "id": ADMIN_ID, "kind": "PERSON", "role": "admin"}
+    table.put_item(TableName=USERS_TABLE, Item=to_item({**person, "active": True}))
     before = user_items()
     for key_id, caller in ((UNKNOWN, ADMIN), ("x", ADMIN), (ADMIN_ID, ADMIN), (made["id"], STRANGER)):
         assert operation(key_id, caller).error == (404, "api_key_not_found")

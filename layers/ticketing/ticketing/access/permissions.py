@@ -152,21 +152,11 @@ A key must not create what outlives its revocation (other keys, webhooks to othe
 tenant, and has no profile.
 """
 
-RECHECKED = frozenset(
-    {
-        Operation.INVITE_USER,
-        Operation.UPDATE_USER,
-        Operation.DEACTIVATE_USER,
-        Operation.CREATE_API_KEY,
-        Operation.CREATE_WEBHOOK,
-        Operation.UPDATE_WEBHOOK,
-        Operation.ROTATE_SECRET,
-    }
-)
-"""The operations before which the frame reads the caller's own row (a consistent read).
+RECHECKED = frozenset(operation for operation, roles in PERMISSIONS.items() if roles.keys() == {Role.ADMIN})
+"""The operations before which the frame reads the caller's own row (a consistent read): all that only admins may call.
 
-The authorizer's policy is cached for a minute. A user who was deactivated or demoted in that minute, or a revoked key,
-must not use the rest of it to regain access or to create users, keys or webhooks.
+The authorizer's policy is cached for a minute. An admin who was deactivated or demoted in that minute, or a revoked
+key, must not use the rest of it: neither to leave users, keys or webhooks behind, nor to change or delete anything.
 """
 
 

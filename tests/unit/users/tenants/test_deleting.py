@@ -60,9 +60,9 @@ def receipt(tenant_id: str = "acme", *, caller: Caller = ADMIN) -> Answer:
 
 
 def fail_the_start(world: World) -> None:
-    """Let the third call fail: after one read and one transaction, it starts the execution."""
+    """Let the fourth call fail: after two reads and one transaction, it starts the execution."""
     world.faults.calls.clear()
-    world.faults.at = 3
+    world.faults.at = 4
 
 
 def test_a_deletion_is_recorded_and_started(world: World) -> None:
