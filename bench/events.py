@@ -55,6 +55,7 @@ EVENTS: Final[dict[str, dict[str, Any]]] = {
     "getWatching": _event(),
     "getMe": _event(),
     "updateMe": _event({"name": "Ada L."}),
+    "signOut": _event(),
     "listUsers": _event(),
     "getUser": _event(),
     "inviteUser": _event({"email": "ben@example.com", "role": "agent"}),
@@ -80,5 +81,5 @@ EVENTS: Final[dict[str, dict[str, Any]]] = {
 }
 """By operation. createTenant is left out: it takes three clients."""
 
-TWO_CLIENTS: Final = frozenset({"inviteUser", "updateUser", "deactivateUser", "deleteTenant", "redeliver"})
+TWO_CLIENTS: Final = frozenset({"inviteUser", "updateUser", "deactivateUser", "deleteTenant", "redeliver", "signOut"})
 """The operations that ask another service of AWS beside DynamoDB."""

@@ -187,16 +187,17 @@ class _Run:
         settings = self._settings
         write_json(settings.state / "run.json", {"port": settings.port, "aws_port": settings.aws_port})
         say(f"emulator up at {settings.aws_endpoint}")
-        self._deploy()
-        made = seed(settings.aws_port, self._outputs.values)
+        deployed = self._deploy()
+        made = seed(settings.aws_port, self._outputs.values, deployed=deployed)
         say(f"{made} demo users made" if made else "data of the last run is there")
         if not self._stopping.is_set():
             say("ready")
             print(_READY.format(base=settings.base_url, live=settings.live_url), flush=True)
 
-    def _deploy(self) -> None:
+    def _deploy(self) -> bool:
+        """Deploy unless that is done already; return whether it was necessary and succeeded."""
         if self._outputs.api_id and self._deployer.is_current():
-            return
+            return False
         try:
             self._deployer.deploy()
         except DeployError as error:
@@ -204,3 +205,5 @@ class _Run:
                 raise
             # The last deployment still works, and its data is there: better than nothing to look at.
             print(f"{error}\nServing what was deployed last. Correct it, then: make deploy", file=sys.stderr)
+            return False
+        return True

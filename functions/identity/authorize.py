@@ -1,4 +1,4 @@
-"""The API's authorizer: which user a token belongs to, of which tenant, in which role.
+"""The API's authorizer: which user a token belongs to, of which tenant, in which role now.
 
 API Gateway calls it for each new token and caches the policy for 60 seconds, so the policy covers all methods that the
 token may call. A policy for one method would also be applied to the next call, and deny it.
@@ -10,7 +10,8 @@ from aws_lambda_powertools.logging import Logger
 
 from ticketing.access.roles import Role
 from ticketing.deployment import DEPLOYMENT
-from ticketing.users.tokens import TokenOwner, TokenRefusedError, verify_token
+from ticketing.people.newcomers import newcomers
+from ticketing.users.tokens import TokenOwner, TokenRefusedError, bearer_token, verify_token
 from ticketing.users.usage_plan import usage_key
 
 _FOR_NEWCOMERS = ("POST/v1/tenant", "GET/v1/tenant-deletions/*")
@@ -31,15 +32,10 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: AN
     Raises
     ------
     UnauthorizedError
-        The token is neither a valid ID token of a user of this user pool nor an active API key.
+        The token is neither a valid ID token of an active user nor an active API key.
     """
-    scheme, _, token = str(event["authorizationToken"]).partition(" ")
-    token = token.strip()
     try:
-        if scheme.lower() != "bearer":
-            message = "no bearer token"
-            raise TokenRefusedError(message)
-        owner = verify_token(token)
+        owner = verify_token(bearer_token(str(event["authorizationToken"])))
     except TokenRefusedError as error:
         logger.info("token refused", extra={"reason": str(error)})
         raise UnauthorizedError from None
@@ -48,19 +44,18 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: AN
 
 def _answer(owner: TokenOwner, method_arn: str) -> dict[str, Any]:
     api, stage, *_ = method_arn.split("/")
-    whole_api = [f"{api}/{stage}/*"]
     context = {"userId": owner.user_id, "role": str(owner.role), "kind": owner.kind}
-    if owner.role is None:
-        logger.info("user without tenant or role", extra={"userId": owner.user_id})
-        return _policy(owner, "Deny", whole_api)
     if owner.role is Role.NEWCOMER:
         opened = [f"{api}/{stage}/{method}" for method in _FOR_NEWCOMERS]
-        return _policy(owner, "Allow", opened) | {
-            "context": context,
-            "usageIdentifierKey": DEPLOYMENT.newcomers_key,
-        }
-    return _policy(owner, "Allow", whole_api) | {
-        "context": context | {"tenantId": owner.tenant_id},
+        if not newcomers().has_requests_left(owner.user_id):
+            logger.info("no requests left today", extra={"userId": owner.user_id})
+            return _policy(owner, "Deny", [f"{api}/{stage}/*"])
+        return _policy(owner, "Allow", opened) | {"context": context, "usageIdentifierKey": DEPLOYMENT.newcomers_key}
+    context |= {"tenantId": owner.tenant_id}
+    if owner.token_issued_at is not None:
+        context |= {"tokenIssuedAt": str(owner.token_issued_at)}
+    return _policy(owner, "Allow", [f"{api}/{stage}/*"]) | {
+        "context": context,
         "usageIdentifierKey": usage_key(owner.tenant_id),
     }
 

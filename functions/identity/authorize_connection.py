@@ -1,4 +1,4 @@
-"""The WebSocket API's authorizer: which user a token belongs to, of which tenant, in which role.
+"""The WebSocket API's authorizer: which user a token belongs to, of which tenant, in which role now.
 
 A program sends its token as `Authorization: Bearer ...`. A browser can't set that header for a WebSocket; it offers the
 token as one of its subprotocols, `bearer.<token>` (docs/decisions/0015-how-a-websocket-carries-its-token.md).
@@ -10,7 +10,7 @@ from typing import Any
 from aws_lambda_powertools.logging import Logger
 
 from ticketing.access.roles import Role
-from ticketing.users.tokens import TokenOwner, TokenRefusedError, verify_token
+from ticketing.users.tokens import TokenOwner, TokenRefusedError, bearer_token, verify_token
 
 _OFFERED = "bearer."
 
@@ -25,21 +25,21 @@ class UnauthorizedError(Exception):
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: ANN401 - Lambda's own type
-    """Return a policy for the connection, with the user, tenant, role, kind and the token's expiry in its context.
+    """Return a policy for the connection, with the user, tenant, role, kind and the token's times in its context.
 
-    People without a tenant or without a role are denied: there are no live updates for them.
+    People without a tenant are denied: there are no live updates for them.
 
     Raises
     ------
     UnauthorizedError
-        There is no token, or it is neither a valid ID token of a user of this user pool nor an active API key.
+        There is no token, or it is neither a valid ID token of an active user nor an active API key.
     """
     try:
         owner = verify_token(_token(event.get("headers") or {}))
     except TokenRefusedError as error:
         logger.info("token refused", extra={"reason": str(error)})
         raise UnauthorizedError from None
-    effect = "Deny" if owner.role in {None, Role.NEWCOMER} else "Allow"
+    effect = "Deny" if owner.role is Role.NEWCOMER else "Allow"
     api, stage, *_ = event["methodArn"].split("/")
     statement = {"Action": "execute-api:Invoke", "Effect": effect, "Resource": [f"{api}/{stage}/*"]}
     return {
@@ -52,11 +52,9 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:  # noqa: AN
 def _token(headers: Mapping[str, str]) -> str:
     given = {name.lower(): value for name, value in headers.items()}
     if "authorization" in given:
-        scheme, _, token = given["authorization"].partition(" ")
-        offered = [token.strip()] if scheme.lower() == "bearer" else []
-    else:
-        protocols = [each.strip() for each in given.get("sec-websocket-protocol", "").split(",")]
-        offered = [each.removeprefix(_OFFERED) for each in protocols if each.startswith(_OFFERED)]
+        return bearer_token(given["authorization"])
+    protocols = [each.strip() for each in given.get("sec-websocket-protocol", "").split(",")]
+    offered = [each.removeprefix(_OFFERED) for each in protocols if each.startswith(_OFFERED)]
     if len(offered) != 1 or not offered[0]:
         message = "not exactly one bearer token"
         raise TokenRefusedError(message)
@@ -71,4 +69,5 @@ def _context_of(owner: TokenOwner) -> dict[str, str]:
         "kind": owner.kind,
     }
     # Strings only: API Gateway turns other values into strings anyway.
-    return context if owner.token_expires_at is None else context | {"tokenExpiresAt": str(owner.token_expires_at)}
+    times = {"tokenIssuedAt": owner.token_issued_at, "tokenExpiresAt": owner.token_expires_at}
+    return context | {name: str(value) for name, value in times.items() if value is not None}

@@ -18,6 +18,8 @@ import yaml
 
 from local.progress import elapsed, say
 from local.settings import REGION, Settings
+from local.stack.client import CallError
+from local.stack.seed import reconcile
 from local.stack.statedir import read_json, write_json
 
 SOURCES = ("template.yaml", "samconfig.toml", "uv.lock", "functions", "layers", "statemachines")
@@ -185,7 +187,8 @@ def deploy_running(settings: Settings) -> int:
     deployer = Deployer(settings, int(running["aws_port"]))
     try:
         deployer.deploy()
-    except DeployError as error:
+        reconcile(int(running["aws_port"]), read_json(settings.state / "outputs.json"))
+    except (DeployError, CallError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -13,11 +13,12 @@ ROLES = ("admin", "agent", "reporter")
 PASSWORD = "Demo-password-1"  # of users that exist on this machine only
 
 
-def seed(aws_port: int, outputs: dict[str, str]) -> int:
+def seed(aws_port: int, outputs: dict[str, str], *, deployed: bool = False) -> int:
     """Make the demo tenants and users that are not there yet; return how many users were made.
 
     A tenant that somebody has deleted stays deleted. What follows from accounts (the users' rows, the tenants' keys in
-    the usage plan) is made by the system's own function, as for any user pool that is older than the users table.
+    the usage plan) is made by the system's own function, as for any user pool that is older than the users table. So is
+    what rows of an earlier version lack, after the stack was `deployed` anew.
 
     Raises
     ------
@@ -34,9 +35,20 @@ def seed(aws_port: int, outputs: dict[str, str]) -> int:
             _make_tenant(aws_port, outputs, name)
         # Its admins are counted as their rows are made.
         is_whole &= tenant is not None and tenant["admins"] != {"N": "0"}
-    if made or not is_whole:
-        invoke(aws_port, outputs["ReconcileUsersName"], {"everything": True})
+    if made or deployed or not is_whole:
+        reconcile(aws_port, outputs)
     return made
+
+
+def reconcile(aws_port: int, outputs: dict[str, str]) -> None:
+    """Let the system bring rows up to date with the user pool and with the deployed version.
+
+    Raises
+    ------
+    CallError
+        If the function fails.
+    """
+    invoke(aws_port, outputs["ReconcileUsersName"], {"everything": True})
 
 
 def _item(aws_port: int, table: str, tenant_id: str, kind: str) -> dict[str, object] | None:

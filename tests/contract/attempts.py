@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 from uuid import uuid4
@@ -11,6 +12,8 @@ from tests.harness.client import Client
 from tests.harness.people import DOMAIN, TICKET, Accounts, OwnTenant, Tenant
 from tests.harness.receiver import SECONDS, Receiver
 from tests.harness.stack import Stack
+from ticketing.dynamodb.attributes import to_item
+from ticketing.people.newcomers import REQUESTS_PER_DAY, newcomer_key
 
 JSON = {"Content-Type": "application/json"}
 SOMEBODY = "11111111-1111-4111-8111-111111111111"
@@ -61,8 +64,8 @@ class World:
     made: dict[str, Client] = field(default_factory=dict)
 
     def caller(self, name: str) -> Client:
-        """Return who is called this; a newcomer is always another one."""
-        if name not in self.made or name == "newcomer":
+        """Return who is called this. Those whom a request changes, or who last a minute, are always others."""
+        if name not in self.made or name in {"newcomer", "leaving_member", "unknown"}:
             self.made[name] = getattr(self, f"_{name}")()
         return self.made[name]
 
@@ -110,23 +113,31 @@ class World:
     def _member(self) -> Client:
         return self.own.join("reporter")
 
+    def _leaving_member(self) -> Client:
+        return self._member()
+
     def _key(self) -> Client:
         """An API key that is an admin."""
         answer = self.own.admin.post("/v1/api-keys", json={"name": "A key", "role": "admin"})
         return self.accounts.connect(token=answer.json()["key"])
 
-    def _without_a_role(self) -> Client:
-        return self._made_in_cognito(None, self.own.id)
-
     def _unknown(self) -> Client:
-        """Somebody whom Cognito knows as of the tenant, and the tenant does not know yet."""
-        return self._made_in_cognito("reporter", self.own.id)
+        """Somebody whose row is gone while API Gateway lets them in still, as in the minute after a tenant's end."""
+        member = self._member()
+        key = {"PK": {"S": f"TENANT#{self.own.id}#USER#{member.id}"}, "SK": {"S": "USER"}}
+        self.stack.client("dynamodb").delete_item(TableName=self.stack.outputs["UsersTableName"], Key=key)
+        return member
 
     def _early(self) -> Client:
         """Somebody of a tenant that API Gateway has not heard of yet."""
-        return self._made_in_cognito("admin", str(uuid4()))
+        tenant_id = str(uuid4())
+        early = self._made_in_cognito(tenant_id)
+        row = {"kind": {"S": "PERSON"}, "role": {"S": "admin"}, "active": {"BOOL": True}, "tokensValidFrom": {"N": "0"}}
+        key = {"PK": {"S": f"TENANT#{tenant_id}#USER#{early.id}"}, "SK": {"S": "USER"}}
+        self.stack.client("dynamodb").put_item(TableName=self.stack.outputs["UsersTableName"], Item=key | row)
+        return early
 
-    def _made_in_cognito(self, role: str | None, tenant_id: str) -> Client:
+    def _made_in_cognito(self, tenant_id: str) -> Client:
         cognito, pool_id = self.stack.client("cognito-idp"), self.stack.outputs["UserPoolId"]
         email = f"{uuid4()}@{DOMAIN}"
         attributes = {"email": email, "email_verified": "true", "custom:tenantId": tenant_id}
@@ -137,8 +148,6 @@ class World:
             UserAttributes=[{"Name": name, "Value": value} for name, value in attributes.items()],
         )
         self.accounts.accept(email)
-        if role:
-            cognito.admin_add_user_to_group(UserPoolId=pool_id, Username=email, GroupName=role)
         return self.accounts.caller(email)
 
     def tell_a_webhook(self) -> str:
@@ -171,6 +180,13 @@ class World:
 
     def _newcomer(self) -> Client:
         return self.accounts.caller(self.accounts.sign_up())
+
+    def _spent(self) -> Client:
+        """Somebody without a tenant whose requests of this day are used up."""
+        spent = self._newcomer()
+        counter = to_item(newcomer_key(str(spent.id), datetime.now(UTC)) | {"requests": REQUESTS_PER_DAY})
+        self.stack.client("dynamodb").put_item(TableName=self.stack.outputs["NotificationsTableName"], Item=counter)
+        return spent
 
     def _founder(self) -> Client:
         """Return somebody who has just founded a tenant, with the token of before."""

@@ -103,7 +103,10 @@ def _invocation_of(logical_id: str) -> str:
     ("header", "plausible"),
     [
         ("Bearer eyJhbGciOi.eyJzdWIi.c2ln-_", True),
-        ("bearer abc==", True),
+        ("bearer abc", False),
+        ("Bearer  abc", False),
+        ("Bearer abc=", False),
+        (" Bearer abc", False),
         (
             "Bearer tsk_ac3e0000-0000-4000-8000-000000000001_0f1e2d3c4b5aABCxyz",
             True,

@@ -17,6 +17,10 @@ def me(_: World) -> str:
     return "/v1/users/me"
 
 
+def my_sessions(_: World) -> str:
+    return "/v1/users/me/sign-out"
+
+
 def somebody(world: World) -> str:
     return f"/v1/users/{world.own.invite()['id']}"
 
@@ -95,6 +99,7 @@ VALID = {
     "listUsers": Valid("GET", users, by="owner"),
     "getMe": Valid("GET", me, by="owner"),
     "updateMe": Valid("PATCH", me, {"locale": "pt-PT", "notifications": {"commented": False}}, "owner"),
+    "signOut": Valid("POST", my_sessions, by="leaving_member", status=204),
     "getUser": Valid("GET", somebody, by="owner"),
     "updateUser": Valid("PATCH", somebody, {"role": "agent"}, "owner"),
     "deactivateUser": Valid("DELETE", somebody, by="owner", status=204),
@@ -116,12 +121,13 @@ FOR_ADMINS = (
 ATTEMPTS = [
     # Each role, and whoever has none
     *(Attempt(name, 403, by="member") for name in (*FOR_ADMINS, "listUsers")),
-    *(Attempt(name, 403, by="newcomer") for name in (*FOR_ADMINS, "getMe", "updateMe", "getTenant")),
+    *(Attempt(name, 403, by="newcomer") for name in (*FOR_ADMINS, "getMe", "updateMe", "signOut", "getTenant")),
     Attempt("createTenant", 403, by="owner"),
     Attempt("deleteTenant", 403, by="member", given=tenant_by_name),
     Attempt("deleteTenant", 403, by="key", given=tenant_by_name),
     Attempt("createApiKey", 403, by="key"),
     Attempt("updateMe", 403, by="key"),
+    Attempt("signOut", 403, by="key"),
     # A tenant that is gone
     Attempt("getTenant", 404, by="ghost", code="tenant_not_found"),
     Attempt("updateTenant", 404, by="ghost", code="tenant_not_found"),
@@ -143,6 +149,7 @@ ATTEMPTS = [
     Attempt("getMe", 404, by="unknown", code="user_not_found"),
     Attempt("updateMe", 400, body={"timeZone": "Middle/Earth"}),
     Attempt("updateMe", 404, by="unknown", code="user_not_found"),
+    Attempt("signOut", 404, by="unknown", code="user_not_found"),
     Attempt("getUser", 200, given=an_api_key_as_a_user),
     Attempt("getUser", 304, headers={"If-None-Match": "*"}),
     Attempt("getUser", 404, given=nobody, code="user_not_found"),

@@ -145,6 +145,7 @@ class Everything:
         url = f"/v1/users/{self.person('reporter')}"
         _ok(admin.patch(url, json={"role": "agent"}))
         _ok(admin.delete(f"/v1/users/{self.person('reporter')}"))
+        _ok(self.tenant.join("reporter").post("/v1/users/me/sign-out"))
         self.invite_whoever_has_an_account()
 
     def invite_whoever_has_an_account(self) -> None:

@@ -50,7 +50,7 @@ def test_unknown_methods(acme: Tenant, path: str, method: str) -> None:
 @pytest.mark.parametrize(
     "path", ["/v1/tickets", "/v1/users/me", "/v1/tenant", "/v1/api-keys", "/v1/tenant-deletions/x"]
 )
-@pytest.mark.parametrize("key", [None, "requests-of-newcomers-of-ticket-system-local"])
+@pytest.mark.parametrize("key", [None, "requests-by-newcomers-of-ticket-system-local"])
 def test_no_token(connect: Connect, path: str, key: str | None) -> None:
     """A key of the usage plan, which is no secret, opens nothing."""
     answer = connect(**({"x-api-key": key} if key else {})).get(path)

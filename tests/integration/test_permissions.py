@@ -133,6 +133,7 @@ STEPS: Final = {
     Operation.GET_WATCHING: Step(200, TICKETS, lambda api, url: api.get(f"{url}/watchers/me")),
     Operation.GET_ME: Step(200, (Thing.OWN,), lambda api, _: api.get("/v1/users/me")),
     Operation.UPDATE_ME: Step(200, (Thing.OWN,), lambda api, _: api.patch("/v1/users/me", json={"locale": "de-CH"})),
+    Operation.SIGN_OUT: Step(204, (Thing.OWN,), lambda api, _: api.post("/v1/users/me/sign-out")),
     Operation.LIST_USERS: Step(200, (Thing.NONE,), lambda api, _: api.get("/v1/users")),
     Operation.GET_USER: Step(200, USERS, lambda api, url: api.get(url), found_when_deleted=True),
     Operation.INVITE_USER: Step(201, (Thing.NONE,), lambda api, _: api.post("/v1/users", json=_invitation())),
@@ -237,7 +238,7 @@ class House:
         if changes and operation is Operation.DELETE_TENANT:
             doomed = self._found()
             return doomed.admin, doomed.name
-        ends_caller = operation is Operation.CREATE_TENANT or (
+        ends_caller = operation in {Operation.CREATE_TENANT, Operation.SIGN_OUT} or (
             operation is Operation.DEACTIVATE_USER and thing is Thing.OWN
         )
         caller = self._new_caller(name) if changes and ends_caller else self._caller(name)

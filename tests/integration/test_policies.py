@@ -33,7 +33,6 @@ WEBHOOK_READERS = {"GetDeliveryFunction", "GetWebhookFunction", "ListDeliveriesF
 USER_READERS = {
     "GetApiKeyFunction",
     "GetMeFunction",
-    "GetTenantDeletionFunction",
     "GetTenantFunction",
     "GetUserFunction",
     "ListApiKeysFunction",

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -168,3 +169,13 @@ def test_a_tenant_that_has_used_up_its_day_is_told(limited: Callable[..., OwnTen
     assert "00:00 UTC" in answers[-1].json()["message"]
     key_of_another = acme.admin.get("/v1/tickets")
     assert key_of_another.status_code == 200
+
+
+def test_a_newcomer_has_twenty_requests_a_day_and_takes_none_from_others(accounts: Accounts) -> None:
+    email, place = accounts.sign_up(), "/v1/tenant-deletions/none"
+    newcomer = accounts.caller(email)
+    assert [newcomer.get(place).status_code for _ in range(22)] == [404] * 20 + [429] * 2
+    assert newcomer.get(place).headers["Retry-After"] == "3600"
+    time.sleep(1)  # a token of another second, which API Gateway has not seen
+    assert accounts.caller(email).get(place).status_code == 403
+    assert accounts.caller(accounts.sign_up()).get(place).status_code == 404

@@ -1,6 +1,7 @@
 """Users from sign-up to their last day, on the running API with the real flows of Cognito."""
 
 import re
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -9,6 +10,7 @@ from uuid import uuid4
 import pytest
 from botocore.exceptions import ClientError
 
+from local.stack.client import invoke
 from tests.harness.client import Client
 from tests.harness.people import TICKET, Accounts, OwnTenant
 from tests.harness.stack import Stack
@@ -74,7 +76,7 @@ def test_two_invitations_at_once_make_one_user(tenant: OwnTenant) -> None:
     assert len(tenant.admin.get("/v1/users", params={"email": body["email"]}).json()) == 1
 
 
-@pytest.mark.parametrize("attribute", ["custom:tenantId", "custom:tokensValidFrom", "name", "locale"])
+@pytest.mark.parametrize("attribute", ["custom:tenantId", "name", "locale"])
 def test_cognitos_own_api_takes_no_attribute_but_the_address(stack: Stack, tenant: OwnTenant, attribute: str) -> None:
     cognito, client_id = stack.client("cognito-idp"), stack.outputs["UserPoolClientId"]
     tokens = _sign_in(stack, tenant.email, stack.password)["AuthenticationResult"]
@@ -136,6 +138,60 @@ def test_who_is_deactivated_is_locked_out_and_keeps_a_name(stack: Stack, tenant:
 
     assert tenant.admin.patch(url, json={"active": True}).json()["active"] is True
     assert _me(accounts.member(email))["name"] == "Lea Leaver"
+
+
+def test_whoever_signs_out_everywhere_is_out_everywhere(stack: Stack, tenant: OwnTenant, accounts: Accounts) -> None:
+    email = tenant.invite("agent")["email"]
+    accounts.accept(email)
+    accounts.member(email)
+    tokens = _sign_in(stack, email, stack.password)["AuthenticationResult"]
+    time.sleep(1)  # a token of another second, which API Gateway has not seen
+    caller, unused = accounts.connect(token=tokens["IdToken"]), accounts.token(email)
+    for _ in range(2):
+        assert caller.post("/v1/users/me/sign-out").status_code == 204
+    assert accounts.connect(token=unused).get("/v1/users/me").status_code == 401
+    with pytest.raises(ClientError, match="NotAuthorized"):
+        stack.client("cognito-idp").initiate_auth(
+            ClientId=stack.outputs["UserPoolClientId"],
+            AuthFlow="REFRESH_TOKEN_AUTH",
+            AuthParameters={"REFRESH_TOKEN": tokens["RefreshToken"]},
+        )
+    assert _me(accounts.member(email))["active"] is True
+
+
+def test_whoever_is_disabled_in_cognito_is_locked_out_by_the_next_run(
+    stack: Stack, tenant: OwnTenant, accounts: Accounts
+) -> None:
+    """The run every five minutes, which does not compare everything."""
+    email = tenant.invite("agent")["email"]
+    accounts.accept(email)
+    user_id = _me(accounts.member(email))["id"]
+    time.sleep(1)
+    unused = accounts.token(email)
+    stack.client("cognito-idp").admin_disable_user(UserPoolId=stack.outputs["UserPoolId"], Username=email)
+    invoke(stack.aws_port, stack.outputs["ReconcileUsersName"], {})
+    assert accounts.connect(token=unused).get("/v1/users/me").status_code == 401
+    assert tenant.admin.get(f"/v1/users/{user_id}").json()["active"] is False
+
+
+def test_an_admin_who_is_dismissed_deletes_nothing_in_the_minute_that_is_left(found_tenant: Found) -> None:
+    tenant = found_tenant()
+    dismissed, url = _person(tenant, "admin")
+    ticket = dismissed.post("/v1/tickets", json=TICKET).headers["Location"]
+    webhook = {"url": "https://1.1.1.1/in", "eventTypes": ["*"], "active": False}
+    webhook_url = dismissed.post("/v1/webhooks", json=webhook).headers["Location"]
+    key = dismissed.post("/v1/api-keys", json={"name": "K", "role": "agent"}).headers["Location"]
+    assert tenant.admin.patch(url, json={"role": "agent"}).status_code == 200
+    for answer in (
+        dismissed.delete(ticket),
+        dismissed.delete(webhook_url),
+        dismissed.delete(key),
+        dismissed.patch("/v1/tenant", json={"name": "Mine"}),
+        dismissed.delete("/v1/tenant", params={"name": tenant.name}),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+    assert tenant.admin.get(ticket).status_code == 200
+    assert tenant.admin.get("/v1/tenant").json()["name"] == tenant.name
 
 
 def test_two_admins_who_demote_each_other_leave_one(found_tenant: Found) -> None:

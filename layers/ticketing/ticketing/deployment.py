@@ -59,7 +59,7 @@ class Deployment:
 
     @property
     def newcomers_key(self) -> str:
-        """The usage plan's key of all people without a tenant."""
+        """The key of all people without a tenant in a usage plan of their own."""
         return self._text("NEWCOMERS_KEY")
 
     # --- identity -------------------------------------------------------------------------------------------------

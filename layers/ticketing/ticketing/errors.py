@@ -97,6 +97,15 @@ class IdempotencyKeyReusedError(ApiError):
     code = "idempotency_key_reused"
 
 
+class TooManyRequestsError(ApiError):
+    """The caller's requests of this day are used up. They count anew at 00:00 UTC."""
+
+    status = 429
+    code = "too_many_requests"
+    retry_after = 3600
+    """As API Gateway's own answer to a tenant: soon enough after midnight, and no storm."""
+
+
 class ServiceUnavailableError(ApiError):
     """AWS throttled, timed out or failed. Whether anything was written is unknown, unless the message says it."""
 

@@ -69,6 +69,7 @@ MATRIX = {
     "getWatching": "no own all all no",
     "getMe": "no own own own no",
     "updateMe": "no own own own no",
+    "signOut": "no own own own no",
     "listUsers": "no no all all no",
     "getUser": "no own all all no",
     "inviteUser": "no no no all no",
@@ -257,7 +258,8 @@ def test_a_grant_remembers_whether_it_was_asked() -> None:
 
 def test_an_api_key_may_what_its_role_may_but_for_what_takes_a_person() -> None:
     webhooks = {Operation.CREATE_WEBHOOK, Operation.UPDATE_WEBHOOK, Operation.ROTATE_SECRET}
-    assert {Operation.CREATE_API_KEY, Operation.DELETE_TENANT, Operation.UPDATE_ME} | webhooks == PEOPLE_ONLY
+    themselves = {Operation.UPDATE_ME, Operation.SIGN_OUT}
+    assert {Operation.CREATE_API_KEY, Operation.DELETE_TENANT} | themselves | webhooks == PEOPLE_ONLY
     for operation in Operation:
         for caller in (REPORTER, AGENT, ADMIN):
             key = replace(caller, is_api_key=True)

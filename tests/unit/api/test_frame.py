@@ -216,6 +216,7 @@ def test_every_error_of_the_contract_has_its_status() -> None:
         "invalid_reference": 422,
         "email_domain_not_allowed": 422,
         "webhook_target_not_allowed": 422,
+        "too_many_requests": 429,
         "service_unavailable": 503,
     }
 
@@ -320,6 +321,7 @@ def test_who_can_not_be_is_401(authorizer: dict[str, str]) -> None:
     assert send(endpoint(Operation.GET_ME)(never), event).error == (401, "unauthorized")
 
 
+@pytest.mark.usefixtures("dynamodb")
 def test_a_newcomer_is_somebody_of_no_tenant(log: Log) -> None:
     seen: list[Caller] = []
 

@@ -1,22 +1,26 @@
-"""The user pool that the authorizer asks: for its public keys, and about its users."""
+"""The users table that the authorizer reads, and the user pool whose public keys it fetches."""
 
 from typing import Any
 from urllib.request import OpenerDirector
 
 import pytest
+from mypy_boto3_dynamodb import DynamoDBClient
 
-from tests.unit.identity.support import CLIENT, POOL, Accounts, Pool
+from tests.unit.identity.support import CLIENT, POOL, Pool, Rows
 from ticketing.aws import clients
 from ticketing.users import tokens
 
 
 @pytest.fixture(autouse=True)
-def accounts(monkeypatch: pytest.MonkeyPatch) -> Accounts:
-    answering = Accounts()
-    answer: Any = answering.answer  # the types know of no handler that answers
-    clients.cognito().meta.events.register("before-send.cognito-identity-provider.AdminGetUser", answer)
+def rows(dynamodb: DynamoDBClient, monkeypatch: pytest.MonkeyPatch) -> Rows:
+    """Put USER into the table, as an agent of acme. Nothing asks Cognito."""
+
+    def cognito() -> Any:
+        pytest.fail("Cognito was asked")
+
+    monkeypatch.setattr(clients, "cognito", cognito)
     monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _seconds: None)
-    return answering
+    return Rows(dynamodb)
 
 
 @pytest.fixture(autouse=True)

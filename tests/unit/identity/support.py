@@ -1,17 +1,21 @@
-"""The authorizer's surroundings: real keys and tokens; what the user pool would answer over the network is made up."""
+"""The authorizer's surroundings: real keys and tokens, and the users table on moto."""
 
 import io
 import json
 import time
-from types import SimpleNamespace
 from typing import Any
 
 import jwt
 import pytest
-from botocore.awsrequest import AWSResponse, HTTPHeaders
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 
 from functions.identity import authorize
+from tests.unit.support import MOMENT_TEXT, USERS_TABLE
+from ticketing.access.roles import Role
+from ticketing.dynamodb.attributes import to_item
+from ticketing.people.keys import user_key
+from ticketing.users.models import Kind, User
+from ticketing.users.rows import user_item
 
 POOL = "us-east-1_Pool12345"
 CLIENT = "client-of-the-api"
@@ -45,33 +49,37 @@ class Pool:
         return io.BytesIO(self.keys if isinstance(self.keys, bytes) else json.dumps(self.keys).encode())
 
 
-class Accounts:
-    """Stands for Cognito, which is asked what it knows of a user at this moment."""
+class Rows:
+    """The users table, and how often it was asked."""
 
-    def __init__(self) -> None:
-        self.attributes = {"sub": USER, "email": "agent@acme.example", "custom:tenantId": "acme"}
-        self.enabled = True
-        self.failures: list[Exception | str] = []
-        """What happens instead, one after the other: an exception, or the name of Cognito's error."""
-        self.asked: list[dict[str, Any]] = []
+    def __init__(self, dynamodb: Any) -> None:
+        self._client = dynamodb
+        self.asked: list[str] = []
+        dynamodb.meta.events.register("before-call.dynamodb", lambda model, **_: self.asked.append(model.name))
+        self.put()
 
-    def answer(self, request: Any, **_kwargs: Any) -> AWSResponse:
-        self.asked.append(json.loads(request.body))
-        failure = self.failures.pop(0) if self.failures else None
-        if isinstance(failure, Exception):
-            raise failure
-        if failure:
-            return self._response(
-                500 if failure == "InternalErrorException" else 400, {"__type": failure, "message": "No."}
-            )
-        attributes = [{"Name": name, "Value": value} for name, value in self.attributes.items()]
-        user = {"Username": USER, "UserAttributes": attributes, "Enabled": self.enabled, "UserStatus": "CONFIRMED"}
-        return self._response(200, user)
+    def put(self, tenant_id: str = "acme", **values: Any) -> None:
+        """Write the row of USER, an agent whose tokens have counted for long."""
+        user = User.model_validate(
+            {
+                "id": USER,
+                "tenantId": tenant_id,
+                "kind": Kind.PERSON,
+                "name": "Ben",
+                "email": "agent@acme.example",
+                "role": Role.AGENT,
+                "active": True,
+                "tokensValidFrom": 1,
+                "version": 1,
+                "createdAt": MOMENT_TEXT,
+                "updatedAt": MOMENT_TEXT,
+            }
+        ).model_copy(update=values)
+        self._client.put_item(TableName=USERS_TABLE, Item=to_item(user_item(user)))
+        self.asked.clear()
 
-    @staticmethod
-    def _response(status: int, body: dict[str, Any]) -> AWSResponse:
-        raw: Any = SimpleNamespace(stream=lambda: [json.dumps(body).encode()])
-        return AWSResponse("https://cognito", status, HTTPHeaders(), raw)
+    def delete(self, tenant_id: str = "acme") -> None:
+        self._client.delete_item(TableName=USERS_TABLE, Key=to_item(user_key(tenant_id, USER)))
 
 
 def claims(**values: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The authorizer and API keys: real tokens, and the users table on moto. Cognito is out of reach."""
+"""The authorizer and API keys: real tokens, and the users table on moto."""
 
 import io
 import json
@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from functions.identity import authorize
 from tests.unit.conftest import Clock, Items
+from tests.unit.identity.support import Rows
 from tests.unit.support import ADMIN, MOMENT, MOMENT_TEXT, USERS_TABLE
 from ticketing import clock
 from ticketing.access.roles import Role
@@ -30,8 +31,9 @@ pytestmark = pytest.mark.usefixtures("time")
 
 
 @pytest.fixture
-def table(dynamodb: Any) -> Any:
+def table(dynamodb: Any, rows: Rows) -> Any:
     """Return the client of an empty users table."""
+    rows.delete()
     return dynamodb
 
 

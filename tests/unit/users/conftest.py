@@ -21,7 +21,7 @@ from ticketing.users.models import Kind, User
 from ticketing.users.repository import UserRepository
 from ticketing.users.rows import user_item
 from ticketing.users.tenant_models import Tenant, TenantSettings, TenantState
-from ticketing.users.user_pool import TENANT, TOKENS_VALID_FROM, UserPool
+from ticketing.users.user_pool import TENANT, UserPool
 
 PLAN = "plan-of-the-tests"
 ROLES = (Role.ADMIN, Role.AGENT, Role.REPORTER)
@@ -90,6 +90,7 @@ class World:
                 "email": f"{name.lower().replace(' ', '.')}@acme.example",
                 "role": role,
                 "active": True,
+                "tokensValidFrom": 1,
                 "version": 1,
                 "createdAt": MOMENT_TEXT,
                 "updatedAt": MOMENT_TEXT,
@@ -129,9 +130,9 @@ class World:
         return next((one["Value"] for one in answer["UserAttributes"] if one["Name"] == name), None)
 
     def void_before(self, user_id: str) -> int | None:
-        """Return from when on an account's tokens are valid, as the authorizer reads it."""
-        value = self.attribute(user_id, TOKENS_VALID_FROM)
-        return None if value is None else int(value)
+        """Return from when on a person's tokens count, as the authorizer reads it."""
+        row = self.stored(user_id)
+        return None if row is None else row.get("tokensValidFrom")
 
     def enabled(self, user_id: str) -> bool:
         return self.cognito.admin_get_user(UserPoolId=self.pool_id, Username=user_id)["Enabled"]
@@ -180,10 +181,7 @@ def pool(moto_backend: DynamoDBBackend) -> CognitoIdpUserPool:  # noqa: ARG001 -
     pool_id = cognito.create_user_pool(
         PoolName="people",
         UsernameAttributes=["email"],
-        Schema=[
-            {"Name": name.removeprefix("custom:"), "AttributeDataType": "String", "Mutable": True}
-            for name in (TENANT, TOKENS_VALID_FROM)
-        ],
+        Schema=[{"Name": TENANT.removeprefix("custom:"), "AttributeDataType": "String", "Mutable": True}],
     )["UserPool"]["Id"]
     for role in ROLES:
         cognito.create_group(UserPoolId=pool_id, GroupName=role.value)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from functions.users import deactivate_user, invite_user, reconcile_users, updat
 from tests.unit.conftest import Clock
 from tests.unit.support import ADMIN, MOMENT, MOMENT_TEXT, Context, api_event, send
 from tests.unit.users.conftest import PLAN, World
+from ticketing import clock
 from ticketing.access.roles import Role
 from ticketing.aws import clients
 from ticketing.dynamodb.transactions import VersionConflictError
@@ -65,7 +67,7 @@ def test_a_change_that_cognito_did_not_hear_of_is_finished(world: World, time: C
     time.forward(seconds=1)
     assert reconcile() == {"pending": 2}
     assert world.groups(ben.id) == {"reporter"}
-    assert world.void_before(ben.id) == int(time.now.timestamp()) + 1
+    assert world.void_before(ben.id) == VOID, "since the change, not since Cognito heard of it"
     assert not world.enabled(cleo.id)
     assert (world.now(ben).task_key, world.now(cleo).task_key) == (None, None)
     assert reconcile() == {}
@@ -152,6 +154,41 @@ def test_two_runs_at_once(world: World, time: Clock) -> None:
     assert (world.groups(ben.id), world.groups(account.id)) == ({"reporter"}, {"admin"})
     assert world.admins() == 2
     assert reconcile() == {}
+
+
+# --- locked out by hand ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("role", [Role.AGENT, None], ids=["in a group", "in none"])
+def test_every_run_locks_out_whoever_was_disabled_in_cognito(world: World, role: Role | None) -> None:
+    ben = world.row(world.account("ben@acme.example", "acme", role), "Ben")
+    gone = world.person("Cleo", active=False)
+    for user in (ben, gone):
+        world.cognito.admin_disable_user(UserPoolId=world.pool_id, Username=user.id)
+    before = int(clock.now().timestamp())
+    assert reconcile() == {"disabled": 1}
+    row = world.now(ben)
+    assert (row.active, row.task_key) == (False, None)
+    assert row.tokens_valid_from is not None
+    assert row.tokens_valid_from > before
+    assert reconcile() == {}
+
+
+def test_whoever_was_disabled_long_ago_is_left_to_the_comparison(world: World, time: Clock) -> None:
+    ben = world.person("Ben")
+    world.cognito.admin_disable_user(UserPoolId=world.pool_id, Username=ben.id)
+    time.set(datetime.now(UTC) + timedelta(hours=3))
+    assert reconcile() == {}
+    assert reconcile(everything=True) == {"tenant": 1, "user": 1}
+    assert not world.now(ben).active
+
+
+def test_a_tenant_that_goes_is_not_looked_at(world: World) -> None:
+    ben = world.person("Ben")
+    world.tenant(state=TenantState.DELETING)
+    world.cognito.admin_disable_user(UserPoolId=world.pool_id, Username=ben.id)
+    reconcile()
+    assert world.now(ben).active
 
 
 # --- everything ------------------------------------------------------------------------------------------------------
@@ -254,7 +291,20 @@ def test_an_address_is_taken_over_once_it_is_proved(world: World, verified: str,
     row = world.stored(ben.id)
     assert row is not None
     assert (row["email"], row["emailKey"], row["version"]) == (email, email, version)
-    assert world.void_before(ben.id) is None
+    assert world.void_before(ben.id) == 1
+
+
+def test_a_row_that_does_not_say_from_when_tokens_count_gets_the_time(world: World, time: Clock) -> None:
+    """As rows of an earlier version. What was issued before, and refused for want of it, stays refused."""
+    world.person("Ada", Role.ADMIN)
+    ben, cleo = world.person("Ben", tokens_valid_from=None), world.person("Cleo", tokens_valid_from=None, active=False)
+    key = world.row(ADMIN.user_id, "Importer", kind=Kind.API_KEY, email=None, tokens_valid_from=None)
+    world.cognito.admin_disable_user(UserPoolId=world.pool_id, Username=cleo.id)
+    time.set(MOMENT)
+    assert reconcile(everything=True) == {"tenant": 1, "user": 2}
+    assert [world.void_before(each.id) for each in (ben, cleo, key)] == [VOID - 1, VOID - 1, None]
+    assert (world.now(ben).version, world.now(ben).task_key) == (2, None)
+    assert reconcile(everything=True) == {"tenant": 1}
 
 
 def test_what_is_pending_counts_as_it_is_in_the_table(world: World, time: Clock) -> None:

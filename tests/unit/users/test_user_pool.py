@@ -2,7 +2,6 @@
 
 import pytest
 
-from tests.unit.conftest import Clock
 from tests.unit.users.conftest import World
 from ticketing.access.roles import Role
 from ticketing.users.user_pool import (
@@ -46,21 +45,6 @@ def test_somebody_inactive_is_signed_out_and_disabled_and_comes_back(world: Worl
     assert not world.enabled(user.id)
     world.accounts.update_account(user)
     assert world.enabled(user.id)
-
-
-def test_tokens_are_void_up_to_the_change_of_groups_however_late_that_is(world: World, time: Clock) -> None:
-    changed = int(time.now.timestamp())
-    user = world.person("Ada").model_copy(update={"role": Role.REPORTER, "tokens_valid_from": changed + 1})
-    time.forward(seconds=300)
-    world.accounts.update_account(user)
-    assert world.void_before(user.id) == changed + 301
-    assert world.asked.index("AdminRemoveUserFromGroup") < world.asked.index("AdminUpdateUserAttributes")
-
-
-def test_tokens_of_somebody_whom_nothing_happened_to_stay_valid(world: World) -> None:
-    user = world.person("Ada")
-    world.accounts.update_account(user)
-    assert world.void_before(user.id) is None
 
 
 def test_an_account_of_another_tenant_is_left_alone(world: World) -> None:

@@ -26,6 +26,8 @@ class Caller:
     tenant_id: str
     role: Role
     is_api_key: bool = False
+    token_issued_at: int | None = None
+    """When the person's token was issued, in seconds since 1970; None for an API key, and where nobody needs it."""
 
 
 def caller_of(event: Mapping[str, Any]) -> Caller:
@@ -43,4 +45,11 @@ def caller_of(event: Mapping[str, Any]) -> Caller:
     if not user_id or not (belongs or (role == Role.NEWCOMER and tenant_id == NOBODYS)):
         message = "The request carries no verified caller."
         raise UnauthorizedError(message)
-    return Caller(user_id, tenant_id, Role(role), is_api_key=context.get("kind") == "API_KEY")
+    issued = str(context.get("tokenIssuedAt") or "")
+    return Caller(
+        user_id,
+        tenant_id,
+        Role(role),
+        is_api_key=context.get("kind") == "API_KEY",
+        token_issued_at=int(issued) if issued else None,
+    )

@@ -37,6 +37,7 @@ class Operation(StrEnum):
     GET_WATCHING = "getWatching"
     GET_ME = "getMe"
     UPDATE_ME = "updateMe"
+    SIGN_OUT = "signOut"
     LIST_USERS = "listUsers"
     GET_USER = "getUser"
     INVITE_USER = "inviteUser"
@@ -110,6 +111,7 @@ PERMISSIONS = {
     Operation.GET_WATCHING: _EVERYBODY_ON_THEIRS,
     Operation.GET_ME: _EVERYBODY_ON_THEMSELVES,
     Operation.UPDATE_ME: _EVERYBODY_ON_THEMSELVES,
+    Operation.SIGN_OUT: _EVERYBODY_ON_THEMSELVES,
     Operation.LIST_USERS: _AGENTS_ONLY,
     Operation.GET_USER: _EVERYBODY_ON_THEIRS,
     Operation.INVITE_USER: _ADMINS_ONLY,
@@ -141,6 +143,7 @@ PEOPLE_ONLY = frozenset(
         Operation.CREATE_API_KEY,
         Operation.DELETE_TENANT,
         Operation.UPDATE_ME,
+        Operation.SIGN_OUT,
         Operation.CREATE_WEBHOOK,
         Operation.UPDATE_WEBHOOK,
         Operation.ROTATE_SECRET,
@@ -149,7 +152,7 @@ PEOPLE_ONLY = frozenset(
 """The operations that API keys may not call, in any role.
 
 A key must not create what outlives its revocation (other keys, webhooks to other addresses), must not delete the
-tenant, and has no profile.
+tenant, and has neither a profile nor a session.
 """
 
 RECHECKED = frozenset(operation for operation, roles in PERMISSIONS.items() if roles.keys() == {Role.ADMIN})

@@ -18,6 +18,7 @@ from aws_lambda_powertools.logging import Logger
 
 from ticketing.access.identity import Caller, caller_of
 from ticketing.access.permissions import RECHECKED, Grant, Operation, PublicOperation, grant
+from ticketing.access.roles import Role
 from ticketing.api import cors
 from ticketing.api.bodies import NoQuery
 from ticketing.api.request import Request
@@ -26,6 +27,7 @@ from ticketing.aws.failures import is_transient
 from ticketing.deployment import DEPLOYMENT
 from ticketing.errors import ApiError, ForbiddenError, InternalServerError, ServiceUnavailableError
 from ticketing.metrics import count
+from ticketing.people.newcomers import newcomers
 from ticketing.people.repository import People, PersonGoneError
 
 logger = Logger()
@@ -61,6 +63,8 @@ def endpoint(
             caller = caller_of(event)
             log |= {"tenantId": caller.tenant_id, "userId": caller.user_id, "role": caller.role.value}
             request = Request(event, grant(operation, caller))
+            if caller.role is Role.NEWCOMER:
+                newcomers().count_request(caller.user_id)
             if operation in RECHECKED:
                 _recheck(operation, caller)
             if not takes_query:

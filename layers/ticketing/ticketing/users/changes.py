@@ -18,11 +18,12 @@ from ticketing.errors import ServiceUnavailableError
 from ticketing.users.models import PENDING
 from ticketing.users.operations import (
     find_person,
+    next_second,
     next_version,
 )
 from ticketing.users.repository import UserRepository
 from ticketing.users.rules import check_admins
-from ticketing.users.user_pool import AccountNotFoundError, next_second, user_pool
+from ticketing.users.user_pool import AccountNotFoundError, user_pool
 
 if TYPE_CHECKING:
     from ticketing.access.permissions import Grant

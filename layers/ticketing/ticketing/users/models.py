@@ -81,9 +81,9 @@ class Notifications(Model):
 class User(Model):
     """A user as stored, without the item's keys and the fields of API keys.
 
-    Times are RFC 3339 texts in UTC with milliseconds. `tokens_valid_from` is in seconds since 1970, None if no token
-    was ever invalidated. `mail_off_reason` is None while `notifications.mail` is on. `task_key` is `PENDING` while
-    Cognito has to be updated, since `task_since`.
+    Times are RFC 3339 texts in UTC with milliseconds. `tokens_valid_from` is in seconds since 1970: a person's tokens
+    that were issued before it do not count, and without it none does; API keys have none. `mail_off_reason` is None
+    while `notifications.mail` is on. `task_key` is `PENDING` while Cognito has to be updated, since `task_since`.
     """
 
     id: str

@@ -1,5 +1,6 @@
 """What the user operations share: finding users for the caller, creating, changing and presenting them."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -64,10 +65,21 @@ def new_person(
         email=account.email.lower(),
         role=role,
         active=active,
+        tokens_valid_from=this_second(),
         version=1,
         created_at=now,
         updated_at=now,
     )
+
+
+def this_second() -> int:
+    """Return the current second since 1970, from which on the tokens of a new row count."""
+    return math.floor(clock.now().timestamp())
+
+
+def next_second() -> int:
+    """Return the next second since 1970. Tokens carry whole seconds, so its tokens are surely issued after now."""
+    return this_second() + 1
 
 
 def next_version(user: User, values: Mapping[str, Any]) -> User:

@@ -28,7 +28,7 @@ from ticketing.users.deletion import resume_deletion
 from ticketing.users.errors import UserExistsError
 from ticketing.users.invitations import complete_invitation
 from ticketing.users.models import PENDING
-from ticketing.users.operations import new_person, next_version
+from ticketing.users.operations import new_person, next_version, this_second
 from ticketing.users.repository import RowExistsError, UserRepository, pending
 from ticketing.users.tenant_creation import finish_tenant
 from ticketing.users.tenant_models import TenantState
@@ -44,6 +44,9 @@ if TYPE_CHECKING:
 PATIENCE: Final = timedelta(minutes=1)
 """How long a pending item is left to the request that wrote it. No request takes longer."""
 
+_DISABLED_LATELY: Final = timedelta(hours=2)
+"""How long every run looks at a disabled account. The hourly comparison has seen it by then."""
+
 logger = Logger()
 
 
@@ -52,9 +55,13 @@ class UnreconciledError(Exception):
 
 
 def reconcile(*, everything: bool) -> Reconciliation:
-    """Finish pending changes and, with `everything`, compare every account with its row. Return the run."""
+    """Finish pending changes, lock out accounts that somebody disabled in Cognito, and return the run.
+
+    With `everything`, it compares every account with its row.
+    """
     run = Reconciliation()
     run.finish_pending()
+    run.lock_out_disabled()
     if everything:
         run.reconcile_accounts()
     return run
@@ -90,6 +97,19 @@ class Reconciliation:
         until = clock.timestamp(clock.now() - PATIENCE)
         for item in pending(clients.dynamodb(), DEPLOYMENT.tables.users, until=until):
             self._attempt("pending", item["PK"], partial(self._finish, item))
+
+    def lock_out_disabled(self) -> None:
+        """Deactivate the users whose accounts were disabled in Cognito lately: one request for 60 of them."""
+        for account in self._pool.list_disabled(since=clock.now() - _DISABLED_LATELY):
+            if TENANT_ID.fullmatch(account.tenant_id):
+                users = UserRepository(of_tenant(account.tenant_id))
+                row = users.get(account.id)
+                if row is not None and row.active and row.task_key != PENDING:
+                    self._attempt("disabled", account.id, partial(self._lock_out, users, account))
+
+    def _lock_out(self, users: UserRepository, account: Account) -> None:
+        if _is_active(TenantRepository(of_tenant(account.tenant_id)).get()):
+            self._reconcile_user(users, account.tenant_id, account.id)
 
     def reconcile_accounts(self) -> None:
         """Compare every account with its row, and copy what is different in Cognito to the table."""
@@ -179,7 +199,7 @@ class Reconciliation:
                 if row is not None:
                     deactivate(users, row)
                 return None
-            role = self._pool.get_role(user_id)
+            role = self._pool.get_role(user_id) or (row.role if row else None)
             if role is None:
                 logger.warning("account without a role", extra={"tenantId": tenant_id, "userId": user_id})
                 return None
@@ -212,8 +232,14 @@ def _create_row(users: UserRepository, account: Account, role: TenantRole) -> No
 
 
 def _update_row(users: UserRepository, row: User, account: Account, role: TenantRole) -> User | None:
-    """Copy what is different in Cognito to the row. Return the row if older tokens must become invalid."""
-    after = next_version(row, {"email": _address(account, row), "role": role, "active": account.enabled})
+    """Copy what is different in Cognito to the row. Return the row if older tokens must become invalid.
+
+    A row from before rows said from when tokens count, or that lost it, gets the current time: tokens issued before it
+    stay invalid.
+    """
+    valid_from = this_second() if row.tokens_valid_from is None else row.tokens_valid_from
+    values = {"email": _address(account, row), "role": role, "active": account.enabled, "tokens_valid_from": valid_from}
+    after = next_version(row, values)
     if (after.role, after.active) != (row.role, row.active):
         after = mark_pending(after)
         users.update_access(row, after, last_admin_may_go=True)
@@ -228,7 +254,8 @@ def _may_differ(row: User | None, account: Account | None, role: TenantRole | No
     if row is None or account is None:
         return row is None or row.active
     seen = (row.active, row.role, row.email)
-    return row.task_key != PENDING and seen != (account.enabled, role, _address(account, row))
+    differs = seen != (account.enabled, role or row.role, _address(account, row))
+    return row.task_key != PENDING and (differs or row.tokens_valid_from is None)
 
 
 def _address(account: Account, row: User) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -49,6 +50,9 @@ _FILTERED_PAGE: Final = 400
 
 _SORTED_BY: Final = {"byName": "nameKey", "byEmail": "emailKey"}
 """The indexes of people and their range keys; the partition key of both is `tenantKey`."""
+
+_NOT_LATER: Final = "(attribute_not_exists(tokensValidFrom) OR tokensValidFrom <= :from)"
+"""The condition of a write that sets from when tokens count: this never goes back."""
 
 _LENGTHS: Final = {"nameKey": "0,200", "emailKey": "1,254"}
 """How many characters their values have, without the id at the end of a `nameKey`. A key can have 1,024 bytes."""
@@ -193,6 +197,17 @@ class UserRepository:
                 raise VersionConflictError from error
             raise
 
+    def end_tokens(self, user_id: str, *, valid_from: int) -> None:
+        """End a person's tokens that were issued before this time, in seconds since 1970. A later time stays."""
+        with suppress(self._client.exceptions.ConditionalCheckFailedException):  # a later time, or no row: none counts
+            self._client.update_item(
+                TableName=self._table,
+                Key=to_item(user_key(self._id, user_id)),
+                UpdateExpression="SET tokensValidFrom = :from",
+                ConditionExpression=f"attribute_exists(PK) AND {_NOT_LATER}",
+                ExpressionAttributeValues=to_item({":from": valid_from}),
+            )
+
     def clear_pending(self, user: User) -> None:
         """Remove the pending mark of a row after Cognito was updated, if this is still the current version.
 
@@ -305,8 +320,13 @@ class UserRepository:
         """Return the write of all differences between two versions of a row, if the first is still current."""
         old, new = user_item(before), user_item(after)
         values = {name: value for name, value in new.items() if value != old[name]}
-        key, read = user_key(self._id, after.id), {":before": before.version}
-        return update_of(self._table, key, values, condition="#version = :before", values=read)
+        key = user_key(self._id, after.id)
+        read: dict[str, Any] = {":before": before.version}
+        condition = "#version = :before"
+        if after.tokens_valid_from != before.tokens_valid_from:  # signing out writes a later one without a new version
+            condition += f" AND {_NOT_LATER}"
+            read[":from"] = after.tokens_valid_from
+        return update_of(self._table, key, values, condition=condition, values=read)
 
     def _invitation_deletion(self, email: str) -> TransactWriteItemTypeDef:
         return {"Delete": {"TableName": self._table, "Key": to_item(invitation_key(self._id, email))}}

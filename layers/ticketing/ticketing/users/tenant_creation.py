@@ -40,15 +40,15 @@ def create_tenant(user_id: str, body: TenantCreate) -> Tenant:
     Raises
     ------
     UnauthorizedError, ForbiddenError
-        The account was deleted; its address is not verified.
+        The account was deleted or disabled; its address is not verified.
     ConflictError, TenantNameTakenError
         The account belongs to a tenant or has founded another; another tenant has the name.
     ServiceUnavailableError
         The tenant is recorded and will be ready within minutes.
     """
     account = user_pool().get_account(user_id)
-    if account is None:
-        message = "The account was deleted."
+    if account is None or not account.enabled:
+        message = "The account was deleted or disabled."
         raise UnauthorizedError(message)
     claims = Claims(clients.dynamodb(), DEPLOYMENT.tables.users)
 

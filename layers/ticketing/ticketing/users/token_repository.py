@@ -1,6 +1,6 @@
-"""API keys in DynamoDB, as the authorizers read them: without pydantic, which would double their cold start.
+"""The rows of people and API keys, as the authorizers read them: without pydantic, which would double their cold start.
 
-`ApiKeyRepository` creates, lists and revokes the same items.
+`UserRepository` and `ApiKeyRepository` write the same items.
 """
 
 from __future__ import annotations
@@ -15,7 +15,16 @@ from ticketing.aws.data import TenantData
 from ticketing.dynamodb.attributes import from_item, to_item
 from ticketing.people.keys import user_key
 
-_API_KEY = "API_KEY"
+_PERSON, _API_KEY = "PERSON", "API_KEY"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPerson:
+    """What a person's row says of their tokens: `tokens_valid_from` in seconds since 1970, None if it is missing."""
+
+    role: Role
+    active: bool
+    tokens_valid_from: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,23 +39,23 @@ class StoredKey:
 
 
 class TokenRepository:
-    """The API keys of one tenant. Every key it builds starts with the tenant's id."""
+    """The people and API keys of one tenant. Every key it builds starts with the tenant's id."""
 
     def __init__(self, data: TenantData) -> None:
         self._client = data.client
         self._table = data.tables.users
         self._tenant_id = data.tenant_id
 
-    def get(self, key_id: str) -> StoredKey | None:
+    def get_person(self, user_id: str) -> StoredPerson | None:
+        """Return a person as last written (a consistent read). None if there is none, or it is an API key."""
+        item = self._read(user_id, "kind, active, #role, tokensValidFrom")
+        if item.get("kind") != _PERSON:
+            return None
+        return StoredPerson(Role(item["role"]), item["active"], item.get("tokensValidFrom"))
+
+    def get_key(self, key_id: str) -> StoredKey | None:
         """Return an API key as last written (a consistent read). None if there is none, or it is a person."""
-        answer = self._client.get_item(
-            TableName=self._table,
-            Key=self._key(key_id),
-            ConsistentRead=True,
-            ProjectionExpression="kind, keyHash, active, #role, expiresAt, lastUsedAt",
-            ExpressionAttributeNames={"#role": "role"},
-        )
-        item = from_item(answer.get("Item", {}))
+        item = self._read(key_id, "kind, keyHash, active, #role, expiresAt, lastUsedAt")
         if item.get("kind") != _API_KEY:
             return None
         return StoredKey(
@@ -72,6 +81,16 @@ class TokenRepository:
             ConditionExpression="active = :active",  # also prevents a new item where none is left
             ExpressionAttributeValues=to_item({":now": clock.timestamp(now), ":active": True}),
         )
+
+    def _read(self, user_id: str, attributes: str) -> dict[str, Any]:
+        answer = self._client.get_item(
+            TableName=self._table,
+            Key=self._key(user_id),
+            ConsistentRead=True,
+            ProjectionExpression=attributes,
+            ExpressionAttributeNames={"#role": "role"},
+        )
+        return from_item(answer.get("Item", {}))
 
     def _key(self, key_id: str) -> dict[str, Any]:
         return to_item(user_key(self._tenant_id, key_id))

@@ -1,28 +1,33 @@
 """Verifies tokens, for the authorizers of the API and of the WebSocket API: ID tokens and API keys.
 
+The token says who; the row in the users table says what they are now: their role, whether they are active, and from
+when their tokens count. It is read at each call, and nothing of it is kept: API Gateway keeps the answer for a minute.
+
 PyJWT is packaged with the functions of functions/identity and is not in the layer: nothing else can import this.
 """
 
 import hmac
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import jwt
 from aws_lambda_powertools.logging import Logger
 from botocore.exceptions import BotoCoreError, ClientError
+from jwt.utils import base64url_decode, base64url_encode
 
 from ticketing import clock
 from ticketing.access.identity import NOBODYS, TENANT_ID
 from ticketing.access.roles import Role
-from ticketing.aws import clients
 from ticketing.aws.data import of_tenant
 from ticketing.deployment import DEPLOYMENT
 from ticketing.users import key_tokens
 from ticketing.users.token_repository import TokenRepository
 
-_ROLES = (Role.ADMIN, Role.AGENT, Role.REPORTER)  # the most powerful first: it counts for a user in several groups
+_HEADER: Final = re.compile(r"Bearer ([-0-9A-Za-z._]+)")
+"""The one spelling of the header. API Gateway refuses every other by itself (openapi/compose.py)."""
 
 _USE_RECORDED_EVERY = timedelta(seconds=60)
 """How old `lastUsedAt` may be: a use within this time is not written again."""
@@ -40,11 +45,29 @@ class TokenOwner:
 
     user_id: str
     tenant_id: str
-    role: Role | None
-    """None for a person without a role in their tenant: authenticated, but not authorized for anything."""
+    role: Role
     kind: Literal["PERSON", "API_KEY"]
+    token_issued_at: int | None
+    """Seconds since 1970; None for an API key."""
     token_expires_at: int | None
     """Seconds since 1970; None for an API key that does not expire."""
+
+
+def bearer_token(header: str) -> str:
+    """Return the token of an `Authorization` header: exactly `Bearer`, one space and the token.
+
+    API Gateway caches by the header as it was sent. With one spelling, one token is one entry of its cache.
+
+    Raises
+    ------
+    TokenRefusedError
+        It is spelled in another way, or there is no token.
+    """
+    match = _HEADER.fullmatch(header)
+    if match is None:
+        message = "no bearer token, or not in its one spelling"
+        raise TokenRefusedError(message)
+    return match[1]
 
 
 def verify_token(token: str) -> TokenOwner:
@@ -53,7 +76,7 @@ def verify_token(token: str) -> TokenOwner:
     Raises
     ------
     TokenRefusedError
-        It is neither a valid ID token of a user of this user pool nor an active API key.
+        It is neither a valid ID token of an active user nor an active API key.
     """
     return _verify_api_key(token) if token.startswith(key_tokens.PREFIX) else _verify_person(token)
 
@@ -64,32 +87,23 @@ def verify_token(token: str) -> TokenOwner:
 def _verify_person(token: str) -> TokenOwner:
     claims = _claims(token)
     user_id, tenant_id = str(claims["sub"]), str(claims.get("custom:tenantId") or NOBODYS)
-    # After the token is verified: an invalid one must not cause a request to Cognito.
-    account = _account(user_id)
-    if account.get("custom:tenantId", NOBODYS) != tenant_id:
-        message = "issued before the user changed tenant"
-        raise TokenRefusedError(message)
-    if claims["iat"] < int(account.get("custom:tokensValidFrom") or 0):
-        message = "issued before the user's role or activity changed"
-        raise TokenRefusedError(message)
     if tenant_id == NOBODYS:
-        return TokenOwner(user_id, NOBODYS, Role.NEWCOMER, "PERSON", claims["exp"])
-    role = _role(claims) if TENANT_ID.fullmatch(tenant_id) else None
-    return TokenOwner(user_id, tenant_id, role, "PERSON", claims["exp"])
-
-
-def _account(user_id: str) -> dict[str, str]:
-    """Return the user's current attributes, by name."""
-    client = clients.cognito()
-    try:
-        user = client.admin_get_user(UserPoolId=DEPLOYMENT.user_pool_id, Username=user_id)
-    except client.exceptions.UserNotFoundException:
-        message = "the user was deleted"
-        raise TokenRefusedError(message) from None
-    if not user["Enabled"]:
+        return TokenOwner(user_id, NOBODYS, Role.NEWCOMER, "PERSON", claims["iat"], claims["exp"])
+    if not TENANT_ID.fullmatch(tenant_id):
+        message = "issued for what is no tenant's id"
+        raise TokenRefusedError(message)
+    # After the token is verified: an invalid one must not cause a read.
+    person = TokenRepository(of_tenant(tenant_id)).get_person(user_id)
+    if person is None:
+        message = "the user has no row in the tenant"
+        raise TokenRefusedError(message)
+    if not person.active:
         message = "the user is deactivated"
         raise TokenRefusedError(message)
-    return {attribute["Name"]: attribute.get("Value", "") for attribute in user["UserAttributes"]}
+    if person.tokens_valid_from is None or claims["iat"] < person.tokens_valid_from:
+        message = "issued before the user's tokens count"
+        raise TokenRefusedError(message)
+    return TokenOwner(user_id, tenant_id, person.role, "PERSON", claims["iat"], claims["exp"])
 
 
 @cache
@@ -125,17 +139,19 @@ def _claims(token: str) -> dict[str, Any]:
     if claims["token_use"] != "id":
         message = "not an ID token"
         raise TokenRefusedError(message)
+    _check_spelling(token)
     return claims
 
 
-def _role(claims: dict[str, Any]) -> Role | None:
-    """Return the most powerful role among the user's groups.
+def _check_spelling(token: str) -> None:
+    """Refuse another spelling of the same signature: the last character of base64url has bits that nothing reads.
 
-    Cognito's claim is a list in the token. Some gateways turn it into text: `a,b` or `[a b]`.
+    The signature covers the text of the other two parts.
     """
-    groups = claims.get("cognito:groups") or []
-    names = set(groups.strip("[]").replace(",", " ").split() if isinstance(groups, str) else groups)
-    return next((role for role in _ROLES if role.value in names), None)
+    signature = token.rpartition(".")[2]
+    if base64url_encode(base64url_decode(signature)) != signature.encode():
+        message = "the signature is spelled in another way"
+        raise TokenRefusedError(message)
 
 
 # --- API keys --------------------------------------------------------------------------------------------------------
@@ -147,7 +163,7 @@ def _verify_api_key(token: str) -> TokenOwner:
         message = "not the format of an API key"
         raise TokenRefusedError(message)
     keys = TokenRepository(of_tenant(name.tenant_id))
-    key = keys.get(name.key_id)
+    key = keys.get_key(name.key_id)
     if key is None or not hmac.compare_digest(key.key_hash, key_tokens.hashed(token)):
         message = "no such API key"
         raise TokenRefusedError(message)
@@ -158,7 +174,7 @@ def _verify_api_key(token: str) -> TokenOwner:
     if key.last_used_at is None or now - key.last_used_at > _USE_RECORDED_EVERY:
         _record_use(keys, name.key_id, now)
     expires_at = None if key.expires_at is None else int(key.expires_at.timestamp())
-    return TokenOwner(name.key_id, name.tenant_id, key.role, "API_KEY", expires_at)
+    return TokenOwner(name.key_id, name.tenant_id, key.role, "API_KEY", None, expires_at)
 
 
 def _record_use(keys: TokenRepository, key_id: str, now: datetime) -> None:

@@ -1,17 +1,16 @@
 """The accounts of the Cognito user pool.
 
-The users table decides on tenant, role and activity; Cognito puts them into tokens. So the methods here set the state
-of an account, and are idempotent.
+The users table decides on tenant, role and activity. Cognito signs people in, and puts their tenant into tokens. So the
+methods here set the state of an account, and are idempotent.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from ticketing import clock
 from ticketing.access.identity import NOBODYS
 from ticketing.access.roles import Role
 from ticketing.aws import clients
@@ -26,9 +25,6 @@ if TYPE_CHECKING:
 
 TENANT: Final = "custom:tenantId"
 """The attribute with an account's tenant; missing or empty for people without a tenant."""
-
-TOKENS_VALID_FROM: Final = "custom:tokensValidFrom"
-"""The attribute that invalidates an account's tokens issued before this time, in seconds since 1970."""
 
 NEVER_SIGNED_IN: Final = "FORCE_CHANGE_PASSWORD"
 """The status of invited people who have not set a password yet."""
@@ -97,6 +93,14 @@ class UserPool:
             for user in page["Users"]:
                 yield _account(user, user["Attributes"])
 
+    def list_disabled(self, *, since: datetime) -> Iterator[Account]:
+        """Return the disabled accounts that were changed since then: one request for each 60 disabled ones."""
+        pages = self._client.get_paginator("list_users")
+        for page in pages.paginate(UserPoolId=self._pool, Filter='status = "Disabled"'):
+            for user in page["Users"]:
+                if user["UserLastModifiedDate"] >= since:
+                    yield _account(user, user["Attributes"])
+
     def list_roles(self) -> dict[str, TenantRole]:
         """Return the role of each account that is in a group: one request for each 60, and one more for each group."""
         found: dict[str, TenantRole] = {}
@@ -138,9 +142,7 @@ class UserPool:
         )
 
     def update_account(self, user: User) -> None:
-        """Make the account match the user's row: tenant, group, enabled, and which tokens are invalid.
-
-        The groups come first, so that a token issued in between, with the old groups, becomes invalid too.
+        """Make the account match the user's row: tenant, group, and whether it is enabled.
 
         Raises
         ------
@@ -150,21 +152,25 @@ class UserPool:
         account = self.get_account(user.id)
         if account is None or account.tenant_id not in {NOBODYS, user.tenant_id}:
             raise AccountNotFoundError
-        attributes = {TENANT: user.tenant_id}
         try:
             if not user.active:
                 self._client.admin_user_global_sign_out(UserPoolId=self._pool, Username=user.id)
                 self._client.admin_disable_user(UserPoolId=self._pool, Username=user.id)
             self._set_groups(user.id, {user.role})
-            if user.tokens_valid_from is not None:
-                attributes[TOKENS_VALID_FROM] = str(max(user.tokens_valid_from, next_second()))
             self._client.admin_update_user_attributes(
-                UserPoolId=self._pool, Username=user.id, UserAttributes=_attributes(attributes)
+                UserPoolId=self._pool, Username=user.id, UserAttributes=_attributes({TENANT: user.tenant_id})
             )
             if user.active and not account.enabled:
                 self._client.admin_enable_user(UserPoolId=self._pool, Username=user.id)
         except self._client.exceptions.UserNotFoundException as error:
             raise AccountNotFoundError from error
+
+    def end_sessions(self, user_id: str) -> None:
+        """Revoke all refresh tokens of an account; without an account, do nothing."""
+        try:
+            self._client.admin_user_global_sign_out(UserPoolId=self._pool, Username=user_id)
+        except self._client.exceptions.UserNotFoundException:
+            return
 
     def release_account(self, user_id: str) -> None:
         """Remove an account from its tenant and its group; without an account, do nothing."""
@@ -208,11 +214,6 @@ class UserPool:
 def user_pool() -> UserPool:
     """Return the deployment's user pool."""
     return UserPool(clients.cognito(), DEPLOYMENT.user_pool_id)
-
-
-def next_second() -> int:
-    """Return the next second since 1970. Tokens carry whole seconds, so its tokens are surely issued after now."""
-    return math.floor(clock.now().timestamp()) + 1
 
 
 def _account(user: Mapping[str, Any], attributes: Sequence[AttributeTypeTypeDef]) -> Account:

@@ -89,6 +89,13 @@ def test_an_address_that_is_not_verified_founds_nothing(world: World) -> None:
     assert world.items() == {}
 
 
+def test_an_account_that_is_disabled_founds_nothing(world: World, ada: Caller) -> None:
+    """Its tokens are good for up to an hour still: no row says that they are not."""
+    world.cognito.admin_disable_user(UserPoolId=world.pool_id, Username=ada.user_id)
+    assert create(caller=ada).error == (401, "unauthorized")
+    assert world.items() == {}
+
+
 def test_an_account_that_is_gone_founds_nothing(world: World) -> None:
     assert create(caller=NEWCOMER).error == (401, "unauthorized")
     assert world.items() == {}
