@@ -69,6 +69,7 @@ def live_event(
     caller: Caller | None = AGENT,
     connection: str = CONNECTION,
     until: int | None = None,
+    issued: int | None = None,
     **rest: Any,
 ) -> dict[str, Any]:
     """Return what API Gateway (WebSocket, proxy integration) hands to a function; a body that is no text is JSON."""
@@ -78,6 +79,8 @@ def live_event(
         authorizer = {"userId": caller.user_id, "tenantId": caller.tenant_id, "role": caller.role.value, "kind": kind}
     if until is not None:
         authorizer["tokenExpiresAt"] = str(until)
+    if issued is not None:
+        authorizer["tokenIssuedAt"] = str(issued)
     context = {"connectionId": connection, "requestId": REQUEST_ID, "stage": "live", "authorizer": authorizer}
     return {
         "requestContext": context,
@@ -87,9 +90,11 @@ def live_event(
     }
 
 
-def connection(connection_id: str, caller: Caller, *topics: str, until: int | None = None) -> Connection:
+def connection(
+    connection_id: str, caller: Caller, *topics: str, until: int | None = None, issued: int | None = None
+) -> Connection:
     """Return a connection of somebody."""
-    return Connection(connection_id, caller.user_id, until, frozenset(topics))
+    return Connection(connection_id, caller.user_id, until, frozenset(topics), issued)
 
 
 def updated(*, reporter: str | None = None, assignee: str | None = None, **changes: Change) -> TicketEvent:

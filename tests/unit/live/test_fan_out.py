@@ -23,11 +23,13 @@ from tests.unit.support import (
 )
 from ticketing.access.identity import Caller
 from ticketing.access.roles import Role
+from ticketing.aws.data import of_tenant
 from ticketing.events.publishing import entry_of
 from ticketing.live.connections import Connections
 from ticketing.live.messages import LARGEST
 from ticketing.live.topics import of_ticket
 from ticketing.tickets.events import Change, TicketEvent, Visibility
+from ticketing.users.repository import UserRepository
 
 TICKET = of_ticket(TICKET_ID)
 
@@ -128,6 +130,23 @@ def test_a_connection_is_told_nothing_when_its_token_has_expired(
     assert len(gateway.told[CONNECTION]) == 1
     assert gateway.closed == [CONNECTION]
     assert list(connections.all()) == []
+
+
+def test_a_connection_is_told_nothing_a_minute_after_its_user_signed_out_everywhere(
+    connections: Connections, gateway: Gateway, time: Clock
+) -> None:
+    issued = int(time.now.timestamp())
+    UserRepository(of_tenant("acme")).end_tokens(AGENT.user_id, valid_from=issued)
+    for name, since in (("old", issued), ("new", issued + 1)):
+        opened = connection(name, AGENT, issued=since)
+        connections.open(opened)
+        connections.subscribe(opened, "queue")
+    push(updated())
+    UserRepository(of_tenant("acme")).end_tokens(AGENT.user_id, valid_from=issued + 1)
+    time.forward(seconds=60)
+    push(updated())
+    assert {name: len(told(gateway, name)) for name in ("old", "new")} == {"old": 1, "new": 2}
+    assert gateway.closed == ["old"]
 
 
 def test_an_event_is_told_once_however_often_it_comes(connections: Connections, gateway: Gateway) -> None:

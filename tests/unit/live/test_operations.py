@@ -26,6 +26,7 @@ from tests.unit.support import (
 )
 from ticketing.access.identity import Caller
 from ticketing.access.roles import Role
+from ticketing.aws.data import of_tenant
 from ticketing.live import feed as feed_module
 from ticketing.live import operations
 from ticketing.live.connections import MOST_TOPICS, Connections
@@ -33,6 +34,7 @@ from ticketing.live.feed import Feed
 from ticketing.live.messages import LARGEST, LONGEST
 from ticketing.live.topics import of_ticket
 from ticketing.tickets.events import Visibility
+from ticketing.users.repository import UserRepository
 
 OPENED = connection(CONNECTION, AGENT)
 OFFERED = {"Sec-WebSocket-Protocol": "ticketing.v1, bearer.secret.token.text"}
@@ -219,6 +221,18 @@ def test_a_connection_is_closed_when_its_token_has_expired(gateway: Gateway, tim
     assert say({"action": "ping"}, until=end) == {"type": "pong"}
     time.forward(seconds=1)
     over({"action": "ping"}, until=end)
+    assert [message["code"] for message in gateway.told[CONNECTION]] == ["unauthorized"]
+    assert gateway.closed == [CONNECTION]
+
+
+@pytest.mark.usefixtures("opened")
+def test_a_connection_is_closed_when_its_user_signed_out_everywhere(gateway: Gateway, time: Clock) -> None:
+    issued = int(time.now.timestamp())
+    UserRepository(of_tenant("acme")).end_tokens(AGENT.user_id, valid_from=issued)
+    assert say({"action": "ping"}, issued=issued) == {"type": "pong"}
+    UserRepository(of_tenant("acme")).end_tokens(AGENT.user_id, valid_from=issued + 1)
+    time.forward(seconds=60)
+    over({"action": "ping"}, issued=issued)
     assert [message["code"] for message in gateway.told[CONNECTION]] == ["unauthorized"]
     assert gateway.closed == [CONNECTION]
 

@@ -37,6 +37,8 @@ class Connection:
     token_expires_at: int | None
     """Seconds since 1970; None for an API key without an end."""
     topics: frozenset[str] = field(default_factory=frozenset[str])
+    token_issued_at: int | None = None
+    """Seconds since 1970; None for an API key."""
 
     def is_over(self, now: datetime) -> bool:
         """Return whether the token that opened it has expired."""
@@ -76,6 +78,7 @@ class Connections:
             "connectionId": connection.id,
             "userId": connection.user_id,
             "tokenExpiresAt": connection.token_expires_at,
+            "tokenIssuedAt": connection.token_issued_at,
             "topics": {},
             "connectedAt": clock.timestamp(now),
             "expiresAt": int((now + _LIFETIME).timestamp()),
@@ -151,7 +154,7 @@ class Connections:
                 "TableName": self._table,
                 "KeyConditionExpression": "PK = :pk AND begins_with(SK, :all)",
                 "ExpressionAttributeValues": to_item({":pk": key["PK"], ":all": key["SK"]}),
-                "ProjectionExpression": "PK, SK, connectionId, userId, tokenExpiresAt, topics",
+                "ProjectionExpression": "PK, SK, connectionId, userId, tokenExpiresAt, tokenIssuedAt, topics",
             },
         )
         return read_all(items, _connection)
@@ -161,8 +164,8 @@ class Connections:
 
 
 def _connection(item: Item) -> Connection:
-    end = int(item["tokenExpiresAt"]["N"]) if "tokenExpiresAt" in item else None
-    return Connection(item["connectionId"]["S"], item["userId"]["S"], end, frozenset(item["topics"]["M"]))
+    issued, end = (int(item[name]["N"]) if name in item else None for name in ("tokenIssuedAt", "tokenExpiresAt"))
+    return Connection(item["connectionId"]["S"], item["userId"]["S"], end, frozenset(item["topics"]["M"]), issued)
 
 
 def connection_key(tenant_id: str, user_id: str | None = None, connection_id: str = "") -> dict[str, str]:

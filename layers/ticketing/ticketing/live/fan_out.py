@@ -96,14 +96,15 @@ class FanOut:
     def _recipients(self, event: TicketEvent) -> Iterator[Connection]:
         """Yield the connections that get the event.
 
-        Subscribed connections whose user is not active any more, or whose token has expired, are closed.
+        Subscribed connections whose user is not active any more, or whose token has expired or was ended, are closed.
         """
         now = clock.now()
         subscribed = [each for each in self.connections.all() if each.topics & topics_of(event, each.user_id)]
         active = self.users.active({each.user_id for each in subscribed})
         for connection in subscribed:
             user = active.get(connection.user_id)
-            if user is None or connection.is_over(now):
+            has_ended = self.users.has_ended(connection.user_id, connection.token_issued_at)
+            if user is None or connection.is_over(now) or has_ended:
                 self._close(connection)
             elif may_see(user, event):
                 yield connection

@@ -41,8 +41,13 @@ MOST_SENT: Final = 500
 def connection_of(event: Mapping[str, Any]) -> Connection:
     """Return the connection of an event of the WebSocket API, as the authorizer let it in; without topics."""
     context = event["requestContext"]
-    until = str(context["authorizer"].get("tokenExpiresAt") or "")
-    return Connection(context["connectionId"], caller_of(event).user_id, int(until) if until else None)
+    caller, until = caller_of(event), str(context["authorizer"].get("tokenExpiresAt") or "")
+    return Connection(
+        context["connectionId"],
+        caller.user_id,
+        int(until) if until else None,
+        token_issued_at=caller.token_issued_at,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +64,13 @@ class Client:
         Raises
         ------
         UnauthorizedError
-            The token has expired, or the user is not active any more: the connection has to be closed.
+            The token has expired or was ended, or the user is not active any more: the connection has to be closed.
         """
         connection, caller = connection_of(event), caller_of(event)
-        active = remembered(of_caller(caller)).active({caller.user_id})
-        if connection.is_over(clock.now()) or caller.user_id not in active:
+        users = remembered(of_caller(caller))
+        active = users.active({caller.user_id})
+        has_ended = users.has_ended(caller.user_id, connection.token_issued_at)
+        if connection.is_over(clock.now()) or caller.user_id not in active or has_ended:
             raise UnauthorizedError(NOT_OPEN)
         return cls(active[caller.user_id], connection)
 

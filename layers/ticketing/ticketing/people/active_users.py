@@ -1,6 +1,6 @@
-"""The active users of a tenant and their roles, cached for a minute.
+"""The active users of a tenant, their roles, and from when their tokens count, cached for a minute.
 
-So deactivated or demoted users get no live updates after a minute.
+So users who were deactivated or demoted, or who signed out everywhere, get no live updates after a minute.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ticketing.people.repository import read_people
 
 REMEMBERED: Final = timedelta(seconds=60)
 
-_ATTRIBUTES: Final = ("id", "role", "active", "kind")
+_ATTRIBUTES: Final = ("id", "role", "active", "kind", "tokensValidFrom")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,7 @@ class Seen:
     """A cached user, as a caller; None for one who does not exist, is not active or can't be read."""
 
     caller: Caller | None
+    tokens_valid_from: int | None
     at: datetime
 
 
@@ -57,15 +58,25 @@ class ActiveUsers:
             del self._memory[each]
         unknown = ids - self._memory.keys()
         keys = [user_key(self._tenant_id, each) for each in sorted(unknown)]
-        found = dict(read_people(self._client, self._table, keys, _ATTRIBUTES, self._caller))
+        found = dict(read_people(self._client, self._table, keys, _ATTRIBUTES, self._standing))
         for each in unknown:
-            self._memory[each] = Seen(found.get(each), now)
+            caller, valid_from = found.get(each, (None, None))
+            self._memory[each] = Seen(caller, valid_from, now)
         return {each: caller for each in ids if (caller := self._memory[each].caller)}
 
-    def _caller(self, item: Item) -> tuple[str, Caller | None]:
+    def has_ended(self, user_id: str, token_issued_at: int | None) -> bool:
+        """Return whether a token does not count any more, of a user whom `active` was asked for just now.
+
+        An API key's has no time.
+        """
+        valid_from = self._memory[user_id].tokens_valid_from
+        return token_issued_at is not None and (valid_from is None or token_issued_at < valid_from)
+
+    def _standing(self, item: Item) -> tuple[str, tuple[Caller | None, int | None]]:
         user_id, is_api_key = item["id"]["S"], item.get("kind") == {"S": "API_KEY"}
         caller = Caller(user_id, self._tenant_id, Role(item["role"]["S"]), is_api_key=is_api_key)
-        return user_id, caller if item["active"]["BOOL"] else None
+        valid_from = int(item["tokensValidFrom"]["N"]) if "tokensValidFrom" in item else None
+        return user_id, (caller if item["active"]["BOOL"] else None, valid_from)
 
 
 @lru_cache(maxsize=64)
