@@ -22,7 +22,7 @@ PARTS: Final[Mapping[str, Sequence[str]]] = {
     "aws": ("faults", "workflow", "local"),
     "code": ("unit", "contract/test_document.py"),
 }
-"""What is tested together, one after the other; a file that is named is in no other part. All take about as long."""
+"""What is tested together, one after the other; a file that is named is in no other part."""
 
 
 class Run:

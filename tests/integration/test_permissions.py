@@ -379,6 +379,7 @@ def test_the_walk_knows_every_operation(contract: Contract) -> None:
     assert len(CASES) >= 500
 
 
+@pytest.mark.each
 @pytest.mark.parametrize(("operation", "name", "thing"), sized(CASES, short=SHORT))
 def test_every_operation_for_every_caller_and_thing(
     house: House, operation: Operation, name: str, thing: Thing
