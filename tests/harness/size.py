@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-CASES: Final = 4
+CASES: Final = 3
 """How many cases of a test are part of a short run."""
 
 _short = False

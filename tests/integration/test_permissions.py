@@ -181,8 +181,7 @@ CASES: Final = [
 SHORT: Final = [
     case
     for case in CASES
-    if case.values[1] in {"reporter", "agent", "admin's key"}
-    and case.values[2] in {Thing.NONE, Thing.OTHERS, Thing.FOREIGN}
+    if case.values[1] in {"reporter", "agent"} and case.values[2] in {Thing.NONE, Thing.OTHERS, Thing.FOREIGN}
 ]
 """Of each operation, what the role decides, whose the thing is, and the tenant."""
 

@@ -142,6 +142,7 @@ def test_tenants_users_and_keys_survive_kill_9(start: Callable[..., Stack]) -> N
     assert "demo users made" not in second.log.read_text()
 
 
+@pytest.mark.long
 def test_second_start_is_quick_and_has_the_data(start: Callable[..., Stack]) -> None:
     first = start()
     agent = signed_in(first, "agent@acme.example")

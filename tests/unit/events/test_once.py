@@ -13,6 +13,7 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError, ReadTimeoutError
 from mypy_boto3_dynamodb import DynamoDBClient
 
+from tests.harness.size import sized
 from tests.unit.support import MOMENT, NOTIFICATIONS_TABLE, data_of
 from ticketing import clock
 from ticketing.events.errors import BeingDoneError
@@ -111,7 +112,7 @@ def test_what_comes_twice_is_done_once(once: Once, lease: timedelta | None) -> N
 
 
 @pytest.mark.parametrize("lease", [None, LEASE])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(sized(3, short=1)))
 def test_without_faults_of_dynamodb_all_is_done_exactly_once(
     once: Once, passes: Passes, lease: timedelta | None, seed: int
 ) -> None:
@@ -124,13 +125,13 @@ def test_without_faults_of_dynamodb_all_is_done_exactly_once(
     assert effects == dict.fromkeys(EVENTS, 1)
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(sized(5, short=1)))
 def test_without_a_lease_nothing_is_ever_done_twice(once: Once, faults: list[str], passes: Passes, seed: int) -> None:
     effects = deliver_all(once, None, faults, seed, passes)
     assert set(effects.values()) == {1}
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(sized(5, short=1)))
 def test_with_a_lease_nothing_is_ever_left_out(once: Once, faults: list[str], passes: Passes, seed: int) -> None:
     """It may be done twice, when it can't be written down that it is done."""
     effects = deliver_all(once, LEASE, faults, seed, passes)
