@@ -8,6 +8,7 @@ import hashlib
 import importlib.util
 import inspect
 import os
+import subprocess
 import textwrap
 import threading
 import venv
@@ -18,6 +19,7 @@ from typing import Any
 
 from local.emulator.loading import MiniStack
 from local.emulator.patching import replace, require, rewritten
+from local.emulator.processes import ForkServer, Process
 from local.settings import Settings
 
 # boto3 and what it is made of.
@@ -37,30 +39,38 @@ def patch(emulator: MiniStack, settings: Settings) -> None:
     """
     _bound_processes(emulator)
     _run_functions_apart(emulator, settings)
-    _unpack_layers_once(emulator, settings)
 
 
 def _run_functions_apart(emulator: MiniStack, settings: Settings) -> None:
-    """Make the interpreter and let the emulator's Python workers use it."""
-    original = require(emulator.lambda_runtime, "_detect_runtime_binary", "runtime")
-    python = _make_python(settings.state / "runtime")
+    """Start the processes of functions with an interpreter of their own, in layers that are unpacked once.
 
-    def detect(runtime: str) -> tuple[str, str]:
-        binary, script = original(runtime)
-        return (str(python) if runtime.startswith("python") else binary), script
-
-    replace(emulator.lambda_runtime, "_detect_runtime_binary", detect)
-
-
-def _unpack_layers_once(emulator: MiniStack, settings: Settings) -> None:
-    """Let all workers share one unpacked copy of a layer, and the bytecode that the first of them leaves in it."""
+    Whatever loads a module of a layer first leaves its bytecode for the others.
+    """
     runtime = emulator.lambda_runtime
-    layers = _Layers(settings.state / "tmp" / "layers")
+    detect = require(runtime, "_detect_runtime_binary", "runtime")
+    python = str(_make_python(settings.state / "runtime"))
+    server = ForkServer(python)
+
+    def detect_runtime_binary(runtime: str) -> tuple[str, str]:
+        binary, script = detect(runtime)
+        return python if runtime.startswith("python") else binary, script
+
+    def start(command: list[str], *, cwd: str, env: dict[str, str], **options: Any) -> Process | subprocess.Popen[str]:  # noqa: ANN401
+        binary, script = command
+        if binary == python:
+            return server.start(script, cwd=cwd, env=env)
+        return subprocess.Popen(command, cwd=cwd, env=env, **options)
+
+    replace(runtime, "_detect_runtime_binary", detect_runtime_binary)
     source = textwrap.dedent(inspect.getsource(require(runtime.Worker, "_spawn", "self")))
-    old, new = "lzf.extractall(layer_dir)", "_unpack_layer(lzf, layer_dir, layer_data)"
-    source = rewritten(source, old, new, "lambda_runtime.Worker._spawn")
+    for old, new in {
+        "lzf.extractall(layer_dir)": "_unpack_layer(lzf, layer_dir, layer_data)",
+        "subprocess.Popen(": "_start_process(",
+    }.items():
+        source = rewritten(source, old, new, "lambda_runtime.Worker._spawn")
     namespace = vars(runtime)
-    namespace["_unpack_layer"] = layers.unpack
+    namespace["_unpack_layer"] = _Layers(settings.state / "tmp" / "layers").unpack
+    namespace["_start_process"] = start
     exec(compile(source, inspect.getfile(runtime), "exec"), namespace)  # noqa: S102
     replace(runtime.Worker, "_spawn", namespace.pop("_spawn"))
 

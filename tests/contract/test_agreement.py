@@ -350,7 +350,7 @@ def test_ticket_shows_what_the_model_has() -> None:
     assert set(schema["required"]) == always
     assert schema["properties"].keys() == always | expanded
     nullable = {name for name in always if schema["properties"][name].get("nullable")}
-    assert nullable == {name for name, field in fields.items() if not field.is_required()}
+    assert nullable == {name for name, field in fields.items() if field.default is None}
 
 
 def _expandable(operation: str) -> list[str]:

@@ -56,7 +56,7 @@ def _schema(**phases: bool) -> Any:
         {
             "generation": {
                 "deterministic": True,
-                "max-examples": sized(25, short=4),
+                "max-examples": sized(25, short=2),
                 "with-security-parameters": False,
             },
             "phases": {phase: {"enabled": enabled} for phase, enabled in phases.items()},
@@ -331,7 +331,8 @@ def test_every_boundary(case: Case, target: Target, person: str) -> None:
 
 
 # What an agent is let do, the same code does for an admin.
-@pytest.mark.parametrize("person", ["admin", "reporter"])
+@pytest.mark.each
+@pytest.mark.parametrize("person", sized(["admin", "reporter"], short=["admin"]))
 @RANDOM.parametrize()  # type: ignore[untyped-decorator]
 @REPRODUCIBLE
 def test_random_requests(case: Case, target: Target, person: str) -> None:

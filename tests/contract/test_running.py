@@ -74,6 +74,7 @@ def world(
     return World(stack, accounts, acme, found_tenant, receiver)
 
 
+@pytest.mark.each
 @pytest.mark.parametrize("attempt", sized(ATTEMPTS, short=SHORT), ids=str)
 def test_documented_answers_are_given(world: World, contract: Contract, attempt: Attempt) -> None:
     valid = VALID[attempt.operation]

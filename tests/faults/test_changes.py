@@ -1,6 +1,6 @@
 """1,000 changes while AWS fails: whoever consumes the events applies each of them once, and nobody is told 5xx.
 
-A short run makes 200.
+A short run makes 120.
 
 The faults hit the pipeline alone. What the API does when its own calls fail is the matter of other tests.
 """
@@ -30,7 +30,7 @@ from ticketing.dynamodb.attributes import from_item
 CALLERS = 8
 PHASES = sized(
     [(440, ["error", "lost_answer", "partial"]), (440, ["throttle"]), (120, ["timeout"])],
-    short=[(64, ["error", "lost_answer", "partial"]), (64, ["throttle"]), (72, ["timeout"])],
+    short=[(48, ["error", "lost_answer", "partial"]), (48, ["throttle"]), (24, ["timeout"])],
 )
 """How many changes are made while calls fail in which ways; together these hit the share of the calls."""
 

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -27,6 +28,9 @@ from tests.harness.receiver import Receiver, receiving
 START_SECONDS = 240.0
 STOP_SECONDS = 20.0
 _READY = "The ticket API is ready"
+# Clients may be used by many threads at once, but not created: and a session takes a while to read what AWS is.
+_SESSION = boto3.session.Session()
+_CREATING = threading.Lock()
 
 
 @dataclass
@@ -40,6 +44,7 @@ class Stack:
     process: subprocess.Popen[bytes]
     log: Path
     _tokens: dict[str, str] = field(default_factory=dict, repr=False)
+    _clients: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def base_url(self) -> str:
@@ -88,16 +93,19 @@ class Stack:
         return code[0]
 
     def client(self, service: str) -> Any:
-        """A boto3 client of the emulator's service."""
-        return boto3.session.Session().client(  # type: ignore[call-overload]
-            service,
-            endpoint_url=self.aws_endpoint,
-            region_name=REGION,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-            # Step Functions' synchronous calls would go to another host name.
-            config=Config(inject_host_prefix=False, max_pool_connections=32, retries={"max_attempts": 1}),
-        )
+        """The boto3 client of the emulator's service; the same one in later calls, for all threads."""
+        with _CREATING:
+            if service not in self._clients:
+                self._clients[service] = _SESSION.client(  # type: ignore[call-overload]
+                    service,
+                    endpoint_url=self.aws_endpoint,
+                    region_name=REGION,
+                    aws_access_key_id="test",
+                    aws_secret_access_key="test",
+                    # Step Functions' synchronous calls would go to another host name.
+                    config=Config(inject_host_prefix=False, max_pool_connections=32, retries={"max_attempts": 1}),
+                )
+            return self._clients[service]
 
     def wait_until_ready(self) -> None:
         """Return when the API answers; fail with the log when the process ends or takes too long."""

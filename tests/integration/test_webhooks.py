@@ -121,6 +121,7 @@ def test_a_redirect_is_a_failure_and_after_the_last_attempt_it_is_over(tenant: O
     assert until(mine.shown, lambda webhook: webhook["failingSince"] is not None)["active"]
 
 
+@pytest.mark.long
 def test_who_is_slow_is_given_up_in_time(tenant: OwnTenant, hook: MakeHook) -> None:
     def silence(_: Any) -> None:
         time.sleep(12)

@@ -12,40 +12,22 @@ from local.settings import ROOT
 from tests.harness.stack import Stack, free_port
 
 
-def command(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def run(*command: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "local", *arguments],
-        cwd=ROOT,
-        env=os.environ | variables,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+        command, cwd=ROOT, env=os.environ | variables, capture_output=True, text=True, timeout=60, check=False
     )
+
+
+def command(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return run(sys.executable, "-m", "local", *arguments, **variables)
 
 
 def make(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["make", *arguments],
-        cwd=ROOT,
-        env=os.environ | variables,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return run("make", *arguments, **variables)
 
 
 def test_the_bench_starts_by_itself() -> None:
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    done = subprocess.run(
-        [sys.executable, "-m", "bench", "--help"],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run(sys.executable, "-m", "bench", "--help", PYTHONPATH="")
     assert (done.returncode, done.stderr) == (0, "")
 
 

@@ -23,6 +23,8 @@ from tests.harness.sockets import opened
 from tests.harness.stack import RECEIVER_PORT, Stack, launch
 from ticketing.aws.isolation import session_policy
 
+pytestmark = pytest.mark.long
+
 # They serve nobody's tenant yet, the one in the path, or all; or make no call of DynamoDB.
 NOT_OF_A_TENANT = {
     "AuthorizeConnectionFunction",

@@ -3,7 +3,7 @@
 import io
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from copy import deepcopy
 from datetime import datetime, timedelta
 from typing import Any
@@ -107,11 +107,24 @@ def dynamodb(moto_backend: DynamoDBBackend) -> DynamoDBClient:
     return clients.dynamodb()
 
 
-@pytest.fixture
-def people(dynamodb: DynamoDBClient) -> None:
-    """Make the tests' callers users of acme."""
+@pytest.fixture(scope="package")
+def callers(moto_backend: DynamoDBBackend) -> Mapping[str, Any]:
+    """Return the partitions of the tests' callers, as moto keeps them: written once, a quarter of some tests' time."""
+    client = get_session().create_client("dynamodb", region_name="us-east-1")
+    moto_backend.tables[USERS_TABLE].items.clear()
     for caller, name in ((REPORTER, "Rita"), (OTHER_REPORTER, "Otto"), (AGENT, "Anna"), (ADMIN, "Ada")):
-        put_user(dynamodb, caller, name=name)
+        put_user(client, caller, name=name)
+    return deepcopy(moto_backend.tables[USERS_TABLE].items)
+
+
+@pytest.fixture
+def people(
+    dynamodb: DynamoDBClient,  # noqa: ARG001 - before it, tables are not empty
+    moto_backend: DynamoDBBackend,
+    callers: Mapping[str, Any],
+) -> None:
+    """Make the tests' callers users of acme."""
+    moto_backend.tables[USERS_TABLE].items.update(deepcopy(callers))
 
 
 @pytest.fixture

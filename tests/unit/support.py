@@ -14,6 +14,8 @@ from urllib.parse import parse_qs, urlsplit
 import yaml
 from botocore.exceptions import ClientError
 from botocore.stub import ANY, Stubber
+from moto.backends import get_backend
+from moto.core.models import DEFAULT_ACCOUNT_ID
 from mypy_boto3_dynamodb import DynamoDBClient
 from mypy_boto3_stepfunctions import SFNClient
 
@@ -91,6 +93,11 @@ def stored(client: Any, ticket: Ticket) -> Ticket:
     tickets = TicketRepository(data_of(client, ticket.tenant_id))
     tickets.create(ticket, an_event(ticket, EventType.TICKET_CREATED))
     return ticket
+
+
+def put_item(table: str, item: dict[str, Any]) -> None:
+    """Write an item, in DynamoDB's JSON, straight into moto's table: a request would take ten times as long."""
+    get_backend("dynamodb")[DEFAULT_ACCOUNT_ID]["us-east-1"].put_item(table, item)
 
 
 def put_user(client: Any, user: Caller, *, name: str = "Somebody", active: bool = True) -> None:

@@ -151,6 +151,7 @@ def test_a_blank_value_removes_an_attribute(stack: Stack, cognito: Any, member: 
         assert {attributes[name] for name in attributes if name == "custom:tenantId"} == expected
 
 
+@pytest.mark.long
 def test_nobody_signs_up_where_admins_invite(start: Callable[..., Stack], email: str) -> None:
     running = start()
     cognito = running.client("cognito-idp")

@@ -79,6 +79,7 @@ def ticket(stack: Stack) -> Iterator[Record]:
         dynamodb.delete_item(TableName=table, Key={**key, "SK": {"S": sort}})
 
 
+@pytest.mark.long
 def test_what_expires_is_purged(stack: Stack, ticket: Record) -> None:
     """The removal reaches the stream as DynamoDB's own, passes the template's filter, and purgeTicket does the rest."""
     table, dynamodb = stack.outputs["TicketsTableName"], stack.client("dynamodb")

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -53,23 +54,25 @@ def write_until_killed(base_url: str, token: str, seen: Acknowledged) -> None:
 
 
 def processes_of(pid: int) -> list[int]:
-    """The process and its children."""
-    parents = {}
+    """The process, its children and theirs."""
+    parents: dict[int, int] = {}
     for entry in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = entry.read_text().rpartition(")")[2].split()
         except OSError:
             continue
         parents[int(entry.parent.name)] = int(fields[1])
-    return [pid, *(child for child, parent in parents.items() if parent == pid)]
+    return [pid, *(each for child, parent in parents.items() if parent == pid for each in processes_of(child))]
 
 
 def kill_everything(running: Stack) -> None:
     for pid in processes_of(running.process.pid):
-        os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # the others end by themselves when the emulator has gone
+            os.kill(pid, signal.SIGKILL)
     running.process.wait()
 
 
+@pytest.mark.long
 def test_acknowledged_writes_survive_kill_9_under_load(start: Callable[..., Stack]) -> None:
     first = start()
     token = first.token("agent@acme.example")
@@ -139,6 +142,7 @@ def test_tenants_users_and_keys_survive_kill_9(start: Callable[..., Stack]) -> N
     assert "demo users made" not in second.log.read_text()
 
 
+@pytest.mark.long
 def test_second_start_is_quick_and_has_the_data(start: Callable[..., Stack]) -> None:
     first = start()
     agent = signed_in(first, "agent@acme.example")

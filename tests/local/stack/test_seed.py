@@ -30,6 +30,7 @@ def accounts(running: Stack) -> set[str]:
     return PEOPLE.intersection(values)
 
 
+@pytest.mark.long
 def test_everything_is_made_once(start: Callable[..., Stack]) -> None:
     running = start()
     before = contents(running), accounts(running)

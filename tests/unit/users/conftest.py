@@ -12,7 +12,7 @@ from moto.dynamodb.models import DynamoDBBackend
 from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from tests.unit.support import ADMIN, AGENT, MOMENT_TEXT, REPORTER, USERS_TABLE, data_of
+from tests.unit.support import ADMIN, AGENT, MOMENT_TEXT, REPORTER, USERS_TABLE, data_of, put_item
 from ticketing.access.roles import Role
 from ticketing.aws import clients
 from ticketing.dynamodb.attributes import from_item, to_item
@@ -105,7 +105,7 @@ class World:
         return self.row(self.account(email, "acme", role), name, role, **values)
 
     def put(self, item: dict[str, Any]) -> None:
-        self.dynamodb.put_item(TableName=USERS_TABLE, Item=to_item(item))
+        put_item(USERS_TABLE, to_item(item))
 
     # --- what became of it ---
 

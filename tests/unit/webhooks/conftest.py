@@ -17,6 +17,7 @@ from tests.unit.support import (
     Answer,
     Handler,
     api_event,
+    put_item,
     send,
 )
 from ticketing.access.identity import Caller
@@ -89,7 +90,7 @@ class World:
         self.put(USERS_TABLE, key | row | values)
 
     def put(self, table: str, item: dict[str, Any]) -> None:
-        self.client.put_item(TableName=table, Item=to_item(item))
+        put_item(table, to_item(item))
 
     def items(self) -> dict[str, dict[str, Any]]:
         """Return all that the notifications table holds, in plain values, by partition and sort key."""

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from aws_lambda_powertools.logging import Logger
-from pydantic import ValidationError
 
 from ticketing.errors import DamagedItemError
 from ticketing.metrics import count
@@ -55,6 +54,9 @@ def _key(item: Item) -> dict[str, str | None]:
 
 def _reasons(error: Exception) -> list[str]:
     """Return which attributes are wrong, as far as that is known, without anything that is in them."""
+    # The authorizers read items, too, and pydantic would double their cold start.
+    from pydantic import ValidationError  # noqa: PLC0415
+
     if not isinstance(error, ValidationError):
         return [type(error).__name__]
     found = error.errors(include_url=False, include_context=False, include_input=False)

@@ -2,7 +2,7 @@
 
 Both counts are cheap, so neither is exact. The connections of a tenant are counted every ten seconds in each execution
 environment of the function. Messages are counted in each execution environment and added up in the table at every
-tenth: a client that sends few costs no write. See decision 31 in docs/decisions.
+tenth: a client that sends few costs no write. See decision 28 in docs/decisions.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Emails about events: one each, at most once, to everybody whom an event concerns, who wants it and may see it.
 
 The email to a person is claimed before SES is called, and not released after an unknown outcome (decision 16 in
-docs/decisions). Emails that exceed the budget of a person or a tenant wait, and hold up nobody else's (decision 30).
+docs/decisions). Emails that exceed the budget of a person or a tenant wait, and hold up nobody else's (decision 27).
 """
 
 from __future__ import annotations

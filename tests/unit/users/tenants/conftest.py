@@ -12,7 +12,7 @@ from botocore.exceptions import EndpointConnectionError
 from botocore.session import get_session
 from moto.dynamodb.models import DynamoDBBackend
 
-from tests.unit.support import MOMENT_TEXT, NOTIFICATIONS_TABLE, TABLE, USERS_TABLE, data_of
+from tests.unit.support import MOMENT_TEXT, NOTIFICATIONS_TABLE, TABLE, USERS_TABLE, data_of, put_item
 from ticketing.access.roles import Role
 from ticketing.aws import clients
 from ticketing.dynamodb.attributes import from_item, to_item
@@ -164,7 +164,7 @@ class World:
             self.put(NOTIFICATIONS, {"PK": f"TENANT#{tenant_id}#{partition}", "SK": sort})
 
     def put(self, table: str, item: dict[str, Any]) -> None:
-        self.dynamodb.put_item(TableName=table, Item=to_item(item))
+        put_item(table, to_item(item))
 
     def delete(self, table: str, partition: str, sort: str) -> None:
         self.dynamodb.delete_item(TableName=table, Key=to_item({"PK": partition, "SK": sort}))

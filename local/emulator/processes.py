@@ -1,0 +1,107 @@
+"""Processes of functions, as copies of one that has imported boto3 (fork_server.py).
+
+Starting Python and importing boto3 takes longer than all that a function imports besides, and a stack starts a
+process for each of its functions, at least.
+"""
+
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import threading
+import weakref
+from pathlib import Path
+
+_SERVER = Path(__file__).with_name("fork_server.py")
+
+
+class Process:
+    """What the emulator uses of `subprocess.Popen`, of a process that is another one's child."""
+
+    def __init__(self, pid: int, process: int, streams: tuple[int, int, int]) -> None:
+        self.pid = pid
+        self.stdin = os.fdopen(streams[0], "w", buffering=1)
+        self.stdout = os.fdopen(streams[1])
+        self.stderr = os.fdopen(streams[2])
+        self._process = process
+        weakref.finalize(self, os.close, process)
+
+    def poll(self) -> int | None:
+        """Return None while the process runs, then 0: how it ended is not known here."""
+        return 0 if self._has_ended(0) else None
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return when the process has ended.
+
+        Raises
+        ------
+        TimeoutExpired
+            It has not in so many seconds.
+        """
+        if not self._has_ended(timeout):
+            raise subprocess.TimeoutExpired(str(self.pid), timeout or 0)
+        return 0
+
+    def terminate(self) -> None:
+        """Ask the process to end."""
+        self._send(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End the process."""
+        self._send(signal.SIGKILL)
+
+    def _has_ended(self, timeout: float | None) -> bool:
+        watch = select.poll()
+        watch.register(self._process, select.POLLIN)
+        return bool(watch.poll(None if timeout is None else 1000 * timeout))
+
+    def _send(self, signalled: signal.Signals) -> None:
+        if self.poll() is None:
+            signal.pidfd_send_signal(self._process, signalled)
+
+
+class ForkServer:
+    """Starts processes of functions. Its own process starts with the first of them, and again if it was killed."""
+
+    def __init__(self, python: str) -> None:
+        self._python = python
+        self._requests: socket.socket | None = None
+        self._lock = threading.Lock()
+
+    def start(self, script: str, *, cwd: str, env: dict[str, str]) -> Process:
+        """Run a script of Python in a new process, which has this environment and no other."""
+        message = json.dumps({"script": script, "cwd": cwd, "env": env}).encode()
+        pipes = [os.pipe(), os.pipe(), os.pipe()]
+        theirs = [pipes[0][0], pipes[1][1], pipes[2][1]]
+        try:
+            with self._lock:
+                try:
+                    pid, process = self._ask(message, theirs)
+                except ConnectionError:
+                    self._requests = None
+                    pid, process = self._ask(message, theirs)
+        finally:
+            for stream in theirs:
+                os.close(stream)
+        return Process(pid, process, (pipes[0][1], pipes[1][0], pipes[2][0]))
+
+    def _ask(self, message: bytes, streams: list[int]) -> tuple[int, int]:
+        if self._requests is None:
+            self._requests = self._launch()
+        socket.send_fds(self._requests, [message], streams)
+        reply, processes, _, _ = socket.recv_fds(self._requests, 32, 1)
+        if not reply:
+            raise ConnectionResetError
+        return int(reply), processes[0]
+
+    def _launch(self) -> socket.socket:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        number = theirs.fileno()
+        command = [self._python, "-P", str(_SERVER), str(number)]
+        # Not waited for: it ends when this process closes its end, or ends itself.
+        subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, pass_fds=[number])
+        theirs.close()
+        return ours
