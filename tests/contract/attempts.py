@@ -136,7 +136,7 @@ class World:
             MessageAction="SUPPRESS",
             UserAttributes=[{"Name": name, "Value": value} for name, value in attributes.items()],
         )
-        self.accounts.accept(email)
+        self.accounts.choose_password(email)
         if role:
             cognito.admin_add_user_to_group(UserPoolId=pool_id, Username=email, GroupName=role)
         return self.accounts.caller(email)
@@ -171,6 +171,12 @@ class World:
 
     def _newcomer(self) -> Client:
         return self.accounts.caller(self.accounts.sign_up())
+
+    def _invited(self) -> Client:
+        """Return somebody whom the tenant invites, signed in."""
+        email = self.own.invite("agent")["email"]
+        self.accounts.choose_password(email)
+        return self.accounts.caller(email)
 
     def _founder(self) -> Client:
         """Return somebody who has just founded a tenant, with the token of before."""

@@ -16,7 +16,7 @@ from tests.harness.people import TICKET, Accounts, OwnTenant, Tenant
 from tests.harness.stack import Stack
 from ticketing.access.permissions import Operation
 
-GET, QUERY, UPDATE, BATCH = "GetItem", "Query", "UpdateItem", "BatchGetItem"
+GET, QUERY, UPDATE, PUT, BATCH = "GetItem", "Query", "UpdateItem", "PutItem", "BatchGetItem"
 TRANSACTION, EXECUTION = "TransactWriteItems", "StartSyncExecution"
 
 
@@ -109,10 +109,10 @@ USERS_RULE: dict[str, tuple[Callable[[Client], httpx.Response], list[str]]] = {
     "mail that is on switched on": (lambda api: _mail(api, on=True), [GET]),
     "a user": (lambda api: api.get(f"/v1/users/{api.id}"), [GET]),
     "users": (lambda api: api.get("/v1/users?name=a&role=admin"), [QUERY]),
-    "invitation": (_invite, [GET, GET, TRANSACTION, GET, TRANSACTION]),
+    "invitation": (_invite, [GET, GET, TRANSACTION, PUT, GET, TRANSACTION]),
     "change of a role": (
         lambda api: api.patch(_invite(api).headers["Location"], json={"role": "agent"}),
-        [*[GET, GET, TRANSACTION, GET, TRANSACTION], *[GET, GET, TRANSACTION, UPDATE]],
+        [*[GET, GET, TRANSACTION, PUT, GET, TRANSACTION], *[GET, GET, TRANSACTION]],
     ),
     "the tenant": (lambda api: api.get("/v1/tenant"), [GET]),
     "change of a setting": (

@@ -72,7 +72,6 @@ IN_RACES = {
     ("DeleteTenantFunction", "dynamodb:UpdateItem", "TENANT#*#DELETION"),
     ("DispatchWebhooksFunction", "dynamodb:DeleteItem", "TENANT#*#ONCE"),
     ("DispatchWebhooksFunction", "dynamodb:GetItem", "TENANT#*#WEBHOOK#*"),
-    ("InviteUserFunction", "dynamodb:UpdateItem", "TENANT#*#USER#*"),
     ("MailEventsFunction", "dynamodb:DeleteItem", "TENANT#*#ONCE"),
     ("PushEventFunction", "dynamodb:DeleteItem", "TENANT#*#ONCE"),
     ("PushEventFunction", "dynamodb:UpdateItem", "TENANT#*#FEED"),

@@ -74,6 +74,8 @@ MATRIX = {
     "inviteUser": "no no no all no",
     "updateUser": "no no no all no",
     "deactivateUser": "no no no all no",
+    "listInvitations": "own no no no no",
+    "acceptInvitation": "own no no no no",
     "createTenant": "own no no no no",
     "getTenant": "no all all all no",
     "updateTenant": "no no no all no",

@@ -156,10 +156,10 @@ class World:
         client, event = self._event(operation)
         client.meta.events.unregister(event, unique_id=f"fails-{operation}")
 
-    def before(self, operation: str, do: Callable[[], Any]) -> None:
-        """Do something once, just before an operation is next asked for."""
+    def before(self, operation: str, do: Callable[[], Any], *, passing: int = 0) -> None:
+        """Do something once, just before an operation is next asked for, or later: so many times are let pass."""
         client, event = self._event(operation)
-        pending = [do]
+        pending: list[Callable[[], Any]] = [do, *[lambda: None] * passing]
 
         def once(**_: Any) -> None:
             if pending:
@@ -199,6 +199,9 @@ def world(dynamodb: DynamoDBClient, pool: CognitoIdpUserPool, monkeypatch: pytes
         group.users.clear()
     monkeypatch.setenv("USER_POOL_ID", pool.id)
     monkeypatch.setenv("USAGE_PLAN_NAME", PLAN)
+    monkeypatch.setenv("INVITATION_COOLDOWN_SECONDS", "3600")
+    monkeypatch.setenv("INVITATION_SECONDS", "0")
+    monkeypatch.setenv("INVITATIONS_PER_DAY", "20")
     world = World(dynamodb, clients.cognito(), pool.id)
     world.tenant()
     world.asked.clear()

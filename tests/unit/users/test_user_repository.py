@@ -143,7 +143,9 @@ def a_user(world: World, role: Role) -> User:
 def test_a_new_user_is_counted_and_ends_the_invitation(world: World, role: Role, admins: int) -> None:
     user = a_user(world, role)
     world.users.put_invitation(
-        Invitation(tenant_id="acme", email="dora@acme.example", role=role, invited_by_id=ADMIN_ID, task_since="x")
+        Invitation(tenant_id="acme", email="dora@acme.example", role=role, invited_by_id=ADMIN_ID, task_since="x"),
+        day="2026-01-01",
+        most=1,
     )
     world.users.create(user, invitation="Dora@acme.example")
     assert world.users.get(user.id) == user
@@ -161,7 +163,7 @@ def test_nobody_joins_or_changes_in_a_tenant_that_goes(world: World, role: Role)
     invitation = Invitation(tenant_id="acme", email="x@acme.example", role=role, invited_by_id=ADMIN_ID, task_since="x")
     writes: list[Callable[[], None]] = [
         lambda: world.users.create(new),
-        lambda: world.users.put_invitation(invitation),
+        lambda: world.users.put_invitation(invitation, day="2026-01-01", most=1),
         lambda: world.users.update_access(known, next_version(known, {"role": Role.ADMIN})),
         lambda: world.users.update_access(known, next_version(known, {"active": False})),
     ]

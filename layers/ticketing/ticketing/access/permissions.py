@@ -42,6 +42,8 @@ class Operation(StrEnum):
     INVITE_USER = "inviteUser"
     UPDATE_USER = "updateUser"
     DEACTIVATE_USER = "deactivateUser"
+    LIST_INVITATIONS = "listInvitations"
+    ACCEPT_INVITATION = "acceptInvitation"
     CREATE_TENANT = "createTenant"
     GET_TENANT = "getTenant"
     UPDATE_TENANT = "updateTenant"
@@ -115,6 +117,8 @@ PERMISSIONS = {
     Operation.INVITE_USER: _ADMINS_ONLY,
     Operation.UPDATE_USER: _ADMINS_ONLY,
     Operation.DEACTIVATE_USER: _ADMINS_ONLY,
+    Operation.LIST_INVITATIONS: {Role.NEWCOMER: _OWN},
+    Operation.ACCEPT_INVITATION: {Role.NEWCOMER: _OWN},
     Operation.CREATE_TENANT: {Role.NEWCOMER: _OWN},
     Operation.GET_TENANT: _EVERYBODY,
     Operation.UPDATE_TENANT: _ADMINS_ONLY,

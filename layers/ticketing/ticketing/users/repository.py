@@ -28,6 +28,7 @@ from ticketing.users.errors import LastAdminError, TenantNotFoundError
 from ticketing.users.models import PENDING, Invitation, Kind, User
 from ticketing.users.rows import (
     invitation_key,
+    invited_key,
     list_key,
     name_start,
     tenant_key,
@@ -52,6 +53,10 @@ _SORTED_BY: Final = {"byName": "nameKey", "byEmail": "emailKey"}
 
 _LENGTHS: Final = {"nameKey": "0,200", "emailKey": "1,254"}
 """How many characters their values have, without the id at the end of a `nameKey`. A key can have 1,024 bytes."""
+
+
+class DayUsedUpError(Exception):
+    """The tenant has sent as many invitations as it may in a day. Nothing was written."""
 
 
 class RowExistsError(Exception):
@@ -134,7 +139,7 @@ class UserRepository:
         return read_all(items_of(self._client, query), user_from)
 
     def create(self, user: User, *, invitation: str | None = None) -> None:
-        """Write a new user and delete the invitation to this address, in one transaction.
+        """Write a new user and delete the invitation in progress to this address, in one transaction.
 
         Raises
         ------
@@ -212,27 +217,82 @@ class UserRepository:
         except self._conflicts as error:
             raise VersionConflictError from error
 
-    def put_invitation(self, invitation: Invitation) -> None:
-        """Write an invitation. It replaces an earlier one to the same address.
+    def put_invitation(self, invitation: Invitation, *, day: str, most: int) -> None:
+        """Write an invitation, and count it on the tenant's item. It replaces an earlier one to the same address.
 
         Raises
         ------
+        DayUsedUpError
+            The tenant has sent this day's most.
         TenantNotFoundError
             The tenant does not exist or is being deleted.
         VersionConflictError
             Another transaction writes the same items.
         """
         item = invitation_key(self._id, invitation.email) | invitation.model_dump(mode="json", by_alias=True)
-        self._write({"Put": {"TableName": self._table, "Item": to_item(item)}}, admins=0)
+        put: TransactWriteItemTypeDef = {"Put": {"TableName": self._table, "Item": to_item(item)}}
+        try:
+            self._client.transact_write_items(TransactItems=[self._one_more(day, most), put])
+        except self._client.exceptions.TransactionCanceledException as error:
+            counted = from_item(cancellation_reasons(error)[0].get("Item") or {})
+            if _condition_failed(error, 0) and counted.get("state") != TenantState.ACTIVE:
+                raise TenantNotFoundError from error
+            if _condition_failed(error, 0) and counted.get("invitedOn") == day:
+                raise DayUsedUpError from error
+            if not _condition_failed(error, 0) and "TransactionConflict" not in cancellation_codes(error):
+                raise
+        else:
+            return
+        self._write_first_of_day(day, put)
+
+    def _write_first_of_day(self, day: str, put: TransactWriteItemTypeDef) -> None:
+        """Write an invitation and count it as the first one of a day, if it is.
+
+        Raises
+        ------
+        VersionConflictError
+            It is not, or another transaction writes the same items.
+        """
+        first: TransactWriteItemTypeDef = {
+            "Update": update_of(
+                self._table,
+                tenant_key(self._id),
+                {"invitedOn": day, "invitations": 1},
+                condition="#state = :active AND (attribute_not_exists(#invitedOn) OR #invitedOn < :today)",
+                values={":active": TenantState.ACTIVE.value, ":today": day},
+            )
+        }
+        try:
+            self._client.transact_write_items(TransactItems=[first, put])
+        except self._client.exceptions.TransactionCanceledException as error:
+            if {"ConditionalCheckFailed", "TransactionConflict"}.intersection(cancellation_codes(error)):
+                raise VersionConflictError from error
+            raise
+
+    def _one_more(self, day: str, most: int) -> TransactWriteItemTypeDef:
+        """Return the write that counts another invitation of a day, if the day's most is not reached."""
+        return {
+            "Update": {
+                "TableName": self._table,
+                "Key": to_item(tenant_key(self._id)),
+                "UpdateExpression": "ADD invitations :one",
+                "ConditionExpression": "#state = :active AND invitedOn = :day AND invitations < :most",
+                "ExpressionAttributeNames": {"#state": "state"},
+                "ExpressionAttributeValues": to_item(
+                    {":one": 1, ":active": TenantState.ACTIVE.value, ":day": day, ":most": most}
+                ),
+                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+            }
+        }
 
     def get_invitation(self, email: str) -> Invitation | None:
-        """Return the pending invitation to an address (a consistent read), or None if there is none."""
+        """Return the invitation in progress to an address (a consistent read), or None if there is none."""
         key = to_item(invitation_key(self._id, email))
         answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
         return read_one(answer["Item"], _invitation) if "Item" in answer else None
 
     def delete_invitation(self, email: str) -> None:
-        """Delete a pending invitation; without one, do nothing."""
+        """Delete an invitation in progress; without one, do nothing."""
         self._client.delete_item(TableName=self._table, Key=to_item(invitation_key(self._id, email)))
 
     def correct_admins(self, counted: int, found: int) -> bool:
@@ -352,6 +412,21 @@ def pending(client: DynamoDBClient, table: str, *, until: str) -> Iterator[dict[
 
 def _invitation(item: Mapping[str, Any]) -> Invitation:
     return Invitation.model_validate(from_item(item))
+
+
+def invitations_to(client: DynamoDBClient, table: str, user_id: str) -> Iterator[User]:
+    """Return the users of all tenants that stand for invitations to an account: the last to expire first.
+
+    They come from an index, so they are eventually consistent. They may have expired since.
+    """
+    query: QueryInputTypeDef = {
+        "TableName": table,
+        "IndexName": "byTask",
+        "KeyConditionExpression": "taskKey = :invited",
+        "ExpressionAttributeValues": to_item({":invited": invited_key(user_id)}),
+        "ScanIndexForward": False,
+    }
+    return map(user_from, items_of(client, query))
 
 
 def _starts(wanted: UserFilter) -> dict[str, str]:
