@@ -14,5 +14,5 @@ def handler(request: Request) -> Response:
     if not request.grant.covers({Relation.OWN}):
         message = "Only people without a tenant can accept an invitation."
         raise ForbiddenError(message)
-    user = accept_invitation(request.caller.user_id, request.path_id)
+    user = accept_invitation(request.caller, request.path_id)
     return Response(200, presented_to_self(user), etag=user.version)

@@ -56,6 +56,10 @@ def an_invitation(world: World) -> str:
     return f"/v1/users/me/invitations/{world.own.id}/accept"
 
 
+def audit_events(_: World) -> str:
+    return "/v1/audit-events"
+
+
 def tenant(_: World) -> str:
     return "/v1/tenant"
 
@@ -114,6 +118,7 @@ VALID = {
     "deactivateUser": Valid("DELETE", somebody, by="owner", status=204),
     "listInvitations": Valid("GET", invitations, by="newcomer"),
     "acceptInvitation": Valid("POST", an_invitation, by="invited"),
+    "listAuditEvents": Valid("GET", audit_events, by="owner"),
     "createTenant": Valid("POST", tenant, founding, "newcomer", status=201),
     "getTenant": Valid("GET", tenant, by="owner"),
     "updateTenant": Valid("PATCH", tenant, {"settings": {"autoCloseDays": 14}}, "owner"),
@@ -126,7 +131,7 @@ VALID = {
 }
 
 FOR_ADMINS = (
-    *("inviteUser", "updateUser", "deactivateUser", "updateTenant"),
+    *("inviteUser", "updateUser", "deactivateUser", "updateTenant", "listAuditEvents"),
     *("listApiKeys", "createApiKey", "getApiKey", "revokeApiKey"),
 )
 ATTEMPTS = [
@@ -186,6 +191,9 @@ ATTEMPTS = [
     Attempt("deleteTenant", 400, by="owner", given=tenant, query="?name=Another"),
     Attempt("getTenantDeletion", 404, given=no_deletion, code="deletion_not_found"),
     Attempt("getTenantDeletion", 404, by="owner", code="deletion_not_found"),
+    # The audit trail
+    Attempt("listAuditEvents", 200, query="?limit=1"),
+    Attempt("listAuditEvents", 400, query="?cursor=AAAA"),
     # API keys
     Attempt("createApiKey", 201, body={"name": "A", "role": "agent", "expiresAt": "2999-01-01T00:00:00Z"}),
     Attempt("createApiKey", 400, body={"name": "A", "role": "agent", "expiresAt": "2001-01-01T00:00:00Z"}),

@@ -49,6 +49,7 @@ class Everything:
         self.operate_on_the_tenant()
         self.operate_on_api_keys()
         self.operate_on_webhooks()
+        _ok(self.tenant.admin.get("/v1/audit-events"))
         self.mail_and_stop()
         self.finish_what_is_pending()
         self.take_over_what_changed_in_cognito()
@@ -134,15 +135,18 @@ class Everything:
         for query in ({}, {"name": "S"}, {"email": "a"}, {"role": "agent", "active": "true"}):
             _ok(admin.get("/v1/users", params=query))
 
+        withdrawn = self.tenant.invite("agent")
+        _ok(admin.delete(f"/v1/users/{withdrawn['id']}"))
+        _ok(admin.post("/v1/users", json={"email": withdrawn["email"], "role": "agent"}))
         user = self.tenant.invite("agent", name="Invited")
         _ok(admin.post("/v1/users", json={"email": user["email"], "role": "admin", "name": "Invited twice"}))
         url = f"/v1/users/{user['id']}"
         self.put_into_group(user["email"], "reporter")  # by mistake: there is no tenant yet
         self.accounts.choose_password(user["email"])
         invited = self.accounts.caller(user["email"])
-        (invitation,) = _ok(invited.get("/v1/users/me/invitations"))
-        _ok(invited.post(f"/v1/users/me/invitations/{invitation['id']}/accept"))
-        _ok(invited.post(f"/v1/users/me/invitations/{invitation['id']}/accept"))  # as if that answer had been lost
+        _ok(invited.get("/v1/users/me/invitations"))
+        for _ in range(2):  # once more, as if the first answer had been lost
+            _ok(invited.post(f"/v1/users/me/invitations/{self.tenant.id}/accept"))
         _ok(admin.get(url))
         for change in ({"role": "agent"}, {"role": "admin"}, {"active": False}, {"active": True}):
             _ok(admin.patch(url, json=change))
@@ -408,7 +412,10 @@ class Everything:
         info = {"streamArn": arn, "shardId": shard["ShardId"], "startSequenceNumber": first, "endSequenceNumber": last}
         sqs, queue = self.stack.client("sqs"), self.stack.outputs["UnpublishedEventsUrl"]
         sqs.send_message(QueueUrl=queue, MessageBody=json.dumps({"DDBStreamBatchInfo": info}))
-        sqs.send_message(QueueUrl=queue, MessageBody=json.dumps({"key": key, "sequenceNumber": "1"}))
+        event = _ok_list(self.tenant.admin.get("/v1/audit-events"))[0]
+        audited = {"PK": f"TENANT#{self.tenant.id}#AUDIT", "SK": f"EVENT#{event['occurredAt']}#{event['id']}"}
+        for one in (key, to_item(audited)):
+            sqs.send_message(QueueUrl=queue, MessageBody=json.dumps({"key": one, "sequenceNumber": "1"}))
         self.invoke("ResendEventsFunction", {})
         dynamodb.delete_item(TableName=table, Key=key)
 
@@ -558,6 +565,12 @@ class Everything:
 
 def _given_up(deliveries: list[dict[str, Any]]) -> int:
     return sum(each["failureReason"] == TOO_MANY_WAIT for each in deliveries)
+
+
+def _ok_list(answer: httpx.Response) -> list[dict[str, Any]]:
+    assert answer.is_success, answer.text
+    content: list[dict[str, Any]] = answer.json()
+    return content
 
 
 def _ok(answer: httpx.Response) -> dict[str, Any]:

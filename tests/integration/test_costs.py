@@ -114,6 +114,7 @@ USERS_RULE: dict[str, tuple[Callable[[Client], httpx.Response], list[str]]] = {
         lambda api: api.patch(_invite(api).headers["Location"], json={"role": "agent"}),
         [*[GET, GET, TRANSACTION, PUT, GET, TRANSACTION], *[GET, GET, TRANSACTION]],
     ),
+    "what admins did": (lambda api: api.get("/v1/audit-events"), [GET, QUERY]),
     "the tenant": (lambda api: api.get("/v1/tenant"), [GET]),
     "change of a setting": (
         lambda api: api.patch("/v1/tenant", json={"settings": {"defaultPriority": "HIGH"}}),
@@ -140,11 +141,11 @@ USERS_RULE |= {
     "a webhook": (lambda api: api.get(_webhook(api)), [*MADE, GET, GET]),
     "change of a webhook": (
         lambda api: api.patch(_webhook(api), json={"description": "x"}),
-        [*MADE, GET, GET, UPDATE],
+        [*MADE, GET, GET, TRANSACTION],
     ),
     "another secret": (
         lambda api: api.post(f"{_webhook(api)}/secret", json={}),
-        [*MADE, GET, GET, UPDATE],
+        [*MADE, GET, GET, TRANSACTION],
     ),
     "deliveries": (lambda api: api.get(f"{_webhook(api)}/deliveries"), [*MADE, GET, GET, QUERY]),
 }

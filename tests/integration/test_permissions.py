@@ -160,6 +160,7 @@ STEPS: Final = {
     Operation.CREATE_API_KEY: Step(201, (Thing.NONE,), lambda api, _: api.post("/v1/api-keys", json=_api_key())),
     Operation.GET_API_KEY: Step(200, KEYS, lambda api, url: api.get(url), found_when_deleted=True),
     Operation.REVOKE_API_KEY: Step(204, KEYS, lambda api, url: api.delete(url), found_when_deleted=True),
+    Operation.LIST_AUDIT_EVENTS: Step(200, (Thing.NONE,), lambda api, _: api.get("/v1/audit-events")),
     Operation.LIST_WEBHOOKS: Step(200, (Thing.NONE,), lambda api, _: api.get("/v1/webhooks")),
     Operation.CREATE_WEBHOOK: Step(201, (Thing.NONE,), lambda api, _: api.post("/v1/webhooks", json=WEBHOOK)),
     Operation.GET_WEBHOOK: Step(200, WEBHOOKS, lambda api, url: api.get(url)),

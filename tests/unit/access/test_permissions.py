@@ -85,6 +85,7 @@ MATRIX = {
     "createApiKey": "no no no all no",
     "getApiKey": "no no no all no",
     "revokeApiKey": "no no no all no",
+    "listAuditEvents": "no no no all no",
     "listWebhooks": "no no no all no",
     "createWebhook": "no no no all no",
     "getWebhook": "no no no all no",

@@ -197,6 +197,7 @@ def test_every_error_of_the_contract_has_its_status() -> None:
         "user_not_found": 404,
         "tenant_not_found": 404,
         "api_key_not_found": 404,
+        "invitation_not_found": 404,
         "deletion_not_found": 404,
         "webhook_not_found": 404,
         "delivery_not_found": 404,
@@ -216,6 +217,8 @@ def test_every_error_of_the_contract_has_its_status() -> None:
         "invalid_reference": 422,
         "email_domain_not_allowed": 422,
         "webhook_target_not_allowed": 422,
+        "invited_recently": 429,
+        "too_many_invitations": 429,
         "service_unavailable": 503,
     }
 

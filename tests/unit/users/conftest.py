@@ -136,9 +136,13 @@ class World:
     def enabled(self, user_id: str) -> bool:
         return self.cognito.admin_get_user(UserPoolId=self.pool_id, Username=user_id)["Enabled"]
 
-    def admins(self) -> int:
+    def acme(self) -> Tenant:
+        """Return the tenant as it is stored."""
         key = to_item({"PK": "TENANT#acme#TENANT", "SK": "TENANT"})
-        return int(self.dynamodb.get_item(TableName=USERS_TABLE, Key=key)["Item"]["admins"]["N"])
+        return Tenant.model_validate(from_item(self.dynamodb.get_item(TableName=USERS_TABLE, Key=key)["Item"]))
+
+    def admins(self) -> int:
+        return self.acme().admins
 
     # --- what goes wrong ---
 

@@ -39,7 +39,7 @@ def listed(caller: Caller) -> list[dict[str, Any]]:
 
 def accept(caller: Caller, tenant_id: str = "acme") -> Answer:
     path = f"/v1/users/me/invitations/{tenant_id}/accept"
-    return send(accept_invitation.handler, api_event("POST", path, caller=caller, id=tenant_id))
+    return send(accept_invitation.handler, api_event("POST", path, caller=caller, pathParameters={"id": tenant_id}))
 
 
 def test_an_accepted_invitation_makes_a_user_of_the_tenant(world: World) -> None:

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
 
 from ticketing.access.roles import Role
 from ticketing.errors import UnauthorizedError
@@ -18,6 +18,16 @@ NOBODYS: Final = ""
 _TENANT_ROLES: Final = frozenset({Role.REPORTER, Role.AGENT, Role.ADMIN})
 
 
+_LONGEST_USER_AGENT: Final = 200
+
+
+class Source(NamedTuple):
+    """Where a request came from, for the audit trail. A User-Agent is what the client says."""
+
+    ip_address: str | None
+    user_agent: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """A person or an API key of one tenant. The tenant comes from the token only, never from a path or a body."""
@@ -26,6 +36,7 @@ class Caller:
     tenant_id: str
     role: Role
     is_api_key: bool = False
+    source: Source | None = field(default=None, compare=False)
 
 
 def caller_of(event: Mapping[str, Any]) -> Caller:
@@ -43,4 +54,7 @@ def caller_of(event: Mapping[str, Any]) -> Caller:
     if not user_id or not (belongs or (role == Role.NEWCOMER and tenant_id == NOBODYS)):
         message = "The request carries no verified caller."
         raise UnauthorizedError(message)
-    return Caller(user_id, tenant_id, Role(role), is_api_key=context.get("kind") == "API_KEY")
+    identity = event["requestContext"].get("identity") or {}
+    agent = identity.get("userAgent")
+    source = Source(identity.get("sourceIp"), str(agent)[:_LONGEST_USER_AGENT] if agent else None)
+    return Caller(user_id, tenant_id, Role(role), is_api_key=context.get("kind") == "API_KEY", source=source)

@@ -53,6 +53,7 @@ class Operation(StrEnum):
     CREATE_API_KEY = "createApiKey"
     GET_API_KEY = "getApiKey"
     REVOKE_API_KEY = "revokeApiKey"
+    LIST_AUDIT_EVENTS = "listAuditEvents"
     LIST_WEBHOOKS = "listWebhooks"
     CREATE_WEBHOOK = "createWebhook"
     GET_WEBHOOK = "getWebhook"
@@ -128,6 +129,7 @@ PERMISSIONS = {
     Operation.CREATE_API_KEY: _ADMINS_ONLY,
     Operation.GET_API_KEY: _ADMINS_ONLY,
     Operation.REVOKE_API_KEY: _ADMINS_ONLY,
+    Operation.LIST_AUDIT_EVENTS: _ADMINS_ONLY,
     Operation.LIST_WEBHOOKS: _ADMINS_ONLY,
     Operation.CREATE_WEBHOOK: _ADMINS_ONLY,
     Operation.GET_WEBHOOK: _ADMINS_ONLY,

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from ticketing import clock
 from ticketing.access.identity import TENANT_ID
+from ticketing.access.permissions import Operation
 from ticketing.aws import clients
 from ticketing.aws.data import of_tenant
 from ticketing.deployment import DEPLOYMENT
 from ticketing.dynamodb.transactions import until_written
 from ticketing.errors import ConflictError, ForbiddenError, UnauthorizedError
+from ticketing.users.audited import user_changed
 from ticketing.users.changes import report_as_recorded, sync_account
 from ticketing.users.errors import InvitationNotFoundError, TenantNotFoundError
 from ticketing.users.models import PENDING
@@ -25,6 +27,7 @@ from ticketing.users.text import folded
 from ticketing.users.user_pool import user_pool
 
 if TYPE_CHECKING:
+    from ticketing.access.identity import Caller
     from ticketing.users.models import User
     from ticketing.users.user_pool import Account
 
@@ -47,7 +50,7 @@ def list_invitations(user_id: str) -> list[dict[str, Any]]:
     return shown
 
 
-def accept_invitation(user_id: str, invitation_id: str) -> User:
+def accept_invitation(caller: Caller, invitation_id: str) -> User:
     """Make the account a user of the tenant that invites it, and return the user. A retry returns the same one.
 
     Raises
@@ -61,6 +64,7 @@ def accept_invitation(user_id: str, invitation_id: str) -> User:
     """
     if not TENANT_ID.fullmatch(invitation_id):
         raise InvitationNotFoundError
+    user_id = caller.user_id
     account = _account_of(user_id, invitation_id)
     users = UserRepository(of_tenant(invitation_id))
 
@@ -72,7 +76,8 @@ def accept_invitation(user_id: str, invitation_id: str) -> User:
         if before is None or not before.may_accept(now) or not _is_addressed(before, account):
             raise InvitationNotFoundError
         after = next_version(before, {"invited_until": None, "task_key": PENDING, "task_since": now})
-        users.update_access(before, after)
+        record = user_changed(Operation.ACCEPT_INVITATION, caller, before, after)
+        users.update_access(before, after, alongside=[record])
         return after
 
     try:

@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ticketing.aws.data import of_caller
 from ticketing.dynamodb.transactions import ATTEMPTS, VersionConflictError, until_written
 from ticketing.errors import ConflictError, ServiceUnavailableError
+from ticketing.users.audited import user_changed
 from ticketing.users.models import PENDING
 from ticketing.users.operations import (
     find_person,
@@ -120,7 +121,8 @@ def change_user(granted: Grant, user_id: str, values: Mapping[str, Any], expecte
         if after is not before:
             check_admins(granted.caller, {before.role, after.role})
             after = _changed_invitation(before, after) if before.is_invited else mark_pending(after)
-            users.update_access(before, after)
+            record = user_changed(granted.operation, granted.caller, before, after)
+            users.update_access(before, after, alongside=[record])
         return after
 
     user = until_written(attempt)

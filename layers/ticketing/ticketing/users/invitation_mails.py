@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from ticketing import clock
-from ticketing.aws import clients
 from ticketing.deployment import DEPLOYMENT
 from ticketing.dynamodb.attributes import to_item
 from ticketing.users.text import folded
@@ -49,10 +48,9 @@ class InvitationMails:
         return "Item" in answer and int(answer["Item"]["expiresAt"]["N"]) > _seconds(clock.now())
 
 
-def invitation_mails() -> InvitationMails:
-    """Return the deployment's emails of invitations."""
-    cooldown = timedelta(seconds=DEPLOYMENT.invitation_cooldown)
-    return InvitationMails(clients.dynamodb(), DEPLOYMENT.tables.notifications, cooldown)
+def invitation_mails(client: DynamoDBClient) -> InvitationMails:
+    """Return the deployment's emails of invitations, for a tenant's client or that of all."""
+    return InvitationMails(client, DEPLOYMENT.tables.notifications, timedelta(seconds=DEPLOYMENT.invitation_cooldown))
 
 
 def _key(email: str) -> dict[str, Any]:

@@ -17,10 +17,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from ticketing import clock
+from ticketing.access.permissions import Operation
 from ticketing.aws.data import of_caller
 from ticketing.deployment import DEPLOYMENT
 from ticketing.dynamodb.transactions import VersionConflictError, until_written
 from ticketing.errors import BadRequestError
+from ticketing.users.audited import user_changed
 from ticketing.users.changes import end_invitation, report_as_recorded
 from ticketing.users.errors import (
     EmailDomainNotAllowedError,
@@ -31,7 +33,7 @@ from ticketing.users.errors import (
 from ticketing.users.invitation_mails import invitation_mails
 from ticketing.users.models import Invitation, User
 from ticketing.users.operations import new_person, next_version
-from ticketing.users.repository import DayUsedUpError, RowExistsError, UserRepository
+from ticketing.users.repository import RowExistsError, UserRepository
 from ticketing.users.rows import invited_key
 from ticketing.users.rules import check_admins
 from ticketing.users.tenant_operations import find_tenant
@@ -61,11 +63,6 @@ def invite_user(caller: Caller, body: InviteUser) -> tuple[User, bool]:
         The invitation is recorded, but there is no account yet.
     """
     check_admins(caller, {body.role})
-    domain = body.email.rpartition("@")[2]
-    allowed = find_tenant(TenantRepository(of_caller(caller)).get()).settings.allowed_email_domains
-    if allowed and domain not in allowed:
-        message = "Your tenant's settings do not allow e-mail addresses of this domain."
-        raise EmailDomainNotAllowedError(message, [f"email: allowed are addresses of {', '.join(allowed)}"])
     users = UserRepository(of_caller(caller))
     invitation = Invitation(
         tenant_id=caller.tenant_id,
@@ -75,18 +72,25 @@ def invite_user(caller: Caller, body: InviteUser) -> tuple[User, bool]:
         invited_by_id=caller.user_id,
         task_since=clock.timestamp(clock.now()),
     )
-    _record(users, invitation)
+    _record(users, TenantRepository(of_caller(caller)), invitation)
     with report_as_recorded(), _taking(DEPLOYMENT.invitation_seconds):
-        return complete_invitation(users, user_pool(), invitation, may_mail=invitation_mails().claim(body.email))
+        may_mail = invitation_mails(of_caller(caller).client).claim(body.email)
+        return complete_invitation(users, user_pool(), invitation, caller=caller, may_mail=may_mail)
 
 
 def complete_invitation(
-    users: UserRepository, pool: UserPool, invitation: Invitation, *, may_mail: bool = True
+    users: UserRepository,
+    pool: UserPool,
+    invitation: Invitation,
+    *,
+    caller: Caller | None = None,
+    may_mail: bool = True,
 ) -> tuple[User, bool]:
     """Finish an invitation from where it stopped. Return the user, and whether they are newly invited.
 
     People who never signed in get another email, if they may get one. A new account's owner always gets one, because
-    it has the password. The invitation in progress is deleted, unless AWS fails.
+    it has the password. The invitation in progress is deleted, unless AWS fails. Without a caller, the audit trail says
+    that the backend finished it.
 
     Raises
     ------
@@ -105,7 +109,7 @@ def complete_invitation(
         if account.is_unused and not is_new and to_mail:
             pool.resend_invitation(account)
         to_mail = False
-        user = _write(users, account, known, invitation)
+        user = _write(users, account, known, invitation, caller)
         if pool.get_account(account.id) is None:
             # Nobody was invited any more, and the account was deleted at this moment.
             users.update_access(user, end_invitation(user))
@@ -121,15 +125,24 @@ def complete_invitation(
         raise
 
 
-def _record(users: UserRepository, invitation: Invitation) -> None:
-    """Write an invitation in progress and count it."""
-    now = clock.now()
-    day, most = now.date().isoformat(), DEPLOYMENT.invitations_per_day
-    try:
-        until_written(lambda: users.put_invitation(invitation, day=day, most=most))
-    except DayUsedUpError as error:
-        tomorrow = datetime.combine(now.date() + timedelta(days=1), datetime.min.time(), UTC)
-        raise TooManyInvitationsError(math.ceil((tomorrow - now).total_seconds())) from error
+def _record(users: UserRepository, tenants: TenantRepository, invitation: Invitation) -> None:
+    """Write an invitation in progress and count it, if the tenant may send it."""
+    domain, most = invitation.email.rpartition("@")[2], DEPLOYMENT.invitations_per_day
+
+    def attempt() -> None:
+        tenant = find_tenant(tenants.get())
+        allowed = tenant.settings.allowed_email_domains
+        if allowed and domain not in allowed:
+            message = "Your tenant's settings do not allow e-mail addresses of this domain."
+            raise EmailDomainNotAllowedError(message, [f"email: allowed are addresses of {', '.join(allowed)}"])
+        now = clock.now()
+        day = now.date().isoformat()
+        if tenant.invited_on == day and (tenant.invitations or 0) >= most:
+            tomorrow = datetime.combine(now.date() + timedelta(days=1), datetime.min.time(), UTC)
+            raise TooManyInvitationsError(math.ceil((tomorrow - now).total_seconds()))
+        users.put_invitation(invitation, tenant=tenant, day=day, most=most)
+
+    until_written(attempt)
 
 
 @contextmanager
@@ -189,7 +202,9 @@ def _check_no_repetition(known: User | None, invitation: Invitation) -> None:
         raise InvitedRecentlyError(math.ceil(left))
 
 
-def _write(users: UserRepository, account: Account, known: User | None, invitation: Invitation) -> User:
+def _write(
+    users: UserRepository, account: Account, known: User | None, invitation: Invitation, caller: Caller | None
+) -> User:
     """Write the row of an invited account, with the role and name of this invitation, and return the user.
 
     The account's own name is not used: it may be somebody's of another tenant.
@@ -200,12 +215,13 @@ def _write(users: UserRepository, account: Account, known: User | None, invitati
     if known is None:
         user = new_person(account, invitation.tenant_id, invitation.role, name=name).model_copy(update=values)
         try:
-            users.create(user, invitation=invitation.email)
+            record = user_changed(Operation.INVITE_USER, caller, None, user)
+            users.create(user, invitation=invitation.email, alongside=[record])
         except RowExistsError as error:  # another invitation to the same address was faster
             raise VersionConflictError from error
         return user
     values |= {"role": invitation.role, "active": True}
     values |= {"name": name} if invitation.name or not known.active else {}
     user = next_version(known, values)
-    users.update_access(known, user)
+    users.update_access(known, user, alongside=[user_changed(Operation.INVITE_USER, caller, known, user)])
     return user

@@ -110,4 +110,4 @@ def presented(user: User) -> dict[str, Any]:
 
 def presented_to_self(user: User) -> dict[str, Any]:
     """Return a user as the contract shows them to themselves."""
-    return user.model_dump(mode="json", by_alias=True, include=(_SHOWN - {"invited_until"}) | _SHOWN_TO_SELF)
+    return user.model_dump(mode="json", by_alias=True, include=_SHOWN | _SHOWN_TO_SELF)

@@ -66,7 +66,7 @@ class Reconciliation:
 
     def __init__(self) -> None:
         self._pool = user_pool()
-        self._mails = invitation_mails()
+        self._mails = invitation_mails(clients.dynamodb())
         self._usage_plan = usage_plan()
         self.done = Counter[str]()
         self.failed = 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef, TransactWriteItemTypeDef, UpdateTypeDef
 
     from ticketing.users.models import TenantRole
+    from ticketing.users.tenant_models import Tenant
 
 _FILTERED_PAGE: Final = 400
 """How many users a list page reads at most if no index serves the whole filter. Limits cost and time."""
@@ -53,10 +54,6 @@ _SORTED_BY: Final = {"byName": "nameKey", "byEmail": "emailKey"}
 
 _LENGTHS: Final = {"nameKey": "0,200", "emailKey": "1,254"}
 """How many characters their values have, without the id at the end of a `nameKey`. A key can have 1,024 bytes."""
-
-
-class DayUsedUpError(Exception):
-    """The tenant has sent as many invitations as it may in a day. Nothing was written."""
 
 
 class RowExistsError(Exception):
@@ -138,8 +135,12 @@ class UserRepository:
         }
         return read_all(items_of(self._client, query), user_from)
 
-    def create(self, user: User, *, invitation: str | None = None) -> None:
+    def create(
+        self, user: User, *, invitation: str | None = None, alongside: Sequence[TransactWriteItemTypeDef] = ()
+    ) -> None:
         """Write a new user and delete the invitation in progress to this address, in one transaction.
+
+        `alongside` are writes of other services in it: the audit event.
 
         Raises
         ------
@@ -159,7 +160,7 @@ class UserRepository:
         }
         invited = [] if invitation is None else [self._invitation_deletion(invitation)]
         try:
-            self._write(put, *invited, admins=int(user.counts_as_admin))
+            self._write(put, *invited, *alongside, admins=int(user.counts_as_admin))
         except self._client.exceptions.TransactionCanceledException as error:
             if _condition_failed(error, 1):
                 raise RowExistsError from error
@@ -178,8 +179,17 @@ class UserRepository:
         except self._conflicts as error:
             raise VersionConflictError from error
 
-    def update_access(self, before: User, after: User, *, last_admin_may_go: bool = False) -> None:
+    def update_access(
+        self,
+        before: User,
+        after: User,
+        *,
+        last_admin_may_go: bool = False,
+        alongside: Sequence[TransactWriteItemTypeDef] = (),
+    ) -> None:
         """Write a person's role and activity and the count of admins, if `before` is still the current version.
+
+        `alongside` are writes of other services in the same transaction: the audit event.
 
         Raises
         ------
@@ -192,7 +202,8 @@ class UserRepository:
         """
         admins = int(after.counts_as_admin) - int(before.counts_as_admin)
         try:
-            self._write({"Update": self._change(before, after)}, admins=admins, last_admin_may_go=last_admin_may_go)
+            change: TransactWriteItemTypeDef = {"Update": self._change(before, after)}
+            self._write(change, *alongside, admins=admins, last_admin_may_go=last_admin_may_go)
         except self._client.exceptions.TransactionCanceledException as error:
             if _condition_failed(error, 1):
                 raise VersionConflictError from error
@@ -217,72 +228,40 @@ class UserRepository:
         except self._conflicts as error:
             raise VersionConflictError from error
 
-    def put_invitation(self, invitation: Invitation, *, day: str, most: int) -> None:
+    def put_invitation(self, invitation: Invitation, *, tenant: Tenant, day: str, most: int) -> None:
         """Write an invitation, and count it on the tenant's item. It replaces an earlier one to the same address.
 
         Raises
         ------
-        DayUsedUpError
-            The tenant has sent this day's most.
-        TenantNotFoundError
-            The tenant does not exist or is being deleted.
         VersionConflictError
-            Another transaction writes the same items.
+            The tenant, as it was read, is not active any more or has sent the day's most meanwhile; it is another day's
+            first; or another transaction writes the same items.
         """
         item = invitation_key(self._id, invitation.email) | invitation.model_dump(mode="json", by_alias=True)
         put: TransactWriteItemTypeDef = {"Put": {"TableName": self._table, "Item": to_item(item)}}
         try:
-            self._client.transact_write_items(TransactItems=[self._one_more(day, most), put])
-        except self._client.exceptions.TransactionCanceledException as error:
-            counted = from_item(cancellation_reasons(error)[0].get("Item") or {})
-            if _condition_failed(error, 0) and counted.get("state") != TenantState.ACTIVE:
-                raise TenantNotFoundError from error
-            if _condition_failed(error, 0) and counted.get("invitedOn") == day:
-                raise DayUsedUpError from error
-            if not _condition_failed(error, 0) and "TransactionConflict" not in cancellation_codes(error):
-                raise
-        else:
-            return
-        self._write_first_of_day(day, put)
-
-    def _write_first_of_day(self, day: str, put: TransactWriteItemTypeDef) -> None:
-        """Write an invitation and count it as the first one of a day, if it is.
-
-        Raises
-        ------
-        VersionConflictError
-            It is not, or another transaction writes the same items.
-        """
-        first: TransactWriteItemTypeDef = {
-            "Update": update_of(
-                self._table,
-                tenant_key(self._id),
-                {"invitedOn": day, "invitations": 1},
-                condition="#state = :active AND (attribute_not_exists(#invitedOn) OR #invitedOn < :today)",
-                values={":active": TenantState.ACTIVE.value, ":today": day},
-            )
-        }
-        try:
-            self._client.transact_write_items(TransactItems=[first, put])
+            self._client.transact_write_items(TransactItems=[{"Update": self._one_more(tenant, day, most)}, put])
         except self._client.exceptions.TransactionCanceledException as error:
             if {"ConditionalCheckFailed", "TransactionConflict"}.intersection(cancellation_codes(error)):
                 raise VersionConflictError from error
             raise
 
-    def _one_more(self, day: str, most: int) -> TransactWriteItemTypeDef:
-        """Return the write that counts another invitation of a day, if the day's most is not reached."""
+    def _one_more(self, tenant: Tenant, day: str, most: int) -> UpdateTypeDef:
+        """Return the update of the tenant that counts another invitation of a day, or its first."""
+        expression, condition = "ADD invitations :one", "invitedOn = :day AND invitations < :most"
+        values: dict[str, Any] = {":one": 1, ":active": TenantState.ACTIVE.value, ":day": day}
+        if tenant.invited_on == day:
+            values[":most"] = most
+        else:
+            expression = "SET invitedOn = :day, invitations = :one"
+            condition = "(attribute_not_exists(invitedOn) OR invitedOn < :day)"
         return {
-            "Update": {
-                "TableName": self._table,
-                "Key": to_item(tenant_key(self._id)),
-                "UpdateExpression": "ADD invitations :one",
-                "ConditionExpression": "#state = :active AND invitedOn = :day AND invitations < :most",
-                "ExpressionAttributeNames": {"#state": "state"},
-                "ExpressionAttributeValues": to_item(
-                    {":one": 1, ":active": TenantState.ACTIVE.value, ":day": day, ":most": most}
-                ),
-                "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-            }
+            "TableName": self._table,
+            "Key": to_item(tenant_key(self._id)),
+            "UpdateExpression": expression,
+            "ConditionExpression": f"#state = :active AND {condition}",
+            "ExpressionAttributeNames": {"#state": "state"},
+            "ExpressionAttributeValues": to_item(values),
         }
 
     def get_invitation(self, email: str) -> Invitation | None:
@@ -426,7 +405,7 @@ def invitations_to(client: DynamoDBClient, table: str, user_id: str) -> Iterator
         "ExpressionAttributeValues": to_item({":invited": invited_key(user_id)}),
         "ScanIndexForward": False,
     }
-    return map(user_from, items_of(client, query))
+    return read_all(items_of(client, query), user_from)
 
 
 def _starts(wanted: UserFilter) -> dict[str, str]:
