@@ -10,6 +10,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
+from ticketing.audit import models as audit
+from ticketing.audit.models import AuditEvent
 from ticketing.events.publishing import SOURCE
 from ticketing.tickets.events import (
     SCHEMA_VERSION,
@@ -55,6 +57,26 @@ def schemas() -> dict[str, str]:
     """Return what the files shall hold, by their names."""
     made = {_file(kind): _event(kind) for kind in EventType} | {f"Envelope.v{SCHEMA_VERSION}.json": _envelope()}
     return {name: json.dumps(schema, indent=2, ensure_ascii=False) + "\n" for name, schema in made.items()}
+
+
+def audit_schema() -> dict[str, str]:
+    """Return what the file of audit events shall hold, by its name. They have a source of their own on the bus."""
+    name = f"{audit.TYPE}.v{audit.SCHEMA_VERSION}.json"
+    whole = _plain(AuditEvent.model_json_schema(by_alias=True))
+    for field, text in _docstrings(AuditEvent).items():
+        whole["properties"][field]["description"] = text
+    fixed = {"type": {"const": audit.TYPE}, "schemaVersion": {"const": audit.SCHEMA_VERSION}}
+    schema = {
+        "$schema": DIALECT,
+        "$id": name,
+        "title": audit.TYPE,
+        "description": "An administrative action in a tenant.",
+        "type": "object",
+        "properties": whole["properties"] | fixed,
+        "required": [*whole["required"], *fixed],
+        "$defs": whole["$defs"],
+    }
+    return {name: json.dumps(schema, indent=2, ensure_ascii=False) + "\n"}
 
 
 def _file(kind: EventType) -> str:
@@ -160,7 +182,7 @@ def _used(node: Any, definitions: Schema) -> set[str]:  # noqa: ANN401 - any JSO
 
 def main() -> None:
     """Write the files."""
-    for name, text in schemas().items():
+    for name, text in (schemas() | audit_schema()).items():
         (HERE / name).write_text(text, encoding="utf-8")
 
 

@@ -14,7 +14,10 @@ from ticketing.people.newcomers import newcomers
 from ticketing.users.tokens import TokenOwner, TokenRefusedError, bearer_token, verify_token
 from ticketing.users.usage_plan import usage_key
 
-_FOR_NEWCOMERS = ("POST/v1/tenant", "GET/v1/tenant-deletions/*")
+_FOR_NEWCOMERS = (
+    *("POST/v1/tenant", "GET/v1/tenant-deletions/*"),
+    *("GET/v1/users/me/invitations", "POST/v1/users/me/invitations/*"),
+)
 
 logger = Logger()
 

@@ -7,6 +7,7 @@ from ticketing.api.request import Request
 from ticketing.aws.data import of_caller
 from ticketing.dynamodb.transactions import until_written
 from ticketing.users.api_keys import ApiKeyCreate, ApiKeyRepository, new_api_key, presented
+from ticketing.users.audited import key_changed
 
 
 @endpoint(Operation.CREATE_API_KEY)
@@ -15,5 +16,6 @@ def handler(request: Request) -> Response:
     body = request.body(ApiKeyCreate)
     key, token = new_api_key(body, request.caller, ids.new_id())
     api_keys = ApiKeyRepository(of_caller(request.caller))
-    until_written(lambda: api_keys.create(key))
+    record = key_changed(Operation.CREATE_API_KEY, request.caller, None, key)
+    until_written(lambda: api_keys.create(key, alongside=[record]))
     return Response(201, presented(key) | {"key": token}, headers={"Location": f"{request.path}/{key.id}"})

@@ -15,5 +15,5 @@ def handler(request: Request) -> Response:
     if not request.grant.covers({Relation.OWN}):
         message = "Only people without a tenant can create one."
         raise ForbiddenError(message)
-    tenant = create_tenant(request.caller.user_id, request.body(TenantCreate))
+    tenant = create_tenant(request.caller, request.body(TenantCreate))
     return Response(201, presented(tenant), etag=tenant.version, headers={"Location": request.path})

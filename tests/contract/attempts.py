@@ -147,7 +147,7 @@ class World:
             MessageAction="SUPPRESS",
             UserAttributes=[{"Name": name, "Value": value} for name, value in attributes.items()],
         )
-        self.accounts.accept(email)
+        self.accounts.choose_password(email)
         return self.accounts.caller(email)
 
     def tell_a_webhook(self) -> str:
@@ -187,6 +187,12 @@ class World:
         counter = to_item(newcomer_key(str(spent.id), datetime.now(UTC)) | {"requests": REQUESTS_PER_DAY})
         self.stack.client("dynamodb").put_item(TableName=self.stack.outputs["NotificationsTableName"], Item=counter)
         return spent
+
+    def _invited(self) -> Client:
+        """Return somebody whom the tenant invites, signed in."""
+        email = self.own.invite("agent")["email"]
+        self.accounts.choose_password(email)
+        return self.accounts.caller(email)
 
     def _founder(self) -> Client:
         """Return somebody who has just founded a tenant, with the token of before."""

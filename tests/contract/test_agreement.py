@@ -108,6 +108,7 @@ QUERY_MODELS: dict[str, type[BaseModel]] = {
     "getComment": ExpandCommentQuery,
     "listUsers": UserQuery,
     "listApiKeys": PageQuery,
+    "listAuditEvents": PageQuery,
     "deleteTenant": DeleteTenantQuery,
     "listDeliveries": DeliveryQuery,
 }
@@ -398,7 +399,10 @@ def test_tenant_shows_what_the_model_has() -> None:
 
 
 def test_user_shows_what_the_model_has() -> None:
-    assert SCHEMAS["User"]["properties"].keys() == {to_camel(name) for name in operations._SHOWN}
+    shown = {to_camel(name) for name in operations._SHOWN}
+    assert SCHEMAS["User"]["properties"].keys() == shown
+    of_self = {to_camel(name) for name in operations._SHOWN_TO_SELF}
+    assert SCHEMAS["CurrentUser"]["properties"].keys() == shown | of_self
 
 
 def test_webhook_shows_what_the_model_has() -> None:

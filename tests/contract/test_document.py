@@ -35,6 +35,7 @@ FOLDERS = {
     "Users": "users",
     "Tenants": "users",
     "API keys": "users",
+    "Audit": "audit",
     "Webhooks": "webhooks",
     "Mail": "mail",
 }

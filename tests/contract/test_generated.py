@@ -249,8 +249,9 @@ def target(stack: Stack, receiver: Receiver, accounts: Accounts, found_tenant: C
     ]
     users = [own.invite(role)["id"] for role in ("reporter", "agent", "admin")]
     tokens = {person: _token(caller) for person, caller in people.items()}
-    # Both are for people without a tenant.
+    # These are for people without a tenant.
     tokens |= {"createTenant": accounts.token(accounts.sign_up()), "getTenantDeletion": _token(left.delete())}
+    tokens |= dict.fromkeys(("acceptInvitation", "listInvitations"), tokens["getTenantDeletion"])
     return Target(
         url=stack.base_url,
         accounts=accounts,

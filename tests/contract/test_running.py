@@ -115,6 +115,6 @@ def test_no_documented_answer_is_left_out(contract: Contract) -> None:
         for status in operation["responses"]
         if int(status) not in NEVER_HERE
     }
-    tried = {(attempt.operation, attempt.status) for attempt in ATTEMPTS}
+    tried = {(attempt.operation, attempt.status) for attempt in ATTEMPTS if attempt.status not in NEVER_HERE}
     assert documented == tried | NOT_ON_DEMAND.keys()
     assert not tried & NOT_ON_DEMAND.keys()

@@ -6,6 +6,7 @@ from uuid import uuid4
 from tests.contract.attempts import SOMEBODY, Attempt, Valid, World
 from tests.harness.people import DOMAIN
 
+INVITED_AGAIN = f"{uuid4()}@{DOMAIN}"
 INVITED_TWICE = f"{uuid4()}@{DOMAIN}"
 
 
@@ -44,6 +45,23 @@ def an_api_key_as_a_user(world: World) -> str:
 def invited_before(world: World) -> str:
     world.own.invite(email=INVITED_TWICE)
     return "/v1/users"
+
+
+def invited_again(world: World) -> str:
+    world.own.invite("agent", email=INVITED_AGAIN)
+    return "/v1/users"
+
+
+def invitations(_: World) -> str:
+    return "/v1/users/me/invitations"
+
+
+def an_invitation(world: World) -> str:
+    return f"/v1/users/me/invitations/{world.own.id}/accept"
+
+
+def audit_events(_: World) -> str:
+    return "/v1/audit-events"
 
 
 def tenant(_: World) -> str:
@@ -103,6 +121,9 @@ VALID = {
     "getUser": Valid("GET", somebody, by="owner"),
     "updateUser": Valid("PATCH", somebody, {"role": "agent"}, "owner"),
     "deactivateUser": Valid("DELETE", somebody, by="owner", status=204),
+    "listInvitations": Valid("GET", invitations, by="newcomer"),
+    "acceptInvitation": Valid("POST", an_invitation, by="invited"),
+    "listAuditEvents": Valid("GET", audit_events, by="owner"),
     "createTenant": Valid("POST", tenant, founding, "newcomer", status=201),
     "getTenant": Valid("GET", tenant, by="owner"),
     "updateTenant": Valid("PATCH", tenant, {"settings": {"autoCloseDays": 14}}, "owner"),
@@ -115,7 +136,7 @@ VALID = {
 }
 
 FOR_ADMINS = (
-    *("inviteUser", "updateUser", "deactivateUser", "updateTenant"),
+    *("inviteUser", "updateUser", "deactivateUser", "updateTenant", "listAuditEvents"),
     *("listApiKeys", "createApiKey", "getApiKey", "revokeApiKey"),
 )
 ATTEMPTS = [
@@ -123,6 +144,8 @@ ATTEMPTS = [
     *(Attempt(name, 403, by="member") for name in (*FOR_ADMINS, "listUsers")),
     *(Attempt(name, 403, by="newcomer") for name in (*FOR_ADMINS, "getMe", "updateMe", "signOut", "getTenant")),
     Attempt("createTenant", 403, by="owner"),
+    Attempt("listInvitations", 403, by="owner"),
+    Attempt("acceptInvitation", 403, by="owner"),
     Attempt("deleteTenant", 403, by="member", given=tenant_by_name),
     Attempt("deleteTenant", 403, by="key", given=tenant_by_name),
     Attempt("createApiKey", 403, by="key"),
@@ -138,8 +161,14 @@ ATTEMPTS = [
     Attempt("createApiKey", 404, by="ghost", code="tenant_not_found"),
     # Users
     Attempt("inviteUser", 200, given=invited_before, body={"email": INVITED_TWICE, "role": "agent"}),
+    Attempt(
+        "inviteUser", 429, given=invited_again, body={"email": INVITED_AGAIN, "role": "agent"}, code="invited_recently"
+    ),
     Attempt("inviteUser", 409, body=address_of_somebody_else, code="user_exists"),
     Attempt("inviteUser", 422, body={"email": "a@b.example", "role": "agent"}, code="email_domain_not_allowed"),
+    Attempt("listInvitations", 200, by="invited"),
+    Attempt("acceptInvitation", 404, by="newcomer", code="invitation_not_found"),
+    Attempt("acceptInvitation", 409, by="founder", code="conflict"),
     Attempt("listUsers", 200, query="?role=admin&active=true&limit=1"),
     Attempt("listUsers", 200, query=f"?email={INVITED_TWICE[:8]}"),
     Attempt("listUsers", 400, query="?active=yes"),
@@ -169,6 +198,9 @@ ATTEMPTS = [
     Attempt("deleteTenant", 400, by="owner", given=tenant, query="?name=Another"),
     Attempt("getTenantDeletion", 404, given=no_deletion, code="deletion_not_found"),
     Attempt("getTenantDeletion", 404, by="owner", code="deletion_not_found"),
+    # The audit trail
+    Attempt("listAuditEvents", 200, query="?limit=1"),
+    Attempt("listAuditEvents", 400, query="?cursor=AAAA"),
     # API keys
     Attempt("createApiKey", 201, body={"name": "A", "role": "agent", "expiresAt": "2999-01-01T00:00:00Z"}),
     Attempt("createApiKey", 400, body={"name": "A", "role": "agent", "expiresAt": "2001-01-01T00:00:00Z"}),

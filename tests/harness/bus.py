@@ -28,6 +28,7 @@ class BusProbe:
     """Everything that arrives on the bus while it is there, in the order of arrival."""
 
     stack: Stack
+    source: str = SOURCE
     name: str = field(default_factory=lambda: f"probe-{uuid4()}")
     envelopes: list[dict[str, Any]] = field(default_factory=list)
     url: str = ""
@@ -36,7 +37,7 @@ class BusProbe:
         sqs, events, bus = self.stack.client("sqs"), self.stack.client("events"), self.stack.outputs["EventBusName"]
         self.url = sqs.create_queue(QueueName=self.name)["QueueUrl"]
         arn = sqs.get_queue_attributes(QueueUrl=self.url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-        events.put_rule(Name=self.name, EventBusName=bus, EventPattern=json.dumps({"source": [SOURCE]}))
+        events.put_rule(Name=self.name, EventBusName=bus, EventPattern=json.dumps({"source": [self.source]}))
         events.put_targets(Rule=self.name, EventBusName=bus, Targets=[{"Id": "queue", "Arn": arn}])
         return self
 

@@ -55,8 +55,16 @@ class Accounts:
         cognito.confirm_sign_up(ClientId=client_id, Username=email, ConfirmationCode=code)
         return email
 
-    def accept(self, email: str) -> None:
-        """Let somebody who was invited choose their password."""
+    def accept(self, email: str, tenant_id: str) -> dict[str, Any]:
+        """Let somebody who was invited choose their password and the tenant; return the user."""
+        self.choose_password(email)
+        user: dict[str, Any] = (
+            self.caller(email).post(f"/v1/users/me/invitations/{tenant_id}/accept", expect=200).json()
+        )
+        return user
+
+    def choose_password(self, email: str) -> None:
+        """Let somebody who has a password for once choose their own."""
         pool_id, cognito = self.stack.outputs["UserPoolId"], self.stack.client("cognito-idp")
         cognito.admin_set_user_password(
             UserPoolId=pool_id, Username=email, Password=self.stack.password, Permanent=True
@@ -94,15 +102,17 @@ class OwnTenant:
     accounts: Accounts = field(repr=False)
 
     def invite(self, role: str = "reporter", **body: str) -> dict[str, Any]:
-        """Invite somebody and return the user, who has not signed in."""
+        """Invite somebody and return the user, who has not accepted."""
         invitation = {"email": f"{uuid4()}@{DOMAIN}", "role": role} | body
         return self.admin.create("/v1/users", invitation)
 
+    def add(self, role: str = "reporter", **body: str) -> dict[str, Any]:
+        """Invite somebody who accepts, and return the user."""
+        return self.accounts.accept(self.invite(role, **body)["email"], self.id)
+
     def join(self, role: str = "reporter") -> Client:
-        """Invite somebody and return them, signed in."""
-        email = self.invite(role)["email"]
-        self.accounts.accept(email)
-        return self.accounts.member(email)
+        """Invite somebody who accepts, and return them, signed in."""
+        return self.accounts.member(self.add(role)["email"])
 
     def delete(self) -> Client:
         """Delete the tenant and return who was its admin and belongs to none now, once all is gone."""

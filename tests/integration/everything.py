@@ -49,6 +49,7 @@ class Everything:
         self.operate_on_the_tenant()
         self.operate_on_api_keys()
         self.operate_on_webhooks()
+        _ok(self.tenant.admin.get("/v1/audit-events"))
         self.mail_and_stop()
         self.finish_what_is_pending()
         self.take_over_what_changed_in_cognito()
@@ -134,9 +135,18 @@ class Everything:
         for query in ({}, {"name": "S"}, {"email": "a"}, {"role": "agent", "active": "true"}):
             _ok(admin.get("/v1/users", params=query))
 
-        user = self.tenant.invite("admin", name="Invited")
-        _ok(admin.post("/v1/users", json={"email": user["email"], "role": "admin"}))  # mails again
+        withdrawn = self.tenant.invite("agent")
+        _ok(admin.delete(f"/v1/users/{withdrawn['id']}"))
+        _ok(admin.post("/v1/users", json={"email": withdrawn["email"], "role": "agent"}))
+        user = self.tenant.invite("agent", name="Invited")
+        _ok(admin.post("/v1/users", json={"email": user["email"], "role": "admin", "name": "Invited twice"}))
         url = f"/v1/users/{user['id']}"
+        self.put_into_group(user["email"], "reporter")  # by mistake: there is no tenant yet
+        self.accounts.choose_password(user["email"])
+        invited = self.accounts.caller(user["email"])
+        _ok(invited.get("/v1/users/me/invitations"))
+        for _ in range(2):  # once more, as if the first answer had been lost
+            _ok(invited.post(f"/v1/users/me/invitations/{self.tenant.id}/accept"))
         _ok(admin.get(url))
         for change in ({"role": "agent"}, {"role": "admin"}, {"active": False}, {"active": True}):
             _ok(admin.patch(url, json=change))
@@ -153,9 +163,9 @@ class Everything:
         unused = self.account_by_hand("agent")
         self.disable(unused)
         for email, status in (
-            (unused, 201),
+            (unused, 409),
             (self.sign_up_without_code(), 201),
-            ("agent@acme.example", 409),
+            ("agent@acme.example", 201),
         ):
             self.tenant.admin.post("/v1/users", json={"email": email, "role": "reporter"}, expect=status)
 
@@ -298,7 +308,7 @@ class Everything:
     def finish_what_is_pending(self) -> None:
         """Leave changes, the founding and invitations half done, and have them finished."""
         self.mark("TENANT")
-        demoted, gone = self.tenant.invite("admin"), self.tenant.invite("reporter")
+        demoted, gone = self.tenant.add("admin"), self.tenant.add("reporter")
         self.disable(demoted["email"])
         self.mark(f"USER#{demoted['id']}", role="agent", tokensValidFrom=1)
         self.mark(f"USER#{gone['id']}", active=False, tokensValidFrom=1)
@@ -311,7 +321,12 @@ class Everything:
         cognito, pool = self.stack.client("cognito-idp"), self.stack.outputs["UserPoolId"]
         self.account_by_hand("admin")
         self.account_by_hand("reporter")
-        disabled, promoted, renamed, deleted = (self.tenant.invite("agent")["email"] for _ in range(4))
+        disabled, promoted, renamed, deleted = (self.tenant.add("agent")["email"] for _ in range(4))
+        expired = self.tenant.invite()
+        self.change(f"USER#{expired['id']}", invitedUntil=LONG_AGO, taskSince=LONG_AGO)
+        unused = f"{uuid4()}@{DOMAIN}"
+        invited = [{"Name": "profile", "Value": "invited"}]
+        cognito.admin_create_user(UserPoolId=pool, Username=unused, MessageAction="SUPPRESS", UserAttributes=invited)
         self.disable(disabled)
         self.put_into_group(promoted, "admin")
         address = {"email": f"{uuid4()}@{DOMAIN}", "email_verified": "true"}
@@ -398,7 +413,10 @@ class Everything:
         info = {"streamArn": arn, "shardId": shard["ShardId"], "startSequenceNumber": first, "endSequenceNumber": last}
         sqs, queue = self.stack.client("sqs"), self.stack.outputs["UnpublishedEventsUrl"]
         sqs.send_message(QueueUrl=queue, MessageBody=json.dumps({"DDBStreamBatchInfo": info}))
-        sqs.send_message(QueueUrl=queue, MessageBody=json.dumps({"key": key, "sequenceNumber": "1"}))
+        event = _ok_list(self.tenant.admin.get("/v1/audit-events"))[0]
+        audited = {"PK": f"TENANT#{self.tenant.id}#AUDIT", "SK": f"EVENT#{event['occurredAt']}#{event['id']}"}
+        for one in (key, to_item(audited)):
+            sqs.send_message(QueueUrl=queue, MessageBody=json.dumps({"key": one, "sequenceNumber": "1"}))
         self.invoke("ResendEventsFunction", {})
         dynamodb.delete_item(TableName=table, Key=key)
 
@@ -454,8 +472,8 @@ class Everything:
         assert not cognito.list_users(UserPoolId=self.stack.outputs["UserPoolId"], Filter=f'email = "{email}"')["Users"]
 
     def person(self, role: str) -> str:
-        """Invite somebody and return their id."""
-        return str(self.tenant.invite(role)["id"])
+        """Invite somebody who accepts, and return their id."""
+        return str(self.tenant.add(role)["id"])
 
     def account_by_hand(self, role: str) -> str:
         """Make an account of the tenant in Cognito alone and return its address."""
@@ -548,6 +566,12 @@ class Everything:
 
 def _given_up(deliveries: list[dict[str, Any]]) -> int:
     return sum(each["failureReason"] == TOO_MANY_WAIT for each in deliveries)
+
+
+def _ok_list(answer: httpx.Response) -> list[dict[str, Any]]:
+    assert answer.is_success, answer.text
+    content: list[dict[str, Any]] = answer.json()
+    return content
 
 
 def _ok(answer: httpx.Response) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from tests.harness.people import TICKET, Accounts, OwnTenant, Tenant
 from tests.harness.stack import Stack
 from ticketing.access.permissions import Operation
 
-GET, QUERY, UPDATE, BATCH = "GetItem", "Query", "UpdateItem", "BatchGetItem"
+GET, QUERY, UPDATE, PUT, BATCH = "GetItem", "Query", "UpdateItem", "PutItem", "BatchGetItem"
 TRANSACTION, EXECUTION = "TransactWriteItems", "StartSyncExecution"
 
 
@@ -109,11 +109,12 @@ USERS_RULE: dict[str, tuple[Callable[[Client], httpx.Response], list[str]]] = {
     "mail that is on switched on": (lambda api: _mail(api, on=True), [GET]),
     "a user": (lambda api: api.get(f"/v1/users/{api.id}"), [GET]),
     "users": (lambda api: api.get("/v1/users?name=a&role=admin"), [QUERY]),
-    "invitation": (_invite, [GET, GET, TRANSACTION, GET, TRANSACTION]),
+    "invitation": (_invite, [GET, GET, TRANSACTION, PUT, GET, TRANSACTION]),
     "change of a role": (
         lambda api: api.patch(_invite(api).headers["Location"], json={"role": "agent"}),
-        [*[GET, GET, TRANSACTION, GET, TRANSACTION], *[GET, GET, TRANSACTION, UPDATE]],
+        [*[GET, GET, TRANSACTION, PUT, GET, TRANSACTION], *[GET, GET, TRANSACTION]],
     ),
+    "what admins did": (lambda api: api.get("/v1/audit-events"), [GET, QUERY]),
     "the tenant": (lambda api: api.get("/v1/tenant"), [GET]),
     "change of a setting": (
         lambda api: api.patch("/v1/tenant", json={"settings": {"defaultPriority": "HIGH"}}),
@@ -140,11 +141,11 @@ USERS_RULE |= {
     "a webhook": (lambda api: api.get(_webhook(api)), [*MADE, GET, GET]),
     "change of a webhook": (
         lambda api: api.patch(_webhook(api), json={"description": "x"}),
-        [*MADE, GET, GET, UPDATE],
+        [*MADE, GET, GET, TRANSACTION],
     ),
     "another secret": (
         lambda api: api.post(f"{_webhook(api)}/secret", json={}),
-        [*MADE, GET, GET, UPDATE],
+        [*MADE, GET, GET, TRANSACTION],
     ),
     "deliveries": (lambda api: api.get(f"{_webhook(api)}/deliveries"), [*MADE, GET, GET, QUERY]),
 }

@@ -54,6 +54,7 @@ DELETIONS: Final = (Thing.OTHERS, Thing.MISSING)
 COMMENTS: Final = (*TICKETS, Thing.INTERNAL)
 """Of comments: what the ticket is. The caller has written the one on an own ticket, a colleague all others."""
 WEBHOOKS: Final = (Thing.OTHERS, Thing.FOREIGN, Thing.MISSING)
+INVITATIONS: Final = (Thing.MISSING, Thing.OWN)
 DELIVERIES: Final = (Thing.MISSING, Thing.FOREIGN, Thing.OTHERS)
 KINDS: Final = {
     TICKETS: "ticket",
@@ -62,6 +63,7 @@ KINDS: Final = {
     KEYS: "key",
     DELETIONS: "deletion",
     WEBHOOKS: "webhook",
+    INVITATIONS: "invitation",
     DELIVERIES: "delivery",
 }
 
@@ -103,6 +105,7 @@ PLACES: Final = {
     "user": "/v1/users",
     "key": "/v1/api-keys",
     "deletion": "/v1/tenant-deletions",
+    "invitation": "/v1/users/me/invitations",
     "webhook": "/v1/webhooks",
 }
 READS: Final = {operation for operation in Operation if operation.startswith(("get", "list"))}
@@ -141,6 +144,8 @@ STEPS: Final = {
         200, USERS, lambda api, url: api.patch(url, json={"active": True}), found_when_deleted=True
     ),
     Operation.DEACTIVATE_USER: Step(204, USERS, lambda api, url: api.delete(url), found_when_deleted=True),
+    Operation.LIST_INVITATIONS: Step(200, (Thing.NONE,), lambda api, _: api.get("/v1/users/me/invitations")),
+    Operation.ACCEPT_INVITATION: Step(200, INVITATIONS, lambda api, url: api.post(f"{url}/accept")),
     Operation.CREATE_TENANT: Step(
         201, (Thing.NONE,), lambda api, _: api.post("/v1/tenant", json={"name": f"Walkers {next(_numbers)}"})
     ),
@@ -156,6 +161,7 @@ STEPS: Final = {
     Operation.CREATE_API_KEY: Step(201, (Thing.NONE,), lambda api, _: api.post("/v1/api-keys", json=_api_key())),
     Operation.GET_API_KEY: Step(200, KEYS, lambda api, url: api.get(url), found_when_deleted=True),
     Operation.REVOKE_API_KEY: Step(204, KEYS, lambda api, url: api.delete(url), found_when_deleted=True),
+    Operation.LIST_AUDIT_EVENTS: Step(200, (Thing.NONE,), lambda api, _: api.get("/v1/audit-events")),
     Operation.LIST_WEBHOOKS: Step(200, (Thing.NONE,), lambda api, _: api.get("/v1/webhooks")),
     Operation.CREATE_WEBHOOK: Step(201, (Thing.NONE,), lambda api, _: api.post("/v1/webhooks", json=WEBHOOK)),
     Operation.GET_WEBHOOK: Step(200, WEBHOOKS, lambda api, url: api.get(url)),
@@ -222,6 +228,7 @@ class House:
         self._stack = stack
         self._receiver = receiver
         self._webhooks: dict[str, str] = {}
+        self._newcomers: dict[Client, str] = {}
         self._found = found_tenant
         self._accounts = accounts
         self._tenant = found_tenant()
@@ -237,7 +244,7 @@ class House:
         if changes and operation is Operation.DELETE_TENANT:
             doomed = self._found()
             return doomed.admin, doomed.name
-        ends_caller = operation in {Operation.CREATE_TENANT, Operation.SIGN_OUT} or (
+        ends_caller = operation in {Operation.CREATE_TENANT, Operation.ACCEPT_INVITATION, Operation.SIGN_OUT} or (
             operation is Operation.DEACTIVATE_USER and thing is Thing.OWN
         )
         caller = self._new_caller(name) if changes and ends_caller else self._caller(name)
@@ -256,7 +263,10 @@ class House:
     def _new_caller(self, name: str) -> Client:
         role, _, is_key = name.partition("'s ")
         if role == Role.NEWCOMER:
-            return self._accounts.caller(self._accounts.sign_up())
+            email = self._accounts.sign_up()
+            newcomer = self._accounts.caller(email)
+            self._newcomers[newcomer] = email
+            return newcomer
         if not is_key:
             return self._tenant.join(role)
         key = self._tenant.admin.post("/v1/api-keys", json={"name": name, "role": role}).json()["key"]
@@ -274,6 +284,7 @@ class House:
             "user": lambda: self._user(caller, thing),
             "key": lambda: self._key(thing),
             "deletion": self._deletion,
+            "invitation": lambda: self._invitation(caller),
             "webhook": lambda: _made(self._whose(thing).admin, "/v1/webhooks", WEBHOOK),
             "delivery": lambda: self._delivery(self._whose(thing)),
         }
@@ -332,11 +343,17 @@ class House:
     def _user(self, caller: Client, thing: Thing) -> str:
         if thing is Thing.OWN:
             return f"/v1/users/{_id_of(caller) or MISSING_ID}"
-        user = (self._neighbour if thing is Thing.FOREIGN else self._tenant).invite()
-        url = f"/v1/users/{user['id']}"
+        tenant = self._whose(thing)
+        url = f"/v1/users/{(tenant.add() if thing is Thing.DELETED else tenant.invite())['id']}"
         if thing is Thing.DELETED:
             assert self._tenant.admin.delete(url).status_code == httpx.codes.NO_CONTENT
         return url
+
+    def _invitation(self, caller: Client) -> str:
+        """Invite a newcomer; for anybody else, the place alone."""
+        if caller in self._newcomers:
+            self._tenant.invite(email=self._newcomers[caller])
+        return f"{PLACES['invitation']}/{self._tenant.id}"
 
     def _key(self, thing: Thing) -> str:
         admin = (self._neighbour if thing is Thing.FOREIGN else self._tenant).admin

@@ -67,11 +67,11 @@ BY_LAMBDA = {
 # What is needed when two requests about the same thing meet at a certain moment, or when telling an event fails: who,
 # what, on which keys.
 IN_RACES = {
+    ("AcceptInvitationFunction", "dynamodb:UpdateItem", "TENANT#*#USER#*"),
     ("DeactivateUserFunction", "cognito-idp:AdminEnableUser"),
     ("DeleteTenantFunction", "dynamodb:UpdateItem", "TENANT#*#DELETION"),
     ("DispatchWebhooksFunction", "dynamodb:DeleteItem", "TENANT#*#ONCE"),
     ("DispatchWebhooksFunction", "dynamodb:GetItem", "TENANT#*#WEBHOOK#*"),
-    ("InviteUserFunction", "dynamodb:UpdateItem", "TENANT#*#USER#*"),
     ("MailEventsFunction", "dynamodb:DeleteItem", "TENANT#*#ONCE"),
     ("PushEventFunction", "dynamodb:DeleteItem", "TENANT#*#ONCE"),
     ("PushEventFunction", "dynamodb:UpdateItem", "TENANT#*#FEED"),
@@ -282,8 +282,18 @@ def test_only_create_and_the_state_machine_may_write_the_status(stack: Stack, po
 @pytest.mark.parametrize(
     ("attribute", "writers"),
     [
-        ("role", {"ReconcileUsersFunction", "UpdateUserFunction"}),
-        ("active", {"DeactivateUserFunction", "ReconcileUsersFunction", "RevokeApiKeyFunction", "UpdateUserFunction"}),
+        ("role", {"InviteUserFunction", "ReconcileUsersFunction", "UpdateUserFunction"}),
+        (
+            "active",
+            {
+                "AcceptInvitationFunction",
+                "DeactivateUserFunction",
+                "InviteUserFunction",
+                "ReconcileUsersFunction",
+                "RevokeApiKeyFunction",
+                "UpdateUserFunction",
+            },
+        ),
         ("kind", {"RevokeApiKeyFunction"}),  # as a condition, which IAM does not tell apart
         ("keyHash", set[str]()),
     ],

@@ -47,7 +47,7 @@ def _sign_in(stack: Stack, email: str, password: str) -> Any:
 
 
 def test_who_is_invited_gets_a_mail_and_comes_in_with_it(
-    stack: Stack, tenant: OwnTenant, connect: Callable[..., Client]
+    stack: Stack, tenant: OwnTenant, accounts: Accounts, connect: Callable[..., Client]
 ) -> None:
     invited = tenant.invite("agent", name="Nia New")
     (mail,) = stack.mails(to=invited["email"])
@@ -61,7 +61,12 @@ def test_who_is_invited_gets_a_mail_and_comes_in_with_it(
         Session=challenge["Session"],
         ChallengeResponses={"USERNAME": invited["email"], "NEW_PASSWORD": stack.password},
     )
-    caller = connect(token=answer["AuthenticationResult"]["IdToken"])
+    newcomer = connect(token=answer["AuthenticationResult"]["IdToken"])
+    (invitation,) = newcomer.get("/v1/users/me/invitations").json()
+    shown = {"id": tenant.id, "tenantName": tenant.name, "role": "agent", "expiresAt": invited["invitedUntil"]}
+    assert invitation == shown
+    assert newcomer.post(f"/v1/users/me/invitations/{invitation['id']}/accept").status_code == 200
+    caller = accounts.member(invited["email"])
     me = _me(caller)
     assert (me["id"], me["name"], me["role"], me["tenantId"]) == (invited["id"], "Nia New", "agent", tenant.id)
     assert caller.get("/v1/tickets").status_code == 200
@@ -71,9 +76,36 @@ def test_two_invitations_at_once_make_one_user(tenant: OwnTenant) -> None:
     body = {"email": f"{uuid4()}@founded.example", "role": "reporter"}
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda _: tenant.admin.post("/v1/users", json=body), range(4)))
-    assert {answer.status_code for answer in answers} <= {200, 201, 409}
+    assert {answer.status_code for answer in answers} <= {200, 201, 409, 429}
     assert len({answer.json()["id"] for answer in answers if answer.is_success}) == 1
     assert len(tenant.admin.get("/v1/users", params={"email": body["email"]}).json()) == 1
+
+
+def test_an_invitation_blocks_nobody_and_tells_nothing_of_others(
+    stack: Stack, found_tenant: Found, accounts: Accounts
+) -> None:
+    """One tenant squats an address that another invites; the owner chooses, and the first learns nothing of it."""
+    squatter, other = found_tenant(), found_tenant()
+    squatted = squatter.invite("admin")
+    email, body = squatted["email"], {"email": squatted["email"], "role": "agent", "name": "Ceo"}
+    asked = other.admin.post("/v1/users", json=body)
+    plain = other.admin.post("/v1/users", json=body | {"email": f"{uuid4()}@founded.example"})
+    assert (
+        (asked.status_code, asked.json().keys()) == (plain.status_code, plain.json().keys()) == (201, squatted.keys())
+    )
+    assert len(stack.mails(to=email)) == 1  # its password is for both
+
+    accounts.choose_password(email)
+    owner = accounts.caller(email)
+    assert {each["id"] for each in owner.get("/v1/users/me/invitations").json()} == {squatter.id, other.id}
+    assert squatter.admin.delete(f"/v1/users/{squatted['id']}").status_code == 204
+    accept = "/v1/users/me/invitations/{}/accept".format
+    assert owner.post(accept(squatter.id)).json()["code"] == "invitation_not_found"
+    assert owner.post(accept(other.id)).json()["role"] == "agent"
+    assert _me(accounts.member(email))["tenantId"] == other.id
+    again = squatter.admin.post("/v1/users", json={"email": email, "role": "reporter"})
+    assert (again.status_code, again.json()["role"]) == (201, "reporter")  # of who is elsewhere by now, nothing is told
+    assert owner.post(accept(squatter.id)).json()["code"] == "conflict"
 
 
 @pytest.mark.parametrize("attribute", ["custom:tenantId", "name", "locale"])
@@ -98,8 +130,7 @@ def test_cognitos_own_api_takes_no_attribute_but_the_address(stack: Stack, tenan
 
 
 def test_a_changed_role_voids_the_tokens_with_the_old_one(tenant: OwnTenant, accounts: Accounts) -> None:
-    email = tenant.invite("agent")["email"]
-    accounts.accept(email)
+    email = tenant.add("agent")["email"]
     tokens = [accounts.token(email), accounts.token(email)]
     before = accounts.connect(token=tokens[0])
     url = f"/v1/users/{_me(before)['id']}"
@@ -113,8 +144,7 @@ def test_a_changed_role_voids_the_tokens_with_the_old_one(tenant: OwnTenant, acc
 
 
 def test_who_is_deactivated_is_locked_out_and_keeps_a_name(stack: Stack, tenant: OwnTenant, accounts: Accounts) -> None:
-    email = tenant.invite("agent", name="Lea Leaver")["email"]
-    accounts.accept(email)
+    email = tenant.add("agent", name="Lea Leaver")["email"]
     leaver = accounts.member(email)
     unused = accounts.token(email)
     url = f"/v1/users/{_me(leaver)['id']}"
@@ -142,7 +172,7 @@ def test_who_is_deactivated_is_locked_out_and_keeps_a_name(stack: Stack, tenant:
 
 def test_whoever_signs_out_everywhere_is_out_everywhere(stack: Stack, tenant: OwnTenant, accounts: Accounts) -> None:
     email = tenant.invite("agent")["email"]
-    accounts.accept(email)
+    accounts.accept(email, tenant.id)
     accounts.member(email)
     tokens = _sign_in(stack, email, stack.password)["AuthenticationResult"]
     time.sleep(1)  # a token of another second, which API Gateway has not seen
@@ -164,7 +194,7 @@ def test_whoever_is_disabled_in_cognito_is_locked_out_by_the_next_run(
 ) -> None:
     """The run every five minutes, which does not compare everything."""
     email = tenant.invite("agent")["email"]
-    accounts.accept(email)
+    accounts.accept(email, tenant.id)
     user_id = _me(accounts.member(email))["id"]
     time.sleep(1)
     unused = accounts.token(email)

@@ -27,6 +27,7 @@ pytestmark = pytest.mark.long
 
 # They serve nobody's tenant yet, the one in the path, or all; or make no call of DynamoDB.
 NOT_OF_A_TENANT = {
+    "AcceptInvitationFunction",
     "AuthorizeConnectionFunction",
     "AuthorizeFunction",
     "CloseResolvedTicketsFunction",
@@ -35,6 +36,7 @@ NOT_OF_A_TENANT = {
     "DispatchWebhooksFunction",
     "EraseTenantFunction",
     "GetTenantDeletionFunction",
+    "ListInvitationsFunction",
     "MailEventsFunction",
     "PreflightFunction",
     "PublishEventsFunction",
@@ -140,6 +142,7 @@ def use_all_of(strict: Stack, caller: Client) -> None:
         caller.delete(url),
         caller.post(f"{url}/restore"),
         caller.get("/v1/users/me"),
+        caller.get("/v1/audit-events"),
         caller.patch("/v1/users/me", json={"locale": "pt"}),
         caller.get("/v1/users", params={"name": "a"}),
         caller.get(f"/v1/users/{key['id']}"),

@@ -14,7 +14,7 @@ FLOORS = (
     {"aws", "dynamodb"},
     {"people"},
     {"api"},
-    {"tickets"},
+    {"audit", "tickets"},
     {"events", "users"},
     {"comments"},
     {"live", "mail", "webhooks"},

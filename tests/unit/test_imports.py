@@ -35,6 +35,7 @@ ALLOWED = {
     "identity": LAYER - {"annotated_types", "pydantic", "pydantic_core", "typing_inspection"}
     | {"_cffi_backend", "_openssl", "cryptography", "jwt"},
     "comments": LAYER,
+    "audit": LAYER,
     "erasure": LAYER | {"tzdata"},
     "events": LAYER,
     "live": LAYER,
@@ -47,7 +48,8 @@ BUDGET = {
     "tickets": 430,
     "comments": 430,
     "users": 435,
-    "erasure": 435,
+    "audit": 435,
+    "erasure": 440,
     "identity": 430,
     "events": 435,
     "live": 470,

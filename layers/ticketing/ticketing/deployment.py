@@ -84,6 +84,21 @@ class Deployment:
         """The id of the user pool's app client, the audience of ID tokens."""
         return self._text("CLIENT_ID")
 
+    @property
+    def invitation_cooldown(self) -> int:
+        """How many seconds an address gets no other email about invitations."""
+        return int(self._text("INVITATION_COOLDOWN_SECONDS"))
+
+    @property
+    def invitations_per_day(self) -> int:
+        """How many invitations a tenant may send in a day, which begins at 00:00 UTC."""
+        return int(self._text("INVITATIONS_PER_DAY"))
+
+    @property
+    def invitation_seconds(self) -> float:
+        """How long inviting takes at least, so that its time does not tell whether the address is known."""
+        return float(self._text("INVITATION_SECONDS"))
+
     # --- state machines and events --------------------------------------------------------------------------------
 
     @property

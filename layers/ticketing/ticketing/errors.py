@@ -13,7 +13,7 @@ class ApiError(Exception):
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "internal_server_error"
-    retry_after: ClassVar[int | None] = None
+    retry_after: int | None = None
     """Seconds until a retry makes sense; None if it does not."""
 
     def __init__(self, message: str, details: Sequence[str] = ()) -> None:

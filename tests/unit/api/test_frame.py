@@ -197,6 +197,7 @@ def test_every_error_of_the_contract_has_its_status() -> None:
         "user_not_found": 404,
         "tenant_not_found": 404,
         "api_key_not_found": 404,
+        "invitation_not_found": 404,
         "deletion_not_found": 404,
         "webhook_not_found": 404,
         "delivery_not_found": 404,
@@ -217,6 +218,8 @@ def test_every_error_of_the_contract_has_its_status() -> None:
         "email_domain_not_allowed": 422,
         "webhook_target_not_allowed": 422,
         "too_many_requests": 429,
+        "invited_recently": 429,
+        "too_many_invitations": 429,
         "service_unavailable": 503,
     }
 

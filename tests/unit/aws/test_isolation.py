@@ -14,6 +14,7 @@ from tests.unit.conftest import Clock
 from tests.unit.support import (
     ADMIN,
     AGENT_ID,
+    MOMENT,
     MOMENT_TEXT,
     NOTIFICATIONS_TABLE,
     TABLE,
@@ -32,6 +33,7 @@ from ticketing.people.repository import People
 from ticketing.tickets.queries import TicketFilter
 from ticketing.tickets.repository import TicketRepository
 from ticketing.users.api_keys import ApiKeyCreate, ApiKeyRepository, new_api_key
+from ticketing.users.token_repository import TokenRepository
 
 ROLE = "arn:aws:iam::123456789012:role/tickets-GetTicketRole-1A2B3C"
 ARN = "arn:aws:dynamodb:us-east-1:123456789012:table/{}"
@@ -90,6 +92,7 @@ def do_everything(client: Any, tenant_id: str) -> list[Call]:
     api_keys.create(key)
     api_keys.get(TICKET_ID)
     api_keys.list(limit=1, cursor=None)
+    TokenRepository(data_of(client, tenant_id)).record_use(TICKET_ID, now=MOMENT)
     api_keys.revoke(TICKET_ID, now=MOMENT_TEXT)
     return calls
 
@@ -126,6 +129,7 @@ def transaction(*partitions: str) -> dict[str, Any]:
     [
         (["TENANT#acme#TICKET#1", "TENANT#acme#USER#1"], True),
         (["TENANT#acme#TENANT", "NAME#globex"], True),
+        (["ADDRESS#0a1b"], True),
         (["TENANT#acme#TICKET#1", "TENANT#globex#USER#1"], False),
         (["TENANT#globex#TICKET#1", "TENANT#acme#USER#1"], False),
         (["TENANT#acme#TENANT", "FOUNDER#1"], False),

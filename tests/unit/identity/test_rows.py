@@ -24,7 +24,13 @@ def test_who_has_no_tenant_may_found_one_and_read_receipts(values: dict[str, Any
                 {
                     "Action": "execute-api:Invoke",
                     "Effect": "Allow",
-                    "Resource": [f"{API}/api/POST/v1/tenant", f"{API}/api/GET/v1/tenant-deletions/*"],
+                    "Resource": [
+                        f"{API}/api/{method}"
+                        for method in (
+                            *("POST/v1/tenant", "GET/v1/tenant-deletions/*"),
+                            *("GET/v1/users/me/invitations", "POST/v1/users/me/invitations/*"),
+                        )
+                    ],
                 }
             ],
         },

@@ -137,9 +137,13 @@ class World:
     def enabled(self, user_id: str) -> bool:
         return self.cognito.admin_get_user(UserPoolId=self.pool_id, Username=user_id)["Enabled"]
 
-    def admins(self) -> int:
+    def acme(self) -> Tenant:
+        """Return the tenant as it is stored."""
         key = to_item({"PK": "TENANT#acme#TENANT", "SK": "TENANT"})
-        return int(self.dynamodb.get_item(TableName=USERS_TABLE, Key=key)["Item"]["admins"]["N"])
+        return Tenant.model_validate(from_item(self.dynamodb.get_item(TableName=USERS_TABLE, Key=key)["Item"]))
+
+    def admins(self) -> int:
+        return self.acme().admins
 
     # --- what goes wrong ---
 
@@ -157,10 +161,10 @@ class World:
         client, event = self._event(operation)
         client.meta.events.unregister(event, unique_id=f"fails-{operation}")
 
-    def before(self, operation: str, do: Callable[[], Any]) -> None:
-        """Do something once, just before an operation is next asked for."""
+    def before(self, operation: str, do: Callable[[], Any], *, passing: int = 0) -> None:
+        """Do something once, just before an operation is next asked for, or later: so many times are let pass."""
         client, event = self._event(operation)
-        pending = [do]
+        pending: list[Callable[[], Any]] = [do, *[lambda: None] * passing]
 
         def once(**_: Any) -> None:
             if pending:
@@ -197,6 +201,9 @@ def world(dynamodb: DynamoDBClient, pool: CognitoIdpUserPool, monkeypatch: pytes
         group.users.clear()
     monkeypatch.setenv("USER_POOL_ID", pool.id)
     monkeypatch.setenv("USAGE_PLAN_NAME", PLAN)
+    monkeypatch.setenv("INVITATION_COOLDOWN_SECONDS", "3600")
+    monkeypatch.setenv("INVITATION_SECONDS", "0")
+    monkeypatch.setenv("INVITATIONS_PER_DAY", "20")
     world = World(dynamodb, clients.cognito(), pool.id)
     world.tenant()
     world.asked.clear()

@@ -1,13 +1,22 @@
 """Invitations: the first, the repeated, the cut off, and those to addresses that somebody has already."""
 
+import math
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Any
 
 import pytest
 
-from functions.users import invite_user
-from tests.unit.support import ADMIN, AGENT, MOMENT_TEXT, REPORTER, Answer, api_event, send
+from functions.users import deactivate_user, invite_user, update_user
+from tests.unit.conftest import Clock
+from tests.unit.support import ADMIN, AGENT, MOMENT, MOMENT_TEXT, REPORTER, Answer, api_event, data_of, send
 from tests.unit.users.conftest import World
+from ticketing import clock
+from ticketing.access.identity import Caller
 from ticketing.access.roles import Role
+from ticketing.users.invitations import VALID
+from ticketing.users.repository import UserRepository
 from ticketing.users.tenant_models import TenantState
 from ticketing.users.user_pool import NEVER_SIGNED_IN, TENANT
 
@@ -15,8 +24,12 @@ BEN: dict[str, Any] = {"email": "Ben@Acme.example", "role": "agent", "name": "Be
 ADDRESS = "ben@acme.example"
 
 
-def invite(body: Any = BEN) -> Answer:
-    return send(invite_user.handler, api_event("POST", "/v1/users", caller=ADMIN, body=body))
+def invite(body: Any = BEN, caller: Caller = ADMIN) -> Answer:
+    return send(invite_user.handler, api_event("POST", "/v1/users", caller=caller, body=body))
+
+
+def withdraw(user_id: str) -> int:
+    return send(deactivate_user.handler, api_event("DELETE", f"/v1/users/{user_id}", caller=ADMIN)).status
 
 
 def invited_id(world: World) -> str:
@@ -48,6 +61,7 @@ def test_an_invited_person_is_a_user(world: World) -> None:
         "name": "Ben Okafor",
         "role": "agent",
         "active": True,
+        "invitedUntil": clock.timestamp(MOMENT + VALID),
         "locale": "en",
         "timeZone": "UTC",
         "version": 1,
@@ -56,14 +70,14 @@ def test_an_invited_person_is_a_user(world: World) -> None:
     }
     account = world.accounts.get_account(user_id)
     assert account is not None
-    assert (account.tenant_id, account.status, world.groups(user_id)) == ("acme", NEVER_SIGNED_IN, {"agent"})
+    assert (account.tenant_id, account.status, world.groups(user_id)) == ("", NEVER_SIGNED_IN, set())
     assert world.users.get_invitation(ADDRESS) is None
     assert world.admins() == 1
 
 
-def test_an_invited_admin_is_counted_and_named_by_the_address(world: World) -> None:
+def test_an_invited_admin_does_not_count_and_is_named_by_the_address(world: World) -> None:
     answer = invite({"email": ADDRESS, "role": "admin"})
-    assert (answer.json["name"], world.admins()) == ("ben", 2)
+    assert (answer.json["name"], world.admins()) == ("ben", 1)
 
 
 def test_the_invitation_is_written_before_cognito_hears_of_it(world: World) -> None:
@@ -76,38 +90,116 @@ def test_the_invitation_is_written_before_cognito_hears_of_it(world: World) -> N
     assert invitation.task_key == "PENDING"
 
 
-def test_who_never_signed_in_is_mailed_again_and_stays_as_they_are(world: World) -> None:
+def test_an_invitation_repeated_counts_as_it_is_now(world: World, time: Clock) -> None:
     made = invite().json
     sent = mails(world)
+    time.forward(hours=1)
     answer = invite({"email": ADDRESS, "role": "admin", "name": "Other"})
-    assert (answer.status, answer.json) == (200, made)
+    until = clock.timestamp(time.now + VALID)
+    same = made | {"role": "admin", "name": "Other", "version": 2, "updatedAt": clock.timestamp(time.now)}
+    assert (answer.status, answer.json) == (200, same | {"invitedUntil": until})
     assert "Location" not in answer.headers
     assert sent == [None, "RESEND"]
     assert world.users.get_invitation(ADDRESS) is None
+    assert invite({"email": ADDRESS, "role": "agent"}).json["name"] == "Other"
+    assert sent == [None, "RESEND", None], "one email an hour"
+
+
+def test_the_same_invitation_again_has_to_wait(world: World, time: Clock) -> None:
+    invite()
+    sent = mails(world)
+    time.forward(minutes=20)
+    answer = invite()
+    assert (answer.error, answer.headers["Retry-After"]) == ((429, "invited_recently"), "2400")
+    assert (sent, world.users.get_invitation(ADDRESS)) == ([None], None)
+    time.forward(minutes=40)
+    assert (invite().status, sent) == (200, [None, None, "RESEND"])
+
+
+def test_another_tenants_email_is_no_reason_to_wait(world: World, time: Clock) -> None:
+    """The cooldown is the address's; that it holds shows in no answer."""
+    world.tenant("globex")
+    globex = replace(ADMIN, tenant_id="globex")
+    invite()
+    time.forward(minutes=59)
+    invite(caller=globex)
+    time.forward(minutes=1)
+    sent = mails(world)
+    assert (invite().status, sent) == (200, [None, "RESEND"])
+    time.forward(minutes=59)
+    assert (invite(caller=globex).status, sent) == (200, [None, "RESEND", None])
+
+
+def test_a_tenant_has_so_many_invitations_a_day(world: World, time: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INVITATIONS_PER_DAY", "2")
+    world.tenant("globex")
+    for number in range(2):
+        assert invite(BEN | {"email": f"p{number}@acme.example"}).status == 201
+    midnight = datetime.combine(time.now.date() + timedelta(days=1), datetime.min.time(), UTC)
+    answer = invite()
+    assert answer.error == (429, "too_many_invitations")
+    assert int(answer.headers["Retry-After"]) == math.ceil((midnight - time.now).total_seconds())
+    assert (world.accounts.get_account(ADDRESS), world.users.get_invitation(ADDRESS)) == (None, None)
+    assert invite(caller=replace(ADMIN, tenant_id="globex")).status == 201
+    time.set(midnight)
+    assert [invite(BEN | {"email": f"q{number}@acme.example"}).status for number in range(3)] == [201, 201, 429]
+
+
+def test_an_invitation_that_was_withdrawn_can_be_made_again(world: World) -> None:
+    user_id = invite().json["id"]
+    assert withdraw(user_id) == 204
+    assert (world.attribute(user_id, TENANT), world.enabled(user_id)) == (None, True)
+    activated = api_event("PATCH", f"/v1/users/{user_id}", caller=ADMIN, body={"active": True})
+    assert send(update_user.handler, activated).error == (409, "conflict")
+    answer = invite({"email": ADDRESS, "role": "reporter"})
+    assert (answer.status, answer.json["id"], answer.json["name"]) == (201, user_id, "ben")
+    assert (answer.json["active"], answer.json["role"]) == (True, "reporter")
+
+
+def test_an_invited_persons_role_changes_in_the_table_alone(world: World) -> None:
+    user_id = invite().json["id"]
+    world.asked.clear()
+    changed = api_event("PATCH", f"/v1/users/{user_id}", caller=ADMIN, body={"role": "admin"})
+    assert send(update_user.handler, changed).json["role"] == "admin"
+    assert world.asked == ["GetItem", "GetItem", "TransactWriteItems"]
     assert world.admins() == 1
 
 
-def test_who_was_deactivated_before_signing_in_is_not_mailed(world: World) -> None:
-    user = world.users.get(invite().json["id"])
-    assert user is not None
-    world.row(user.id, "Ben", active=False)
-    sent = mails(world)
-    assert invite().error == (409, "user_exists")
-    assert sent == [None]
-
-
-@pytest.mark.parametrize("tenant_id", ["acme", "globex", None])
-def test_somebody_who_uses_the_address(world: World, tenant_id: str | None) -> None:
-    """A member, somebody of another tenant, and somebody who signed up and founds one maybe."""
-    user_id = world.account(ADDRESS, tenant_id, Role.REPORTER if tenant_id else None)
-    if tenant_id == "acme":
-        world.row(user_id, "Ben", Role.REPORTER)
+def test_a_user_of_the_tenant_is_not_invited(world: World) -> None:
+    user_id = world.account(ADDRESS, "acme", Role.REPORTER)
+    world.row(user_id, "Ben", Role.REPORTER)
     before = world.stored(user_id)
     assert invite().error == (409, "user_exists")
     assert world.users.get_invitation(ADDRESS) is None
     assert world.stored(user_id) == before
+
+
+@pytest.mark.usefixtures("time")
+@pytest.mark.parametrize("tenant_id", ["globex", None])
+def test_nobody_learns_that_an_address_is_known_elsewhere(world: World, tenant_id: str | None) -> None:
+    """The answer is that to an address that nobody knows, but for the id; the account stays as it is."""
+    plain = invite(BEN | {"email": "nobody@acme.example", "name": "Ben Okafor"})
+    user_id = world.account(ADDRESS, tenant_id, Role.REPORTER if tenant_id else None, name="Benjamin of Globex")
+    sent = mails(world)
+    answer = invite()
+    of_both = {"id": user_id, "email": ADDRESS}
+    assert (answer.status, answer.json) == (plain.status, plain.json | of_both)
+    assert answer.headers == plain.headers | {"Location": f"/v1/users/{user_id}"}
     assert world.attribute(user_id, TENANT) == tenant_id
     assert world.groups(user_id) == ({"reporter"} if tenant_id else set())
+    assert sent == [None], "no password is mailed to somebody who has one"
+
+
+def test_two_tenants_invite_an_address_and_one_email_is_sent(world: World) -> None:
+    world.tenant("globex")
+    sent = mails(world)
+    mine, theirs = invite(), invite(caller=replace(ADMIN, tenant_id="globex"))
+    assert (mine.status, theirs.status) == (201, 201)
+    assert sent == [None, None], "the second finds the account"
+    assert withdraw(mine.json["id"]) == 204
+    row = UserRepository(data_of(world.dynamodb, "globex")).get(theirs.json["id"])
+    assert row is not None
+    assert (row.active, row.is_invited) == (True, True)
 
 
 def squatter(world: World) -> str:
@@ -123,16 +215,20 @@ def test_an_address_that_nobody_proved_to_be_theirs_is_free(world: World) -> Non
     assert answer.status == 201
     assert answer.json["id"] != squatted
     assert world.accounts.get_account(squatted) is None
-    assert world.attribute(answer.json["id"], TENANT) == "acme"
+    assert world.attribute(answer.json["id"], "email_verified") == "true"
 
 
-def test_an_unproved_account_of_another_tenant_is_theirs(world: World) -> None:
-    squatted = squatter(world)
-    world.cognito.admin_update_user_attributes(
-        UserPoolId=world.pool_id, Username=squatted, UserAttributes=[{"Name": TENANT, "Value": "globex"}]
-    )
-    assert invite().error == (409, "user_exists")
-    assert world.attribute(squatted, TENANT) == "globex"
+def test_an_account_that_is_deleted_at_this_moment_is_made_again(world: World) -> None:
+    """reconcileUsers deletes accounts that nobody invites any more."""
+    first = invite().json["id"]
+    withdraw(first)
+    world.before("TransactWriteItems", lambda: world.accounts.delete_account(first), passing=1)
+    answer = invite()
+    assert answer.status == 201
+    assert answer.json["id"] == invited_id(world) != first
+    row = world.users.get(first)
+    assert row is not None
+    assert not row.active
 
 
 @pytest.mark.parametrize(
@@ -159,35 +255,40 @@ def test_a_tenant_that_begins_to_go_meanwhile(world: World) -> None:
     world.before("AdminCreateUser", lambda: world.tenant(state=TenantState.DELETING))
     assert invite().error == (404, "tenant_not_found")
     assert world.stored(invited_id(world)) is None
-    assert world.users.get_invitation(ADDRESS) is not None, "the erasure finds it by its marker, and the account by it"
+    assert world.users.get_invitation(ADDRESS) is not None, "the erasure finds it"
 
 
-@pytest.mark.parametrize(
-    "operation", ["AdminCreateUser", "AdminGetUser", "AdminAddUserToGroup", "AdminUpdateUserAttributes"]
-)
-def test_an_invitation_that_was_cut_off_is_continued(world: World, operation: str) -> None:
+@pytest.mark.parametrize(("operation", "status"), [("AdminCreateUser", 201), ("AdminGetUser", 429)])
+def test_an_invitation_that_was_cut_off_is_continued(world: World, operation: str, status: int) -> None:
     world.fails(operation)
     answer = invite()
     assert answer.error == (503, "service_unavailable")
     assert "recorded" in answer.json["message"]
-    assert world.users.get_invitation(ADDRESS) is not None
     world.works_again(operation)
-    answer = invite()
-    assert (answer.status, answer.json["role"]) == (201, "agent")
-    assert world.groups(answer.json["id"]) == {"agent"}
+    assert invite().status == status
+    row = world.users.get(invited_id(world))
+    assert row is not None
+    assert (row.active, row.role) == (True, Role.AGENT)
     assert world.users.get_invitation(ADDRESS) is None
 
 
 def test_two_who_invite_the_same_at_once_invite_one(world: World) -> None:
     other: list[Answer] = []
-    world.before("AdminAddUserToGroup", lambda: other.append(invite({"email": ADDRESS, "role": "reporter"})))
+    world.before("AdminCreateUser", lambda: other.append(invite({"email": ADDRESS, "role": "reporter"})))
     answer = invite()
-    assert other[0].status == 201
+    assert (other[0].status, answer.status) == (201, 200)
     assert answer.json["id"] == other[0].json["id"]
-    row = world.users.get(answer.json["id"])
-    assert row is not None
-    assert world.groups(row.id) == {row.role.value}
+    assert answer.json["role"] == "agent", "the last one counts"
     assert world.users.get_invitation(ADDRESS) is None
+
+
+def test_inviting_takes_as_long_for_known_addresses(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.row(world.account(ADDRESS, "acme", Role.AGENT), "Ben")
+    monkeypatch.setenv("INVITATION_SECONDS", "0.2")
+    for body in (BEN, BEN | {"email": "new@acme.example"}):
+        started = monotonic()
+        invite(body)
+        assert monotonic() - started >= 0.2
 
 
 def test_an_address_that_cognito_refuses(world: World) -> None:

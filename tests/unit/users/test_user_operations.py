@@ -47,6 +47,7 @@ BEN = {
     "name": "Ben",
     "role": "agent",
     "active": True,
+    "invitedUntil": None,
     "locale": "en",
     "timeZone": "UTC",
     "version": 1,

@@ -84,12 +84,13 @@ def test_what_is_gone_can_be_released_and_removed(world: World) -> None:
     assert world.accounts.get_account(user.id) is None
 
 
-def test_an_invited_account_is_verified_and_of_the_tenant(world: World) -> None:
-    account = world.accounts.create_account("ben@acme.example", "acme")
+def test_an_invited_account_is_verified_and_of_no_tenant(world: World) -> None:
+    account = world.accounts.create_account("ben@acme.example")
     assert account == world.accounts.get_account("ben@acme.example")
-    assert (account.tenant_id, account.email_verified, account.status) == ("acme", True, NEVER_SIGNED_IN)
+    assert (account.tenant_id, account.email_verified, account.status) == ("", True, NEVER_SIGNED_IN)
+    assert account.is_unused
     with pytest.raises(EmailTakenError):
-        world.accounts.create_account("ben@acme.example", "globex")
+        world.accounts.create_account("ben@acme.example")
 
 
 def test_everyone_and_their_widest_roles_over_several_pages(world: World) -> None:

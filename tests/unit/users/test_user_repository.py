@@ -143,7 +143,10 @@ def a_user(world: World, role: Role) -> User:
 def test_a_new_user_is_counted_and_ends_the_invitation(world: World, role: Role, admins: int) -> None:
     user = a_user(world, role)
     world.users.put_invitation(
-        Invitation(tenant_id="acme", email="dora@acme.example", role=role, invited_by_id=ADMIN_ID, task_since="x")
+        Invitation(tenant_id="acme", email="dora@acme.example", role=role, invited_by_id=ADMIN_ID, task_since="x"),
+        tenant=world.acme(),
+        day="2026-01-01",
+        most=1,
     )
     world.users.create(user, invitation="Dora@acme.example")
     assert world.users.get(user.id) == user
@@ -159,9 +162,10 @@ def test_nobody_joins_or_changes_in_a_tenant_that_goes(world: World, role: Role)
     known, new = world.row(AGENT_ID, "Ben"), a_user(world, role)
     world.tenant(state=TenantState.DELETING)
     invitation = Invitation(tenant_id="acme", email="x@acme.example", role=role, invited_by_id=ADMIN_ID, task_since="x")
+    with pytest.raises(VersionConflictError):
+        world.users.put_invitation(invitation, tenant=world.acme(), day="2026-01-01", most=1)
     writes: list[Callable[[], None]] = [
         lambda: world.users.create(new),
-        lambda: world.users.put_invitation(invitation),
         lambda: world.users.update_access(known, next_version(known, {"role": Role.ADMIN})),
         lambda: world.users.update_access(known, next_version(known, {"active": False})),
     ]

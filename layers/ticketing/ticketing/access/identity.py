@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
 
 from ticketing.access.roles import Role
 from ticketing.errors import UnauthorizedError
@@ -18,6 +18,16 @@ NOBODYS: Final = ""
 _TENANT_ROLES: Final = frozenset({Role.REPORTER, Role.AGENT, Role.ADMIN})
 
 
+_LONGEST_USER_AGENT: Final = 200
+
+
+class Source(NamedTuple):
+    """Where a request came from, for the audit trail. A User-Agent is what the client says."""
+
+    ip_address: str | None
+    user_agent: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """A person or an API key of one tenant. The tenant comes from the token only, never from a path or a body."""
@@ -28,6 +38,7 @@ class Caller:
     is_api_key: bool = False
     token_issued_at: int | None = None
     """When the person's token was issued, in seconds since 1970; None for an API key, and where nobody needs it."""
+    source: Source | None = field(default=None, compare=False)
 
 
 def caller_of(event: Mapping[str, Any]) -> Caller:
@@ -45,6 +56,9 @@ def caller_of(event: Mapping[str, Any]) -> Caller:
     if not user_id or not (belongs or (role == Role.NEWCOMER and tenant_id == NOBODYS)):
         message = "The request carries no verified caller."
         raise UnauthorizedError(message)
+    identity = event["requestContext"].get("identity") or {}
+    agent = identity.get("userAgent")
+    source = Source(identity.get("sourceIp"), str(agent)[:_LONGEST_USER_AGENT] if agent else None)
     issued = str(context.get("tokenIssuedAt") or "")
     return Caller(
         user_id,
@@ -52,4 +66,5 @@ def caller_of(event: Mapping[str, Any]) -> Caller:
         Role(role),
         is_api_key=context.get("kind") == "API_KEY",
         token_issued_at=int(issued) if issued else None,
+        source=source,
     )

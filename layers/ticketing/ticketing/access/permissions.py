@@ -43,6 +43,8 @@ class Operation(StrEnum):
     INVITE_USER = "inviteUser"
     UPDATE_USER = "updateUser"
     DEACTIVATE_USER = "deactivateUser"
+    LIST_INVITATIONS = "listInvitations"
+    ACCEPT_INVITATION = "acceptInvitation"
     CREATE_TENANT = "createTenant"
     GET_TENANT = "getTenant"
     UPDATE_TENANT = "updateTenant"
@@ -52,6 +54,7 @@ class Operation(StrEnum):
     CREATE_API_KEY = "createApiKey"
     GET_API_KEY = "getApiKey"
     REVOKE_API_KEY = "revokeApiKey"
+    LIST_AUDIT_EVENTS = "listAuditEvents"
     LIST_WEBHOOKS = "listWebhooks"
     CREATE_WEBHOOK = "createWebhook"
     GET_WEBHOOK = "getWebhook"
@@ -117,6 +120,8 @@ PERMISSIONS = {
     Operation.INVITE_USER: _ADMINS_ONLY,
     Operation.UPDATE_USER: _ADMINS_ONLY,
     Operation.DEACTIVATE_USER: _ADMINS_ONLY,
+    Operation.LIST_INVITATIONS: {Role.NEWCOMER: _OWN},
+    Operation.ACCEPT_INVITATION: {Role.NEWCOMER: _OWN},
     Operation.CREATE_TENANT: {Role.NEWCOMER: _OWN},
     Operation.GET_TENANT: _EVERYBODY,
     Operation.UPDATE_TENANT: _ADMINS_ONLY,
@@ -126,6 +131,7 @@ PERMISSIONS = {
     Operation.CREATE_API_KEY: _ADMINS_ONLY,
     Operation.GET_API_KEY: _ADMINS_ONLY,
     Operation.REVOKE_API_KEY: _ADMINS_ONLY,
+    Operation.LIST_AUDIT_EVENTS: _ADMINS_ONLY,
     Operation.LIST_WEBHOOKS: _ADMINS_ONLY,
     Operation.CREATE_WEBHOOK: _ADMINS_ONLY,
     Operation.GET_WEBHOOK: _ADMINS_ONLY,

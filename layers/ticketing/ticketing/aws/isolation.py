@@ -40,7 +40,8 @@ def session_policy(tenant_id: str) -> str:
     """Return the session policy that limits a role to one tenant's items, as JSON.
 
     The leading key is the partition key of the table or index. `NAME#` items claim the names of tenants, which are
-    unique among all tenants; they contain a tenant's id and nothing else.
+    unique among all tenants; they contain a tenant's id and nothing else. `ADDRESS#` items say until when an address
+    gets no other email about invitations, whoever invites it; their keys are hashes.
 
     Raises
     ------
@@ -55,7 +56,7 @@ def session_policy(tenant_id: str) -> str:
         "Action": [f"dynamodb:{action}" for action in _ACTIONS],
         "Resource": "*",
         "Condition": {
-            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"TENANT#{tenant_id}#*", "NAME#*"]},
+            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"TENANT#{tenant_id}#*", "ADDRESS#*", "NAME#*"]},
             # ForAllValues is true for a request without the key, which a Scan is.
             "Null": {"dynamodb:LeadingKeys": "false"},
         },

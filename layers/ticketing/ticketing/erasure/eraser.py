@@ -13,6 +13,7 @@ from itertools import batched, chain
 from typing import Any, Final
 
 from ticketing import clock
+from ticketing.audit import repository as audit
 from ticketing.aws.data import TenantData, of_tenant
 from ticketing.dynamodb.tables import batch_delete, keys_in
 from ticketing.dynamodb.transactions import until_written
@@ -83,18 +84,15 @@ class Eraser:
 
     def notifications(self) -> bool:
         """Delete webhooks, deliveries, connections, the feed of live updates, and the records of handled events."""
-        client, table = self.data.client, self.data.tables.notifications
-        for partition in chain.from_iterable(service.partitions(self.data) for service in NOTIFICATIONS):
-            for keys in batched(keys_in(client, table, partition), _PAGE, strict=False):
-                if not self.in_time():
-                    return False
-                batch_delete(client, table, keys)
-                self.remains.count(clock.timestamp(clock.now()), {})
-        return True
+        partitions = chain.from_iterable(service.partitions(self.data) for service in NOTIFICATIONS)
+        return self._partitions(self.data.tables.notifications, partitions)
 
     def end(self) -> bool:
-        """Delete what was being written when the deletion started, then the tenant itself; complete the receipt."""
-        if not self.users():
+        """Delete what was being written when the deletion started, the audit trail, and the tenant itself.
+
+        This completes the receipt.
+        """
+        if not self.users() or not self._partitions(self.data.tables.tickets, audit.partitions(self.data)):
             return False
         for email in self.remains.invitations():
             if not self.in_time():
@@ -107,6 +105,16 @@ class Eraser:
         tenant = self.tenants.get()
         if tenant is not None:
             self.remains.finish(tenant, clock.timestamp(clock.now()))
+        return True
+
+    def _partitions(self, table: str, partitions: Iterable[str]) -> bool:
+        """Delete all items of these partitions of a table, and return whether all are deleted."""
+        for partition in partitions:
+            for keys in batched(keys_in(self.data.client, table, partition), _PAGE, strict=False):
+                if not self.in_time():
+                    return False
+                batch_delete(self.data.client, table, keys)
+                self.remains.count(clock.timestamp(clock.now()), {})
         return True
 
     def _each(self, pages: Iterable[list[str]], erase_one: Callable[[str], Mapping[str, int]]) -> bool:

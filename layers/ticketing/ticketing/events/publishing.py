@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ticketing.audit import repository as audit
+from ticketing.audit.models import AuditEvent
 from ticketing.tickets.events import Change, TicketEvent
 from ticketing.tickets.outbox import event_from
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 
 SOURCE: Final = "ticket-system.tickets"
+AUDIT_SOURCE: Final = "ticket-system.audit"
 
 _AT_ONCE: Final = 10
 """The most entries of one PutEvents."""
@@ -95,14 +98,12 @@ class Publisher:
             change = record["dynamodb"]
             key, number = change["Keys"], change["SequenceNumber"]
             try:
-                event = event_from(change["NewImage"])
-                if event.ticket is None:  # of before there was a bus
-                    continue
-                entry = entry_of(event, self._bus)
+                entry = _entry_of_item(key, change["NewImage"], self._bus)
             except (KeyError, TypeError, ValueError) as error:
                 result.dead.append(Dead(key, number, f"not an event: {type(error).__name__}"))
                 continue
-            yield _Pending(number, key, key["PK"]["S"], entry, size_of(entry))
+            if entry is not None:
+                yield _Pending(number, key, key["PK"]["S"], entry, size_of(entry))
 
     def _round(self, waiting: Sequence[_Pending], result: Published) -> list[_Pending]:
         """Try everything once, in order; return what has to be retried.
@@ -161,6 +162,31 @@ def _next_batch(todo: Sequence[_Pending]) -> tuple[list[_Pending], list[_Pending
         tickets.add(each.ticket)
         size += each.size
     return batch, []
+
+
+def _entry_of_item(key: Mapping[str, Any], item: Mapping[str, Any], bus: str) -> PutEventsRequestEntryTypeDef | None:
+    """Return the entry of PutEvents for an item; None for an event that was written before there was a bus.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        The item is neither an event of a ticket nor an audit event.
+    """
+    if audit.is_audit_event(key):
+        return _audit_entry(audit.event_from(item), bus)
+    event = event_from(item)
+    return None if event.ticket is None else entry_of(event, bus)
+
+
+def _audit_entry(event: AuditEvent, bus: str) -> PutEventsRequestEntryTypeDef:
+    detail = event.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return {
+        "EventBusName": bus,
+        "Source": AUDIT_SOURCE,
+        "DetailType": event.type,
+        "Time": datetime.fromisoformat(event.occurred_at),
+        "Detail": json.dumps(detail, ensure_ascii=False, separators=(",", ":")),
+    }
 
 
 def entry_of(event: TicketEvent, bus: str) -> PutEventsRequestEntryTypeDef:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-_READ: Final = ("id", "kind", "name", "email", "role", "active", "timeZone", "notifications")
+_READ: Final = ("id", "kind", "name", "email", "role", "active", "invitedUntil", "timeZone", "notifications")
 
 
 class Recipient(Model):
@@ -29,6 +29,7 @@ class Recipient(Model):
     email: str | None = None
     role: TenantRole
     active: bool
+    invited_until: str | None = None
     time_zone: str = "UTC"
     notifications: Notifications = Notifications()
 

@@ -39,7 +39,7 @@ class Skipped(StrEnum):
     TOO_OLD = "too_old"
     COMMENT_GONE = "comment_gone"
     NOBODY = "nobody"
-    """They left, are an API key, or have no email address."""
+    """They left, have not accepted their invitation, are an API key, or have no email address."""
     HIDDEN = "hidden"
     """They may not see the ticket, or the comment."""
     MAIL_OFF = "mail_off"
@@ -93,6 +93,8 @@ def reasons_of(event: TicketEvent, watchers: Collection[str]) -> dict[str, list[
 def reason_for(recipient: Recipient | None, reasons: Iterable[Reason], event: TicketEvent) -> Reason | Skipped:
     """Return why a recipient gets an email, or why not."""
     if recipient is None or not recipient.active or recipient.kind is not Kind.PERSON or recipient.email is None:
+        return Skipped.NOBODY
+    if recipient.invited_until is not None:
         return Skipped.NOBODY
     if not may_see(Caller(recipient.id, event.tenant_id, recipient.role), event):
         return Skipped.HIDDEN

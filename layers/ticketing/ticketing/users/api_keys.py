@@ -7,6 +7,7 @@ tenant, because tickets and their history name it.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
@@ -20,13 +21,14 @@ from ticketing.dynamodb import cursors
 from ticketing.dynamodb.attributes import from_item, to_item
 from ticketing.dynamodb.damage import Item, read_one
 from ticketing.dynamodb.tables import Page, page_of
+from ticketing.dynamodb.transactions import VersionConflictError, cancellation_codes
 from ticketing.people.keys import user_key
 from ticketing.users import key_tokens, rows
 from ticketing.users.models import Kind, Name, TenantRole, User
 from ticketing.users.repository import UserRepository
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
+    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef, TransactWriteItemTypeDef
 
 _SHOWN: Final = {"id", "name", "role", "active", "expires_at", "last_used_at", "created_by_id", "created_at"}
 
@@ -76,9 +78,9 @@ class ApiKeyRepository:
         self._table = data.tables.users
         self._tenant_id = data.tenant_id
 
-    def create(self, key: ApiKey) -> None:
-        """Write a new API key; raises what `UserRepository.create` does."""
-        UserRepository(self._data).create(key)
+    def create(self, key: ApiKey, *, alongside: Sequence[TransactWriteItemTypeDef] = ()) -> None:
+        """Write a new API key, with writes of other services; raises what `UserRepository.create` does."""
+        UserRepository(self._data).create(key, alongside=alongside)
 
     def get(self, key_id: str) -> ApiKey | None:
         """Return an API key as last written (a consistent read). None if there is none, or it is a person."""
@@ -109,20 +111,33 @@ class ApiKeyRepository:
         following = cursors.encode(last["nameKey"]["S"], scope=partition) if last else None
         return Page(keys, following)
 
-    def revoke(self, key_id: str, *, now: str) -> None:
-        """Revoke an API key. Idempotent: one that is revoked or missing stays as it is."""
-        try:
-            self._client.update_item(
-                TableName=self._table,
-                Key=self._key(key_id),
-                UpdateExpression="SET active = :no, updatedAt = :now ADD version :one",
-                ConditionExpression="kind = :key AND active = :yes",
-                ExpressionAttributeValues=to_item(
+    def revoke(self, key_id: str, *, now: str, alongside: Sequence[TransactWriteItemTypeDef] = ()) -> None:
+        """Revoke an API key, with writes of other services. Idempotent: one that is revoked or missing stays as it is.
+
+        Raises
+        ------
+        VersionConflictError
+            Another transaction writes the same items.
+        """
+        revoke: TransactWriteItemTypeDef = {
+            "Update": {
+                "TableName": self._table,
+                "Key": self._key(key_id),
+                "UpdateExpression": "SET active = :no, updatedAt = :now ADD version :one",
+                "ConditionExpression": "kind = :key AND active = :yes",
+                "ExpressionAttributeValues": to_item(
                     {":no": False, ":yes": True, ":now": now, ":one": 1, ":key": Kind.API_KEY.value}
                 ),
-            )
-        except self._client.exceptions.ConditionalCheckFailedException:
-            return
+            }
+        }
+        try:
+            self._client.transact_write_items(TransactItems=[revoke, *alongside])
+        except self._client.exceptions.TransactionCanceledException as error:
+            codes = cancellation_codes(error)
+            if "TransactionConflict" in codes:
+                raise VersionConflictError from error
+            if codes[0] != "ConditionalCheckFailed":
+                raise
 
     def _key(self, key_id: str) -> dict[str, Any]:
         return to_item(user_key(self._tenant_id, key_id))

@@ -1,5 +1,8 @@
 """Changing a person's role and activity: first in the table, then in Cognito.
 
+Of people who have not accepted their invitation, Cognito knows nothing: their account is not the tenant's. To
+deactivate them is to withdraw the invitation.
+
 One transaction writes the row and marks it as pending. Then the account in Cognito is updated, and the mark is removed.
 If this is interrupted, a retry of the request or reconcileUsers continues from the mark.
 """
@@ -14,7 +17,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ticketing.aws.data import of_caller
 from ticketing.dynamodb.transactions import ATTEMPTS, VersionConflictError, until_written
-from ticketing.errors import ServiceUnavailableError
+from ticketing.errors import ConflictError, ServiceUnavailableError
+from ticketing.users.audited import user_changed
 from ticketing.users.models import PENDING
 from ticketing.users.operations import (
     find_person,
@@ -106,7 +110,7 @@ def change_user(granted: Grant, user_id: str, values: Mapping[str, Any], expecte
         As `find_person` says.
     ForbiddenError, LastAdminError, TenantNotFoundError, ConflictError
         An API key would change an admin; the tenant would have no admin left; it is being deleted; every attempt ended
-        in a conflict.
+        in a conflict, or the invitation was withdrawn or has expired.
     ServiceUnavailableError
         The change is recorded, but Cognito is not updated yet.
     """
@@ -117,8 +121,9 @@ def change_user(granted: Grant, user_id: str, values: Mapping[str, Any], expecte
         after = next_version(before, values)
         if after is not before:
             check_admins(granted.caller, {before.role, after.role})
-            after = mark_pending(after)
-            users.update_access(before, after)
+            after = _changed_invitation(before, after) if before.is_invited else mark_pending(after)
+            record = user_changed(granted.operation, granted.caller, before, after)
+            users.update_access(before, after, alongside=[record])
         return after
 
     user = until_written(attempt)
@@ -126,3 +131,24 @@ def change_user(granted: Grant, user_id: str, values: Mapping[str, Any], expecte
         with report_as_recorded():
             return sync_account(users, user_pool(), user)
     return user
+
+
+def end_invitation(user: User) -> User:
+    """Return the next version of an invited user, whose invitation nobody can accept any more."""
+    return next_version(user, {"active": False, "task_key": None, "task_since": None})
+
+
+def _changed_invitation(before: User, after: User) -> User:
+    """Return the changed user whose invitation was not accepted.
+
+    Raises
+    ------
+    ConflictError
+        The invitation was withdrawn or has expired: only inviting the address again sends another email.
+    """
+    if not after.active:
+        return after.model_copy(update={"task_key": None, "task_since": None})
+    if not before.active:
+        message = "The invitation was withdrawn or has expired. Invite the address again."
+        raise ConflictError(message)
+    return after

@@ -6,7 +6,7 @@ transactions that create, rename and delete the tenant, so neither exists withou
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from ticketing.dynamodb.attributes import to_item
@@ -67,8 +67,17 @@ class Claims:
         answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
         return answer["Item"]["tenantId"]["S"] if "Item" in answer else None
 
-    def create_tenant(self, tenant: Mapping[str, Any], founder: Mapping[str, Any], name: str) -> None:
+    def create_tenant(
+        self,
+        tenant: Mapping[str, Any],
+        founder: Mapping[str, Any],
+        name: str,
+        *,
+        alongside: Sequence[TransactWriteItemTypeDef] = (),
+    ) -> None:
         """Write a new tenant and its first user (items, in plain values) with both claims, all or nothing.
+
+        `alongside` are writes of other services in the same transaction: the audit event.
 
         Raises
         ------
@@ -82,6 +91,7 @@ class Claims:
             claim(self._table, name_claim(name), tenant["id"]),
             put_new(self._table, tenant),
             put_new(self._table, founder),
+            *alongside,
         ]
         try:
             self._client.transact_write_items(TransactItems=new)

@@ -15,12 +15,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ticketing import clock
 from ticketing.access.identity import TENANT_ID
-from ticketing.access.permissions import Relation
+from ticketing.access.permissions import Operation, Relation
 from ticketing.aws import clients
 from ticketing.aws.data import of_caller, of_tenant
 from ticketing.deployment import DEPLOYMENT
 from ticketing.dynamodb.transactions import VersionConflictError, until_written
 from ticketing.errors import BadRequestError, ServiceUnavailableError
+from ticketing.users.audited import tenant_changed
 from ticketing.users.errors import DeletionNotFoundError, TenantNotFoundError
 from ticketing.users.models import PENDING
 from ticketing.users.tenant_models import DeletionState, TenantDeletion, TenantState
@@ -70,7 +71,9 @@ def delete_tenant(caller: Caller, name: str) -> TenantDeletion:
                 "taskSince": now,
             }
         )
-        tenants.begin_deletion(tenant, receipt)
+        going = tenant.model_copy(update={"state": TenantState.DELETING})
+        record = tenant_changed(Operation.DELETE_TENANT, caller, tenant, going)
+        tenants.begin_deletion(tenant, receipt, alongside=[record])
         return receipt
 
     receipt = until_written(attempt)

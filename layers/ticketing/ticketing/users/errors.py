@@ -43,14 +43,46 @@ class DeletionNotFoundError(ApiError):
         super().__init__("There is no such deletion.")
 
 
+class InvitationNotFoundError(ApiError):
+    """Nobody invites the caller under this id: the invitation was withdrawn, has expired, or never existed."""
+
+    status = 404
+    code = "invitation_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("There is no such invitation.")
+
+
 class UserExistsError(ApiError):
-    """Another user has this e-mail address, in this tenant or elsewhere."""
+    """A user of this tenant has this e-mail address. Nobody is told about other tenants."""
 
     status = 409
     code = "user_exists"
 
     def __init__(self) -> None:
-        super().__init__("This e-mail address can't be invited: somebody uses it already.")
+        super().__init__("A user of your tenant has this e-mail address already.")
+
+
+class InvitedRecentlyError(ApiError):
+    """The tenant invited the address a short while ago, in the same role and with the same name."""
+
+    status = 429
+    code = "invited_recently"
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__("Your tenant has just invited this address. Wait before you send another email.")
+        self.retry_after = seconds
+
+
+class TooManyInvitationsError(ApiError):
+    """The tenant has used up the day's invitations."""
+
+    status = 429
+    code = "too_many_invitations"
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__("The tenant's invitations of this day are used up. They count anew at 00:00 UTC.")
+        self.retry_after = seconds
 
 
 class TenantNameTakenError(ApiError):

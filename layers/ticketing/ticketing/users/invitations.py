@@ -1,57 +1,68 @@
-"""Inviting people: they get an account in Cognito, an email with a temporary password, and a row in the table.
+"""Inviting people: a row in the tenant, an account of no tenant, and an email with a temporary password.
 
-The invitation is written first, so that a retry of the request or reconcileUsers can finish one that was interrupted.
-The transaction that writes the user deletes it.
+An invitation is a user's row that nobody has accepted: the account of its address is not the tenant's, so others can
+invite the same address, and its owner chooses. docs/decisions/0030-invitations-block-nobody.md gives the reasons.
+
+What is in progress is written first, so that a retry of the request or reconcileUsers can finish one that was
+interrupted. The transaction that writes the row deletes it.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
 
 from ticketing import clock
+from ticketing.access.permissions import Operation
 from ticketing.aws.data import of_caller
+from ticketing.deployment import DEPLOYMENT
 from ticketing.dynamodb.transactions import VersionConflictError, until_written
 from ticketing.errors import BadRequestError
-from ticketing.users.changes import report_as_recorded, sync_account
-from ticketing.users.errors import EmailDomainNotAllowedError, UserExistsError
+from ticketing.users.audited import user_changed
+from ticketing.users.changes import end_invitation, report_as_recorded
+from ticketing.users.errors import (
+    EmailDomainNotAllowedError,
+    InvitedRecentlyError,
+    TooManyInvitationsError,
+    UserExistsError,
+)
+from ticketing.users.invitation_mails import invitation_mails
 from ticketing.users.models import Invitation, User
-from ticketing.users.operations import new_person
+from ticketing.users.operations import new_person, next_version
 from ticketing.users.repository import RowExistsError, UserRepository
+from ticketing.users.rows import invited_key
 from ticketing.users.rules import check_admins
 from ticketing.users.tenant_operations import find_tenant
 from ticketing.users.tenant_repository import TenantRepository
-from ticketing.users.user_pool import (
-    NEVER_SIGNED_IN,
-    UNCONFIRMED,
-    AccountNotFoundError,
-    EmailRejectedError,
-    EmailTakenError,
-    user_pool,
-)
+from ticketing.users.user_pool import UNCONFIRMED, EmailRejectedError, EmailTakenError, user_pool
 
 if TYPE_CHECKING:
     from ticketing.access.identity import Caller
     from ticketing.users.models import InviteUser
     from ticketing.users.user_pool import Account, UserPool
 
+VALID: Final = timedelta(days=7)
+"""How long an invitation can be accepted: as long as Cognito's temporary passwords."""
+
 
 def invite_user(caller: Caller, body: InviteUser) -> tuple[User, bool]:
-    """Invite a person to the caller's tenant. Return the user, and whether they are new.
+    """Invite a person to the caller's tenant. Return the user, and whether they are newly invited.
 
     Raises
     ------
     ForbiddenError, TenantNotFoundError, EmailDomainNotAllowedError, UserExistsError, BadRequestError
-        An API key would invite an admin; the tenant is being deleted; its settings do not allow the address; another
-        user has it; Cognito rejects it.
+        An API key would invite an admin; the tenant is being deleted; its settings do not allow the address; a user of
+        the tenant has it; Cognito rejects it.
+    TooManyInvitationsError, InvitedRecentlyError
+        The tenant used up its invitations of this day; it has just invited the address in the same role and name.
     ServiceUnavailableError
         The invitation is recorded, but there is no account yet.
     """
     check_admins(caller, {body.role})
-    domain = body.email.rpartition("@")[2]
-    allowed = find_tenant(TenantRepository(of_caller(caller)).get()).settings.allowed_email_domains
-    if allowed and domain not in allowed:
-        message = "Your tenant's settings do not allow e-mail addresses of this domain."
-        raise EmailDomainNotAllowedError(message, [f"email: allowed are addresses of {', '.join(allowed)}"])
     users = UserRepository(of_caller(caller))
     invitation = Invitation(
         tenant_id=caller.tenant_id,
@@ -61,55 +72,101 @@ def invite_user(caller: Caller, body: InviteUser) -> tuple[User, bool]:
         invited_by_id=caller.user_id,
         task_since=clock.timestamp(clock.now()),
     )
-    until_written(lambda: users.put_invitation(invitation))
-    with report_as_recorded():
-        return complete_invitation(users, user_pool(), invitation)
+    _record(users, TenantRepository(of_caller(caller)), invitation)
+    with report_as_recorded(), _taking(DEPLOYMENT.invitation_seconds):
+        may_mail = invitation_mails(of_caller(caller).client).claim(body.email)
+        return complete_invitation(users, user_pool(), invitation, caller=caller, may_mail=may_mail)
 
 
-def complete_invitation(users: UserRepository, pool: UserPool, invitation: Invitation) -> tuple[User, bool]:
-    """Finish an invitation from where it stopped. Return the user, and whether they are new.
+def complete_invitation(
+    users: UserRepository,
+    pool: UserPool,
+    invitation: Invitation,
+    *,
+    caller: Caller | None = None,
+    may_mail: bool = True,
+) -> tuple[User, bool]:
+    """Finish an invitation from where it stopped. Return the user, and whether they are newly invited.
 
-    People who were invited before and never signed in get another email. The invitation's item is deleted, unless AWS
-    fails.
+    People who never signed in get another email, if they may get one. A new account's owner always gets one, because
+    it has the password. The invitation in progress is deleted, unless AWS fails. Without a caller, the audit trail says
+    that the backend finished it.
 
     Raises
     ------
-    UserExistsError, BadRequestError, TenantNotFoundError, ConflictError
-        Another user has the address; Cognito rejects it; the tenant is being deleted; each attempt ended in a conflict.
+    UserExistsError, InvitedRecentlyError, BadRequestError, TenantNotFoundError, ConflictError
+        A user of the tenant has the address; they were just invited; Cognito rejects the address; the tenant is being
+        deleted; each attempt ended in a conflict.
     """
+    to_mail = may_mail
 
     def attempt() -> tuple[User, bool]:
-        account = _account_for(pool, invitation)
+        nonlocal to_mail
+        account, is_new = _account_for(pool, invitation)
         known = users.get(account.id)
-        if known is None:
-            return _create_user(users, pool, account, invitation)
-        if account.status != NEVER_SIGNED_IN or not known.active:
-            raise UserExistsError
-        pool.resend_invitation(account)
-        return known, False
+        _check_no_user(account, known, invitation)
+        _check_no_repetition(known, invitation)
+        if account.is_unused and not is_new and to_mail:
+            pool.resend_invitation(account)
+        to_mail = False
+        user = _write(users, account, known, invitation, caller)
+        if pool.get_account(account.id) is None:
+            # Nobody was invited any more, and the account was deleted at this moment.
+            users.update_access(user, end_invitation(user))
+            raise VersionConflictError
+        if known is not None:
+            users.delete_invitation(invitation.email)
+        return user, known is None or not known.active
 
     try:
-        user, is_new = until_written(attempt)
-    except (UserExistsError, BadRequestError):
+        return until_written(attempt)
+    except (UserExistsError, InvitedRecentlyError, BadRequestError):
         users.delete_invitation(invitation.email)
         raise
-    if not is_new:
-        users.delete_invitation(invitation.email)
-    return user, is_new
 
 
-def _account_for(pool: UserPool, invitation: Invitation) -> Account:
-    """Return the invited account: a new one, or the tenant's own with this address.
+def _record(users: UserRepository, tenants: TenantRepository, invitation: Invitation) -> None:
+    """Write an invitation in progress and count it, if the tenant may send it."""
+    domain, most = invitation.email.rpartition("@")[2], DEPLOYMENT.invitations_per_day
+
+    def attempt() -> None:
+        tenant = find_tenant(tenants.get())
+        allowed = tenant.settings.allowed_email_domains
+        if allowed and domain not in allowed:
+            message = "Your tenant's settings do not allow e-mail addresses of this domain."
+            raise EmailDomainNotAllowedError(message, [f"email: allowed are addresses of {', '.join(allowed)}"])
+        now = clock.now()
+        day = now.date().isoformat()
+        if tenant.invited_on == day and (tenant.invitations or 0) >= most:
+            tomorrow = datetime.combine(now.date() + timedelta(days=1), datetime.min.time(), UTC)
+            raise TooManyInvitationsError(math.ceil((tomorrow - now).total_seconds()))
+        users.put_invitation(invitation, tenant=tenant, day=day, most=most)
+
+    until_written(attempt)
+
+
+@contextmanager
+def _taking(seconds: float) -> Iterator[None]:
+    """Take at least so long, whatever happens: Cognito's calls for known and for new addresses differ in time."""
+    started = time.monotonic()
+    try:
+        yield
+    finally:
+        time.sleep(max(0.0, seconds - (time.monotonic() - started)))
+
+
+def _account_for(pool: UserPool, invitation: Invitation) -> tuple[Account, bool]:
+    """Return the account with the invited address, and whether it is new.
 
     Raises
     ------
-    UserExistsError, BadRequestError
-        Another user has the address; Cognito rejects it.
+    BadRequestError
+        Cognito rejects the address.
     VersionConflictError
         The address has just become free.
     """
     try:
-        return pool.create_account(invitation.email, invitation.tenant_id)
+        return pool.create_account(invitation.email), True
     except EmailRejectedError as error:
         message = "Email can't be sent to this address."
         raise BadRequestError(message, ["email: Cognito rejects it"]) from error
@@ -121,23 +178,50 @@ def _account_for(pool: UserPool, invitation: Invitation) -> Account:
             # Somebody signed up with an address that they never verified. That must not block the address.
             pool.delete_account(account.id)
             raise VersionConflictError from error
-        if account.tenant_id != invitation.tenant_id:
-            raise UserExistsError from error
-        return account
+        return account, False
 
 
-def _create_user(users: UserRepository, pool: UserPool, account: Account, invitation: Invitation) -> tuple[User, bool]:
-    """Give an invited account its role, write the user's row, and delete the invitation."""
-    user = new_person(account, invitation.tenant_id, invitation.role, name=invitation.name)
-    try:
-        pool.update_account(user)
-        users.create(user, invitation=invitation.email)
-    except AccountNotFoundError as error:
-        raise VersionConflictError from error
-    except RowExistsError as error:
-        # Another invitation to the same address was faster, and the account may have the role of either.
-        known = users.get(user.id)
-        if known is None:
+def _check_no_user(account: Account, known: User | None, invitation: Invitation) -> None:
+    """Raise UserExistsError if the account belongs to the tenant, or is about to."""
+    accepted = known is not None and known.active and not known.is_invited
+    if accepted or account.tenant_id == invitation.tenant_id:
+        raise UserExistsError
+
+
+def _check_no_repetition(known: User | None, invitation: Invitation) -> None:
+    """Raise InvitedRecentlyError if the tenant has just made the same invitation.
+
+    Only its own row tells: the address's cooldown may be another tenant's doing.
+    """
+    if known is None or known.invited_until is None or not known.active:
+        return
+    same = (known.role, known.name) == (invitation.role, invitation.name or known.name)
+    since = datetime.fromisoformat(known.invited_until) - VALID
+    left = (since - clock.now()).total_seconds() + DEPLOYMENT.invitation_cooldown
+    if same and left > 0:
+        raise InvitedRecentlyError(math.ceil(left))
+
+
+def _write(
+    users: UserRepository, account: Account, known: User | None, invitation: Invitation, caller: Caller | None
+) -> User:
+    """Write the row of an invited account, with the role and name of this invitation, and return the user.
+
+    The account's own name is not used: it may be somebody's of another tenant.
+    """
+    until = clock.timestamp(clock.now() + VALID)
+    values: dict[str, Any] = {"invited_until": until, "task_key": invited_key(account.id), "task_since": until}
+    name = invitation.name or account.email.partition("@")[0]
+    if known is None:
+        user = new_person(account, invitation.tenant_id, invitation.role, name=name).model_copy(update=values)
+        try:
+            record = user_changed(Operation.INVITE_USER, caller, None, user)
+            users.create(user, invitation=invitation.email, alongside=[record])
+        except RowExistsError as error:  # another invitation to the same address was faster
             raise VersionConflictError from error
-        return sync_account(users, pool, known), False
-    return user, True
+        return user
+    values |= {"role": invitation.role, "active": True}
+    values |= {"name": name} if invitation.name or not known.active else {}
+    user = next_version(known, values)
+    users.update_access(known, user, alongside=[user_changed(Operation.INVITE_USER, caller, known, user)])
+    return user

@@ -83,7 +83,9 @@ class User(Model):
 
     Times are RFC 3339 texts in UTC with milliseconds. `tokens_valid_from` is in seconds since 1970: a person's tokens
     that were issued before it do not count, and without it none does; API keys have none. `mail_off_reason` is None
-    while `notifications.mail` is on. `task_key` is `PENDING` while Cognito has to be updated, since `task_since`.
+    while `notifications.mail` is on. `invited_until` is None once the person accepted the invitation. `task_key` is
+    `PENDING` while Cognito has to be updated, since `task_since`; of an invitation that can be accepted it is
+    `invited_key`, until `task_since`.
     """
 
     id: str
@@ -98,6 +100,7 @@ class User(Model):
     notifications: Notifications = Notifications()
     mail_off_reason: MailOff | None = None
     tokens_valid_from: int | None = None
+    invited_until: str | None = None
     version: int
     created_at: str
     updated_at: str
@@ -110,13 +113,22 @@ class User(Model):
         return self.kind is Kind.PERSON
 
     @property
+    def is_invited(self) -> bool:
+        """Whether the person has not accepted the invitation. Their account is not the tenant's."""
+        return self.invited_until is not None
+
+    def may_accept(self, now: str) -> bool:
+        """Return whether the invitation can be accepted: it was neither withdrawn nor has it expired."""
+        return self.active and self.invited_until is not None and now < self.invited_until
+
+    @property
     def counts_as_admin(self) -> bool:
-        """Whether this is an active person who is an admin. A tenant needs at least one."""
-        return self.is_person and self.active and self.role is Role.ADMIN
+        """Whether this is an active person who is an admin and accepted the invitation. A tenant needs one."""
+        return self.is_person and self.active and self.role is Role.ADMIN and not self.is_invited
 
 
 class Invitation(Model):
-    """A pending invitation: written before the account is created, deleted when the user is written."""
+    """An invitation in progress: written before the account is created, deleted when the user is written."""
 
     tenant_id: str
     email: str

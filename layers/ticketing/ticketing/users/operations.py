@@ -21,6 +21,7 @@ _SHOWN = {
     "name",
     "role",
     "active",
+    "invited_until",
     "locale",
     "time_zone",
     "version",

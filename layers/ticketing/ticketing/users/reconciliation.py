@@ -23,13 +23,14 @@ from ticketing.aws.data import of_tenant
 from ticketing.deployment import DEPLOYMENT
 from ticketing.dynamodb.transactions import until_written
 from ticketing.errors import BadRequestError
-from ticketing.users.changes import deactivate, mark_pending, sync_account
+from ticketing.users.changes import deactivate, end_invitation, mark_pending, sync_account
 from ticketing.users.deletion import resume_deletion
-from ticketing.users.errors import UserExistsError
+from ticketing.users.errors import InvitedRecentlyError, UserExistsError
+from ticketing.users.invitation_mails import invitation_mails
 from ticketing.users.invitations import complete_invitation
 from ticketing.users.models import PENDING
 from ticketing.users.operations import new_person, next_version, this_second
-from ticketing.users.repository import RowExistsError, UserRepository, pending
+from ticketing.users.repository import RowExistsError, UserRepository, invitations_to, pending
 from ticketing.users.tenant_creation import finish_tenant
 from ticketing.users.tenant_models import TenantState
 from ticketing.users.tenant_repository import TenantRepository
@@ -72,6 +73,7 @@ class Reconciliation:
 
     def __init__(self) -> None:
         self._pool = user_pool()
+        self._mails = invitation_mails(clients.dynamodb())
         self._usage_plan = usage_plan()
         self.done = Counter[str]()
         self.failed = 0
@@ -112,14 +114,23 @@ class Reconciliation:
             self._reconcile_user(users, account.tenant_id, account.id)
 
     def reconcile_accounts(self) -> None:
-        """Compare every account with its row, and copy what is different in Cognito to the table."""
+        """Compare every account with its row, and copy what is different in Cognito to the table.
+
+        Invitations that expired end. Accounts that were made for invitations are deleted if nobody used them, so that
+        the address can sign up.
+        """
         roles = self._pool.list_roles()
         tenants: dict[str, dict[str, Account]] = defaultdict(dict)
+        unused: list[Account] = []
         for account in self._pool.list_accounts():
             if account.tenant_id:
                 tenants[account.tenant_id][account.id] = account
+            elif account.is_unused:
+                unused.append(account)
         for tenant_id, accounts in tenants.items():
             self._attempt("tenant", tenant_id, partial(self._reconcile_tenant, tenant_id, accounts, roles))
+        for account in unused:
+            self._delete_unused(account)
 
     def _attempt(self, kind: str, item: str, do: Callable[[], None]) -> None:
         try:
@@ -129,6 +140,22 @@ class Reconciliation:
             self.failed += 1
         else:
             self.done[kind] += 1
+
+    def _delete_unused(self, account: Account) -> None:
+        """Delete an account that nobody used and nobody invites any more.
+
+        An address in its cooldown stays: somebody may be inviting it at this moment, and nobody gets a password by
+        email more often than the cooldown allows.
+        """
+        invitations = invitations_to(clients.dynamodb(), DEPLOYMENT.tables.users, account.id)
+        if self._mails.is_recent(account.email) or next(invitations, None) is not None:
+            return
+        self._attempt("unused", account.id, partial(self._delete_if_unused, account.id))
+
+    def _delete_if_unused(self, user_id: str) -> None:
+        account = self._pool.get_account(user_id)
+        if account is not None and account.is_unused:
+            self._pool.delete_account(user_id)
 
     def _finish(self, item: Mapping[str, Any]) -> None:
         """Finish a pending item, if it is still pending."""
@@ -153,7 +180,7 @@ class Reconciliation:
             return
         try:
             complete_invitation(users, self._pool, invitation)
-        except (UserExistsError, BadRequestError) as error:
+        except (UserExistsError, InvitedRecentlyError, BadRequestError) as error:
             logger.warning("invitation dropped", extra={"tenantId": invitation.tenant_id, "reason": error.code})
 
     def _reconcile_tenant(
@@ -174,7 +201,10 @@ class Reconciliation:
         rows = {user.id: user for user in users.list_people()}
         for user_id in sorted(accounts.keys() | rows.keys()):
             row, account = rows.get(user_id), accounts.get(user_id)
-            if _may_differ(row, account, roles.get(user_id)):
+            if row is not None and row.is_invited and account is None:
+                if row.active and not row.may_accept(clock.timestamp(clock.now())):
+                    self._attempt("invitation", user_id, partial(_end_expired, users, user_id))
+            elif _may_differ(row, account, roles.get(user_id)):
                 self._attempt("user", user_id, partial(self._reconcile_user, users, tenant_id, user_id))
         self._count_admins(users, tenant, rows)
 
@@ -196,7 +226,7 @@ class Reconciliation:
             if row is not None and row.task_key == PENDING:
                 return None
             if account is None or account.tenant_id != tenant_id:
-                if row is not None:
+                if row is not None and not row.is_invited:
                     deactivate(users, row)
                 return None
             role = self._pool.get_role(user_id) or (row.role if row else None)
@@ -223,6 +253,17 @@ class Reconciliation:
             )
 
 
+def _end_expired(users: UserRepository, user_id: str) -> None:
+    """End an invitation that has expired, after reading it again: it may have been accepted or repeated."""
+
+    def attempt() -> None:
+        row = users.get(user_id)
+        if row and row.is_invited and row.active and not row.may_accept(clock.timestamp(clock.now())):
+            users.update_access(row, end_invitation(row))
+
+    until_written(attempt)
+
+
 def _create_row(users: UserRepository, account: Account, role: TenantRole) -> None:
     """Write the row of an account that has none, unless a pending invitation will."""
     # The transaction that writes the row deletes the invitation, so the invitation is read after the row.
@@ -235,12 +276,13 @@ def _update_row(users: UserRepository, row: User, account: Account, role: Tenant
     """Copy what is different in Cognito to the row. Return the row if older tokens must become invalid.
 
     A row from before rows said from when tokens count, or that lost it, gets the current time: tokens issued before it
-    stay invalid.
+    stay invalid. An invited account that was put into the tenant by hand has accepted.
     """
     valid_from = this_second() if row.tokens_valid_from is None else row.tokens_valid_from
-    values = {"email": _address(account, row), "role": role, "active": account.enabled, "tokens_valid_from": valid_from}
-    after = next_version(row, values)
-    if (after.role, after.active) != (row.role, row.active):
+    values: dict[str, Any] = {"email": _address(account, row), "role": role, "active": account.enabled}
+    values["tokens_valid_from"] = valid_from
+    after = next_version(row, values | ({"invited_until": None} if row.is_invited else {}))
+    if (after.role, after.active, after.invited_until) != (row.role, row.active, row.invited_until):
         after = mark_pending(after)
         users.update_access(row, after, last_admin_may_go=True)
         return after
@@ -253,8 +295,8 @@ def _may_differ(row: User | None, account: Account | None, role: TenantRole | No
     """Return whether a row seems to differ from its account, by lists that may be out of date."""
     if row is None or account is None:
         return row is None or row.active
-    seen = (row.active, row.role, row.email)
-    differs = seen != (account.enabled, role or row.role, _address(account, row))
+    seen = (row.active, row.role, row.email, row.invited_until)
+    differs = seen != (account.enabled, role or row.role, _address(account, row), None)
     return row.task_key != PENDING and (differs or row.tokens_valid_from is None)
 
 

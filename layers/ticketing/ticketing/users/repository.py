@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -29,6 +29,7 @@ from ticketing.users.errors import LastAdminError, TenantNotFoundError
 from ticketing.users.models import PENDING, Invitation, Kind, User
 from ticketing.users.rows import (
     invitation_key,
+    invited_key,
     list_key,
     name_start,
     tenant_key,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef, TransactWriteItemTypeDef, UpdateTypeDef
 
     from ticketing.users.models import TenantRole
+    from ticketing.users.tenant_models import Tenant
 
 _FILTERED_PAGE: Final = 400
 """How many users a list page reads at most if no index serves the whole filter. Limits cost and time."""
@@ -137,8 +139,12 @@ class UserRepository:
         }
         return read_all(items_of(self._client, query), user_from)
 
-    def create(self, user: User, *, invitation: str | None = None) -> None:
-        """Write a new user and delete the invitation to this address, in one transaction.
+    def create(
+        self, user: User, *, invitation: str | None = None, alongside: Sequence[TransactWriteItemTypeDef] = ()
+    ) -> None:
+        """Write a new user and delete the invitation in progress to this address, in one transaction.
+
+        `alongside` are writes of other services in it: the audit event.
 
         Raises
         ------
@@ -158,7 +164,7 @@ class UserRepository:
         }
         invited = [] if invitation is None else [self._invitation_deletion(invitation)]
         try:
-            self._write(put, *invited, admins=int(user.counts_as_admin))
+            self._write(put, *invited, *alongside, admins=int(user.counts_as_admin))
         except self._client.exceptions.TransactionCanceledException as error:
             if _condition_failed(error, 1):
                 raise RowExistsError from error
@@ -177,8 +183,17 @@ class UserRepository:
         except self._conflicts as error:
             raise VersionConflictError from error
 
-    def update_access(self, before: User, after: User, *, last_admin_may_go: bool = False) -> None:
+    def update_access(
+        self,
+        before: User,
+        after: User,
+        *,
+        last_admin_may_go: bool = False,
+        alongside: Sequence[TransactWriteItemTypeDef] = (),
+    ) -> None:
         """Write a person's role and activity and the count of admins, if `before` is still the current version.
+
+        `alongside` are writes of other services in the same transaction: the audit event.
 
         Raises
         ------
@@ -191,7 +206,8 @@ class UserRepository:
         """
         admins = int(after.counts_as_admin) - int(before.counts_as_admin)
         try:
-            self._write({"Update": self._change(before, after)}, admins=admins, last_admin_may_go=last_admin_may_go)
+            change: TransactWriteItemTypeDef = {"Update": self._change(before, after)}
+            self._write(change, *alongside, admins=admins, last_admin_may_go=last_admin_may_go)
         except self._client.exceptions.TransactionCanceledException as error:
             if _condition_failed(error, 1):
                 raise VersionConflictError from error
@@ -227,27 +243,50 @@ class UserRepository:
         except self._conflicts as error:
             raise VersionConflictError from error
 
-    def put_invitation(self, invitation: Invitation) -> None:
-        """Write an invitation. It replaces an earlier one to the same address.
+    def put_invitation(self, invitation: Invitation, *, tenant: Tenant, day: str, most: int) -> None:
+        """Write an invitation, and count it on the tenant's item. It replaces an earlier one to the same address.
 
         Raises
         ------
-        TenantNotFoundError
-            The tenant does not exist or is being deleted.
         VersionConflictError
-            Another transaction writes the same items.
+            The tenant, as it was read, is not active any more or has sent the day's most meanwhile; it is another day's
+            first; or another transaction writes the same items.
         """
         item = invitation_key(self._id, invitation.email) | invitation.model_dump(mode="json", by_alias=True)
-        self._write({"Put": {"TableName": self._table, "Item": to_item(item)}}, admins=0)
+        put: TransactWriteItemTypeDef = {"Put": {"TableName": self._table, "Item": to_item(item)}}
+        try:
+            self._client.transact_write_items(TransactItems=[{"Update": self._one_more(tenant, day, most)}, put])
+        except self._client.exceptions.TransactionCanceledException as error:
+            if {"ConditionalCheckFailed", "TransactionConflict"}.intersection(cancellation_codes(error)):
+                raise VersionConflictError from error
+            raise
+
+    def _one_more(self, tenant: Tenant, day: str, most: int) -> UpdateTypeDef:
+        """Return the update of the tenant that counts another invitation of a day, or its first."""
+        expression, condition = "ADD invitations :one", "invitedOn = :day AND invitations < :most"
+        values: dict[str, Any] = {":one": 1, ":active": TenantState.ACTIVE.value, ":day": day}
+        if tenant.invited_on == day:
+            values[":most"] = most
+        else:
+            expression = "SET invitedOn = :day, invitations = :one"
+            condition = "(attribute_not_exists(invitedOn) OR invitedOn < :day)"
+        return {
+            "TableName": self._table,
+            "Key": to_item(tenant_key(self._id)),
+            "UpdateExpression": expression,
+            "ConditionExpression": f"#state = :active AND {condition}",
+            "ExpressionAttributeNames": {"#state": "state"},
+            "ExpressionAttributeValues": to_item(values),
+        }
 
     def get_invitation(self, email: str) -> Invitation | None:
-        """Return the pending invitation to an address (a consistent read), or None if there is none."""
+        """Return the invitation in progress to an address (a consistent read), or None if there is none."""
         key = to_item(invitation_key(self._id, email))
         answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
         return read_one(answer["Item"], _invitation) if "Item" in answer else None
 
     def delete_invitation(self, email: str) -> None:
-        """Delete a pending invitation; without one, do nothing."""
+        """Delete an invitation in progress; without one, do nothing."""
         self._client.delete_item(TableName=self._table, Key=to_item(invitation_key(self._id, email)))
 
     def correct_admins(self, counted: int, found: int) -> bool:
@@ -372,6 +411,21 @@ def pending(client: DynamoDBClient, table: str, *, until: str) -> Iterator[dict[
 
 def _invitation(item: Mapping[str, Any]) -> Invitation:
     return Invitation.model_validate(from_item(item))
+
+
+def invitations_to(client: DynamoDBClient, table: str, user_id: str) -> Iterator[User]:
+    """Return the users of all tenants that stand for invitations to an account: the last to expire first.
+
+    They come from an index, so they are eventually consistent. They may have expired since.
+    """
+    query: QueryInputTypeDef = {
+        "TableName": table,
+        "IndexName": "byTask",
+        "KeyConditionExpression": "taskKey = :invited",
+        "ExpressionAttributeValues": to_item({":invited": invited_key(user_id)}),
+        "ScanIndexForward": False,
+    }
+    return read_all(items_of(client, query), user_from)
 
 
 def _starts(wanted: UserFilter) -> dict[str, str]:

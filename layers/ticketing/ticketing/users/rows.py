@@ -35,6 +35,11 @@ def invitation_key(tenant_id: str, email: str) -> dict[str, str]:
     return {"PK": f"{tenant_prefix(tenant_id)}#INVITATION#{folded(email)}", "SK": "INVITATION"}
 
 
+def invited_key(user_id: str) -> str:
+    """Return the `taskKey` that the invitations to an account share, of all tenants."""
+    return f"INVITED#{user_id}"
+
+
 def list_key(tenant_id: str, kind: Kind) -> str:
     """Return the `tenantKey` that all people, or all API keys, of a tenant share."""
     return f"{tenant_prefix(tenant_id)}#{_LISTS[kind]}"

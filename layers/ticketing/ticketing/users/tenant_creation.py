@@ -9,6 +9,8 @@ from __future__ import annotations
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ticketing import clock, ids
+from ticketing.access.identity import Caller
+from ticketing.access.permissions import Operation
 from ticketing.access.roles import Role
 from ticketing.aws import clients
 from ticketing.aws.data import of_tenant
@@ -20,6 +22,7 @@ from ticketing.errors import (
     ServiceUnavailableError,
     UnauthorizedError,
 )
+from ticketing.users.audited import tenant_changed
 from ticketing.users.changes import sync_account
 from ticketing.users.claims import Claims, NameTakenError
 from ticketing.users.errors import TenantNameTakenError
@@ -34,7 +37,7 @@ from ticketing.users.usage_plan import UsagePlanNotFoundError, usage_plan
 from ticketing.users.user_pool import Account, user_pool
 
 
-def create_tenant(user_id: str, body: TenantCreate) -> Tenant:
+def create_tenant(caller: Caller, body: TenantCreate) -> Tenant:
     """Create a tenant for a newcomer and return it. A retry with the same name returns the same tenant.
 
     Raises
@@ -46,6 +49,7 @@ def create_tenant(user_id: str, body: TenantCreate) -> Tenant:
     ServiceUnavailableError
         The tenant is recorded and will be ready within minutes.
     """
+    user_id = caller.user_id
     account = user_pool().get_account(user_id)
     if account is None or not account.enabled:
         message = "The account was deleted or disabled."
@@ -63,7 +67,9 @@ def create_tenant(user_id: str, body: TenantCreate) -> Tenant:
             message = "The account's e-mail address is not verified."
             raise ForbiddenError(message)
         tenant, founder = _new(account, body)
-        claims.create_tenant(TenantRepository(of_tenant(tenant.id)).item_of(tenant), user_item(founder), tenant.name)
+        record = tenant_changed(Operation.CREATE_TENANT, caller, None, tenant)
+        item = TenantRepository(of_tenant(tenant.id)).item_of(tenant)
+        claims.create_tenant(item, user_item(founder), tenant.name, alongside=[record])
         return tenant
 
     try:

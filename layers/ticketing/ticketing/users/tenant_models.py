@@ -76,8 +76,8 @@ class TenantSettings(Model):
 class Tenant(Model):
     """A tenant as stored, without the item's keys. Times are RFC 3339 texts in UTC with milliseconds.
 
-    `admins` counts the active people who are admins. `task_key` is `PENDING` while API Gateway or Cognito has to be
-    updated.
+    `admins` counts the active people who are admins, `invitations` what was sent on the day `invited_on`. `task_key` is
+    `PENDING` while API Gateway or Cognito has to be updated.
     """
 
     id: str
@@ -86,6 +86,8 @@ class Tenant(Model):
     settings: TenantSettings
     admins: int
     founded_by_id: str
+    invited_on: str | None = None
+    invitations: int | None = None
     version: int
     created_at: str
     updated_at: str

@@ -4,9 +4,11 @@ from typing import Any
 
 from ticketing import clock
 from ticketing.access.identity import Caller
+from ticketing.access.permissions import Operation
 from ticketing.aws.data import of_caller, of_tenant
 from ticketing.dynamodb.transactions import until_written
 from ticketing.errors import PreconditionFailedError
+from ticketing.users.audited import tenant_changed
 from ticketing.users.claims import NameTakenError
 from ticketing.users.errors import TenantNameTakenError, TenantNotFoundError
 from ticketing.users.tenant_models import Tenant, TenantState, TenantUpdate
@@ -55,7 +57,8 @@ def update_tenant(caller: Caller, body: TenantUpdate, expected_version: int | No
             return before
         counted = {"version": before.version + 1, "updated_at": clock.timestamp(clock.now())}
         after = after.model_copy(update=counted)
-        tenants.update(before, after)
+        record = tenant_changed(Operation.UPDATE_TENANT, caller, before, after)
+        tenants.update(before, after, alongside=[record])
         return after
 
     try:

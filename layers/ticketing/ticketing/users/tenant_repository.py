@@ -7,7 +7,7 @@ queries for all tenants.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ticketing.aws.data import TenantData
@@ -58,8 +58,10 @@ class TenantRepository:
         """Return the tenant's item, in plain values."""
         return tenant_key(self._id) | tenant.model_dump(mode="json", by_alias=True)
 
-    def update(self, before: Tenant, after: Tenant) -> None:
+    def update(self, before: Tenant, after: Tenant, *, alongside: Sequence[TransactWriteItemTypeDef] = ()) -> None:
         """Write a tenant's name and settings and their copies, if `before` is still the current version.
+
+        `alongside` are writes of other services in the same transaction: the audit event.
 
         Raises
         ------
@@ -76,7 +78,7 @@ class TenantRepository:
             writes += [claim(self._users, new, self._id), release_claim(self._users, old, self._id)]
         writes += self._copy_writes(before.settings, after.settings)
         try:
-            self._client.transact_write_items(TransactItems=writes)
+            self._client.transact_write_items(TransactItems=[*writes, *alongside])
         except self._client.exceptions.TransactionCanceledException as error:
             codes = cancellation_codes(error)
             if codes[0] == "ConditionalCheckFailed" or "TransactionConflict" in codes:
@@ -85,7 +87,9 @@ class TenantRepository:
                 raise NameTakenError from error
             raise
 
-    def begin_deletion(self, before: Tenant, receipt: TenantDeletion) -> None:
+    def begin_deletion(
+        self, before: Tenant, receipt: TenantDeletion, *, alongside: Sequence[TransactWriteItemTypeDef] = ()
+    ) -> None:
         """Mark a tenant as being deleted and write the receipt, if `before` is still the current version.
 
         From then on there are no new users (their writes check the tenant's state) and no new tickets (the counter's
@@ -109,6 +113,7 @@ class TenantRepository:
             self._set_counter({"creators": Creators.NOBODY.value}),
             put_new(self._users, item),
             {"Delete": {"TableName": self._users, "Key": to_item(auto_close_key(self._id))}},
+            *alongside,
         ]
         try:
             self._client.transact_write_items(TransactItems=writes)

@@ -32,6 +32,9 @@ NEVER_SIGNED_IN: Final = "FORCE_CHANGE_PASSWORD"
 UNCONFIRMED: Final = "UNCONFIRMED"
 """The status of people who signed up and have not verified their address."""
 
+_MADE_FOR_INVITATION: Final = ("profile", "invited")
+"""The attribute that tells accounts that were created for invitations from those that somebody created by hand."""
+
 _ROLES: Final[tuple[TenantRole, ...]] = (Role.ADMIN, Role.AGENT, Role.REPORTER)
 """The groups, the most powerful role first: it counts for an account in several groups."""
 
@@ -59,6 +62,12 @@ class Account:
     name: str | None
     status: str
     enabled: bool
+    made_for_invitation: bool
+
+    @property
+    def is_unused(self) -> bool:
+        """Whether the account was created for an invitation, and its owner never signed in."""
+        return self.made_for_invitation and self.status == NEVER_SIGNED_IN and not self.tenant_id
 
 
 class UserPool:
@@ -110,15 +119,15 @@ class UserPool:
                 found |= {_account(user, user["Attributes"]).id: role for user in page["Users"]}
         return found
 
-    def create_account(self, email: str, tenant_id: str) -> Account:
-        """Create an account in a tenant. Cognito emails a temporary password to its owner.
+    def create_account(self, email: str) -> Account:
+        """Create an account for an invitation, of no tenant. Cognito emails a temporary password to its owner.
 
         Raises
         ------
         EmailTakenError, EmailRejectedError
             Another account has this address; Cognito rejects it.
         """
-        attributes = {"email": email, "email_verified": "true", TENANT: tenant_id}
+        attributes = dict([("email", email), ("email_verified", "true"), _MADE_FOR_INVITATION])
         try:
             user = self._client.admin_create_user(
                 UserPoolId=self._pool,
@@ -133,7 +142,7 @@ class UserPool:
         return _account(user, user["Attributes"])
 
     def resend_invitation(self, account: Account) -> None:
-        """Email another temporary password to somebody who never signed in."""
+        """Email another temporary password to somebody who never signed in. The earlier one becomes invalid."""
         self._client.admin_create_user(
             UserPoolId=self._pool,
             Username=account.email,
@@ -226,6 +235,7 @@ def _account(user: Mapping[str, Any], attributes: Sequence[AttributeTypeTypeDef]
         name=one_line(values.get("name", "")) or None,  # people set it in Cognito themselves
         status=user["UserStatus"],
         enabled=user["Enabled"],
+        made_for_invitation=_MADE_FOR_INVITATION in values.items(),
     )
 
 

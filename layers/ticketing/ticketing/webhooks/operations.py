@@ -5,9 +5,11 @@ from urllib.parse import urlsplit
 
 from ticketing import clock, ids
 from ticketing.access.identity import Caller
+from ticketing.access.permissions import Operation
 from ticketing.aws.data import of_caller
 from ticketing.dynamodb.transactions import until_written
 from ticketing.errors import PreconditionFailedError
+from ticketing.webhooks.audited import webhook_changed
 from ticketing.webhooks.errors import TooManyWebhooksError, WebhookNotFoundError, WebhookTargetNotAllowedError
 from ticketing.webhooks.models import (
     MOST_SECRETS,
@@ -69,7 +71,8 @@ def create_webhook(caller: Caller, body: WebhookCreate) -> tuple[Webhook, str]:
     )
     webhooks = WebhookRepository(of_caller(caller))
     _check_host(webhooks, body.url)
-    until_written(lambda: webhooks.create(webhook, Secret(key=secret)))
+    record = webhook_changed(Operation.CREATE_WEBHOOK, caller, None, webhook)
+    until_written(lambda: webhooks.create(webhook, Secret(key=secret), alongside=[record]))
     return webhook, secret
 
 
@@ -102,6 +105,24 @@ def next_version(webhook: Webhook, values: dict[str, Any]) -> Webhook:
     return after.model_copy(update=news)
 
 
+def delete_webhook(caller: Caller, webhook_id: str, expected_version: int | None) -> None:
+    """Delete a webhook with its secrets; pending deliveries are dropped.
+
+    Raises
+    ------
+    WebhookNotFoundError, PreconditionFailedError, ConflictError
+        See `find_webhook`; the race was lost every time.
+    """
+    webhooks = WebhookRepository(of_caller(caller))
+
+    def attempt() -> None:
+        webhook = find_webhook(webhooks.get(webhook_id), expected_version)
+        record = webhook_changed(Operation.DELETE_WEBHOOK, caller, webhook, None)
+        webhooks.delete(webhook, clock.now(), alongside=[record])
+
+    until_written(attempt)
+
+
 def edit_webhook(caller: Caller, webhook_id: str, body: WebhookUpdate, expected_version: int | None) -> Webhook:
     """Change a webhook and return it; values that are the same already are no change.
 
@@ -120,7 +141,8 @@ def edit_webhook(caller: Caller, webhook_id: str, body: WebhookUpdate, expected_
             if urlsplit(after.url).hostname != urlsplit(before.url).hostname:
                 _check_host(webhooks, after.url)
         if after is not before:
-            webhooks.edit(before, after)
+            record = webhook_changed(Operation.UPDATE_WEBHOOK, caller, before, after)
+            webhooks.edit(before, after, alongside=[record])
         return after
 
     return until_written(attempt)
@@ -151,7 +173,8 @@ def rotate_secret(
         old = [Secret(key=each.key, until=each.until or until) for each in secrets if each.signs(now)]
         kept = [Secret(key=secret), *(each for each in old if each.key != secret)][:MOST_SECRETS]
         after = before.model_copy(update={"version": before.version + 1, "updated_at": clock.timestamp(now)})
-        webhooks.edit(before, after, kept)
+        record = webhook_changed(Operation.ROTATE_SECRET, caller, before, after)
+        webhooks.edit(before, after, kept, alongside=[record])
         return after
 
     return until_written(attempt), secret

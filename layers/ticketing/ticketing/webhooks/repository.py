@@ -6,6 +6,7 @@ replace them (rotateSecret) can read them. All others name the attributes that t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -52,8 +53,10 @@ class WebhookRepository:
         self._id = data.tenant_id
         self._all = webhook_key(data.tenant_id, "")
 
-    def create(self, webhook: Webhook, secret: Secret) -> None:
+    def create(self, webhook: Webhook, secret: Secret, *, alongside: Sequence[TransactWriteItemTypeDef] = ()) -> None:
         """Write a new webhook, if the tenant is active and has fewer than the maximum: one transaction.
+
+        `alongside` are writes of other services in it: the audit event.
 
         Raises
         ------
@@ -76,9 +79,9 @@ class WebhookRepository:
         count = self._count(1, "attribute_not_exists(webhooks) OR webhooks < :most", {":most": MOST_WEBHOOKS})
         put: TransactWriteItemTypeDef = {"Put": {"TableName": self._table, "Item": to_item(item)}}
         try:
-            self._client.transact_write_items(TransactItems=[check, count, put])
+            self._client.transact_write_items(TransactItems=[check, count, put, *alongside])
         except self._client.exceptions.TransactionCanceledException as error:
-            tenant, number, _ = cancellation_codes(error)
+            tenant, number, *_ = cancellation_codes(error)
             if tenant == _REFUSED:
                 raise TenantNotFoundError from error
             if number == _REFUSED:
@@ -116,8 +119,17 @@ class WebhookRepository:
         }
         return list(read_all(items_of(self._client, query), _webhook))
 
-    def edit(self, before: Webhook, after: Webhook, secrets: list[Secret] | None = None) -> None:
+    def edit(
+        self,
+        before: Webhook,
+        after: Webhook,
+        secrets: list[Secret] | None = None,
+        *,
+        alongside: Sequence[TransactWriteItemTypeDef] = (),
+    ) -> None:
         """Write what has changed of a webhook, and its secrets if any are given, if `before` is still its version.
+
+        `alongside` are writes of other services in the same transaction: the audit event.
 
         Raises
         ------
@@ -136,9 +148,15 @@ class WebhookRepository:
             values={":before": before.version},
         )
         try:
-            self._client.update_item(**update)
+            if alongside:
+                self._client.transact_write_items(TransactItems=[{"Update": update}, *alongside])
+            else:
+                self._client.update_item(**update)
         except self._client.exceptions.ConditionalCheckFailedException as error:
             raise VersionConflictError from error
+        except self._client.exceptions.TransactionCanceledException as error:
+            _raise_if_lost(error)
+            raise
 
     def count_failure(self, webhook_id: str, paused_until: str | None) -> None:
         """Count a failed attempt, and pause the webhook if there is a moment until when; nothing if it is gone."""
@@ -185,8 +203,10 @@ class WebhookRepository:
             return False
         return True
 
-    def delete(self, webhook: Webhook, now: datetime) -> None:
+    def delete(self, webhook: Webhook, now: datetime, *, alongside: Sequence[TransactWriteItemTypeDef] = ()) -> None:
         """Delete a webhook with its secrets. A marker stays, which leads to its deliveries until they expire.
+
+        `alongside` are writes of other services in the same transaction: the audit event.
 
         Raises
         ------
@@ -204,7 +224,7 @@ class WebhookRepository:
         }
         put: TransactWriteItemTypeDef = {"Put": {"TableName": self._table, "Item": to_item(gone)}}
         try:
-            self._client.transact_write_items(TransactItems=[erase, put, self._count(-1)])
+            self._client.transact_write_items(TransactItems=[erase, put, self._count(-1), *alongside])
         except self._client.exceptions.TransactionCanceledException as error:
             _raise_if_lost(error)
             raise

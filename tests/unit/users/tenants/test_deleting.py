@@ -135,11 +135,11 @@ def test_a_lost_race_is_decided_again(world: World, monkeypatch: pytest.MonkeyPa
     """Between reading and writing, the tenant gets another name: it is not the one that was to be deleted."""
     begin = TenantRepository.begin_deletion
 
-    def late(self: TenantRepository, *given: Any) -> None:
+    def late(self: TenantRepository, *given: Any, **alongside: Any) -> None:
         monkeypatch.setattr(TenantRepository, "begin_deletion", begin)
         body = {"name": "Acme Ltd."}
         assert send(update_tenant.handler, api_event("PATCH", "/v1/tenant", caller=ADMIN, body=body)).status == 200
-        begin(self, *given)
+        begin(self, *given, **alongside)
 
     monkeypatch.setattr(TenantRepository, "begin_deletion", late)
     assert delete().error == (400, "bad_request")

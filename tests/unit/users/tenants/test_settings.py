@@ -156,10 +156,10 @@ def test_a_stale_etag_changes_nothing() -> None:
 def test_a_lost_race_is_decided_again_on_what_the_winner_wrote(monkeypatch: pytest.MonkeyPatch) -> None:
     write = TenantRepository.update
 
-    def late(self: TenantRepository, *given: Any) -> None:
+    def late(self: TenantRepository, *given: Any, **alongside: Any) -> None:
         monkeypatch.setattr(TenantRepository, "update", write)
         update(settings(autoCloseDays=9))
-        write(self, *given)
+        write(self, *given, **alongside)
 
     monkeypatch.setattr(TenantRepository, "update", late)
     answer = update(settings(defaultPriority="LOW"))

@@ -134,10 +134,10 @@ def test_of_two_at_once_one_gets_the_name(
 ) -> None:
     original = Claims.create_tenant
 
-    def late(self: Claims, *given: Any) -> None:
+    def late(self: Claims, *given: Any, **alongside: Any) -> None:
         monkeypatch.setattr(Claims, "create_tenant", original)
         assert create(caller=bob).status == 201
-        original(self, *given)
+        original(self, *given, **alongside)
 
     monkeypatch.setattr(Claims, "create_tenant", late)
     assert create(caller=ada).error == (409, "tenant_name_taken")
@@ -149,10 +149,10 @@ def test_a_founder_who_asks_twice_at_once_founds_one(
 ) -> None:
     original, first = Claims.create_tenant, list[Answer]()
 
-    def late(self: Claims, *given: Any) -> None:
+    def late(self: Claims, *given: Any, **alongside: Any) -> None:
         monkeypatch.setattr(Claims, "create_tenant", original)
         first.append(create(caller=ada))
-        original(self, *given)
+        original(self, *given, **alongside)
 
     monkeypatch.setattr(Claims, "create_tenant", late)
     second = create(caller=ada)
