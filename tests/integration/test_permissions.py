@@ -79,7 +79,7 @@ class Step:
     """Whether a deleted thing (in the trash, inactive, revoked) is one that the operation works on."""
 
 
-_numbers = count(1)
+_numbers, _hosts = count(1), count(1)
 
 
 def _replace(api: Client, url: str) -> httpx.Response:
@@ -99,6 +99,11 @@ def _api_key() -> dict[str, str]:
     return {"name": f"Walk {next(_numbers)}", "role": "reporter"}
 
 
+def _webhook() -> dict[str, Any]:
+    """Return a webhook that nothing is sent to, at a host of its own: few of a tenant may lead to the same."""
+    return {"url": f"https://1.1.{next(_hosts)}.1/in", "eventTypes": ["*"], "active": False}
+
+
 PLACES: Final = {
     "ticket": "/v1/tickets",
     "comment": "/v1/tickets/0190b2c4-0000-7000-8000-000000000000/comments",
@@ -111,8 +116,6 @@ PLACES: Final = {
 READS: Final = {operation for operation in Operation if operation.startswith(("get", "list"))}
 COMMENT: Final = {"body": "Any news?"}
 MISSING_ID: Final = "0190b2c4-0000-7000-8000-000000000000"
-WEBHOOK: Final = {"url": "https://1.1.1.1/in", "eventTypes": ["*"], "active": False}
-"""A webhook that nothing is sent to."""
 
 STEPS: Final = {
     Operation.CREATE_TICKET: Step(201, (Thing.NONE,), lambda api, _: api.post("/v1/tickets", json=TICKET)),
@@ -163,7 +166,7 @@ STEPS: Final = {
     Operation.REVOKE_API_KEY: Step(204, KEYS, lambda api, url: api.delete(url), found_when_deleted=True),
     Operation.LIST_AUDIT_EVENTS: Step(200, (Thing.NONE,), lambda api, _: api.get("/v1/audit-events")),
     Operation.LIST_WEBHOOKS: Step(200, (Thing.NONE,), lambda api, _: api.get("/v1/webhooks")),
-    Operation.CREATE_WEBHOOK: Step(201, (Thing.NONE,), lambda api, _: api.post("/v1/webhooks", json=WEBHOOK)),
+    Operation.CREATE_WEBHOOK: Step(201, (Thing.NONE,), lambda api, _: api.post("/v1/webhooks", json=_webhook())),
     Operation.GET_WEBHOOK: Step(200, WEBHOOKS, lambda api, url: api.get(url)),
     Operation.UPDATE_WEBHOOK: Step(200, WEBHOOKS, lambda api, url: api.patch(url, json={"description": "Another"})),
     Operation.DELETE_WEBHOOK: Step(204, WEBHOOKS, lambda api, url: api.delete(url)),
@@ -285,7 +288,7 @@ class House:
             "key": lambda: self._key(thing),
             "deletion": self._deletion,
             "invitation": lambda: self._invitation(caller),
-            "webhook": lambda: _made(self._whose(thing).admin, "/v1/webhooks", WEBHOOK),
+            "webhook": lambda: _made(self._whose(thing).admin, "/v1/webhooks", _webhook()),
             "delivery": lambda: self._delivery(self._whose(thing)),
         }
         return make[kind]()
