@@ -45,8 +45,6 @@ class Run:
         others = [HERE / name for other, names in PARTS.items() if other != part for name in names]
         paths = [HERE / name for name in PARTS[part]]
         command = [sys.executable, "-m", "pytest", *self._options, *map(str, paths)]
-        if part == "code":  # it never waits, and the others wait a lot: it takes what they leave
-            command = ["nice", *command]
         command += [f"--ignore={other}" for other in others if any(path in other.parents for path in paths)]
         environment = os.environ | {"PYTHONUNBUFFERED": "1", "COLUMNS": "110"}
         with subprocess.Popen(
