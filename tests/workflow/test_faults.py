@@ -176,6 +176,13 @@ def test_what_is_wrong_fails_the_execution_at_once(embedded: Machine, script: Sc
     assert len(script.requests[action]) == 1
 
 
+def test_an_etag_that_no_version_has_is_a_version_mismatch(embedded: Machine) -> None:
+    """The API asks for version 0 where If-Match has an ETag that it never gave."""
+    ticket = embedded.put(new_ticket(Status.OPEN))
+    assert embedded.move(ticket, Status.CLOSED, expected_version=0).outcome == "VERSION_MISMATCH"
+    assert embedded.read(ticket) == ticket
+
+
 @pytest.mark.parametrize("error", [*BROKEN, "DynamoDb.TransactionInProgressException"])
 def test_a_write_whose_answer_was_lost_is_recognised(embedded: Machine, script: Script, error: str) -> None:
     """Without the token the retry would find the version taken, by itself, and report a lost race."""

@@ -42,7 +42,7 @@ INVALID: list[tuple[Values, list[str]]] = [
     ({"alongside": [], "status": "OPEN"}, ["alongside: unknown field", "status: unknown field"]),
     ({"comment": 5}, [f"comment: {TEXT.format(10000)}"]),
     ({"comment": " \n"}, [f"comment: {TEXT.format(10000)}"]),
-    *(({"expectedVersion": value}, ["expectedVersion: must be a whole number from 1"]) for value in (0, 1.5, "7", [7])),
+    *(({"expectedVersion": value}, ["expectedVersion: must be a whole number from 0"]) for value in (-1, 1.5, "7")),
     ({"fields": []}, ["fields: must be an object"]),
     (
         {"fields": {"tenantKey": "x", "deletedAt": "x", "id": "x", "closedAt": "x", "status": "OPEN", "version": 9}},
