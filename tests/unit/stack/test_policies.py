@@ -119,7 +119,7 @@ def test_no_policy_depends_on_a_key_that_aws_may_leave_out() -> None:
             assert operators.get("dynamodb:Select", "StringEqualsIfExists") == "StringEqualsIfExists", policy
             if statement["Action"] == "events:PutEvents":
                 assert conditions == {
-                    "ForAllValues:StringEquals": {"events:source": "ticket-system.tickets"},
+                    "ForAllValues:StringEquals": {"events:source": ["ticket-system.audit", "ticket-system.tickets"]},
                     "Null": {"events:source": "false"},
                 }
 
