@@ -10,6 +10,7 @@ from hypercorn.config import Config
 
 from local.aws import (
     api_gateway,
+    cloudformation,
     cloudwatch_logs,
     cognito,
     dynamodb,
@@ -114,6 +115,7 @@ class _Run:
         # Before the patches of DynamoDB, which call it: what they change must be in the journal, too.
         self._items.install()
         api_gateway.patch(emulator)
+        cloudformation.patch(emulator)
         cloudwatch_logs.patch(emulator, settings)
         cognito.patch(emulator)
         dynamodb.patch(emulator)
