@@ -11,7 +11,9 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 from zlib import crc32
@@ -39,6 +41,9 @@ from tests.harness.people import TICKET, Accounts, OwnTenant
 from tests.harness.receiver import SECONDS, Receiver
 from tests.harness.size import sized
 from tests.harness.stack import Stack
+from ticketing.dynamodb.attributes import to_item
+from ticketing.people.keys import user_key
+from ticketing.people.newcomers import newcomer_key
 
 type Case = schemathesis.Case[Any]
 
@@ -79,9 +84,10 @@ REPRODUCIBLE = settings(deadline=None, derandomize=True, database=None, suppress
 class Target:
     """What generated requests are aimed at, who sends them, and what came of them."""
 
-    url: str
+    stack: Stack
     accounts: Accounts
-    tokens: dict[str, str]
+    callers: dict[str, Client]
+    """Who sends requests; of some operations, somebody else by the operation's name."""
     admin: Client
     agent_id: str
     tickets: list[str]
@@ -102,9 +108,11 @@ class Target:
         """Send a request as this person, and hold the answer against the document."""
         self.aim(case)
         operation = _operation(case)
-        token = self.tokens.get(operation, self.tokens[person])
-        answer = case.call(base_url=self.url, headers={"Authorization": f"Bearer {token}"})
+        caller = self.callers.get(operation, self.callers[person])
+        answer = case.call(base_url=self.stack.base_url, headers={"Authorization": f"Bearer {caller.token}"})
         self.answers[operation, answer.status_code] += 1
+        if operation in self.callers:
+            self.let_back_in(caller)
         self.put_back(case, answer.status_code)
         if "etag" in answer.headers:
             self.etags[_address(case)] = answer.headers["etag"][0]
@@ -189,7 +197,21 @@ class Target:
         if thing in self.in_the_trash and case.path.endswith("/restore") and status == httpx.codes.OK:
             self.admin.delete(address.removesuffix("/restore"))
         if _operation(case) == "createTenant" and status == httpx.codes.CREATED:
-            self.tokens["createTenant"] = self.accounts.token(self.accounts.sign_up())
+            self.callers["createTenant"] = self.accounts.caller(self.accounts.sign_up())
+
+    def let_back_in(self, caller: Client) -> None:
+        """Forget that somebody has signed out, or how many requests a newcomer has made on this day."""
+        dynamodb, outputs = self.stack.client("dynamodb"), self.stack.outputs
+        counter = to_item(newcomer_key(caller.id, datetime.now(UTC)))
+        dynamodb.delete_item(TableName=outputs["NotificationsTableName"], Key=counter)
+        with suppress(dynamodb.exceptions.ConditionalCheckFailedException):  # newcomers have no row
+            dynamodb.update_item(
+                TableName=outputs["UsersTableName"],
+                Key=to_item(user_key(self.admin.me["tenantId"], caller.id)),
+                UpdateExpression="SET tokensValidFrom = :from",
+                ConditionExpression="attribute_exists(PK)",
+                ExpressionAttributeValues={":from": {"N": "0"}},
+            )
 
     def put_comments_back(self, operation: str, thing: str, status: int) -> None:
         """Keep a comment on each ticket, and tickets open for more of them; remember what their ETags are then."""
@@ -237,7 +259,6 @@ def _checks(case: Case) -> list[Any]:
 def target(stack: Stack, receiver: Receiver, accounts: Accounts, found_tenant: Callable[[], OwnTenant]) -> Target:
     own, left = found_tenant(), found_tenant()
     agent, reporter = own.join("agent"), own.join("reporter")
-    people = {"admin": own.admin, "reporter": reporter}
     agent_id = agent.id
     there, comments, etags = _tickets(own.admin, agent, reporter, agent_id)
     trash = [there.pop(), there.pop(0)]
@@ -248,14 +269,14 @@ def target(stack: Stack, receiver: Receiver, accounts: Accounts, found_tenant: C
         for role in ("reporter", "agent", "admin")
     ]
     users = [own.invite(role)["id"] for role in ("reporter", "agent", "admin")]
-    tokens = {person: _token(caller) for person, caller in people.items()}
+    callers = {"admin": own.admin, "reporter": reporter, "signOut": own.join("agent")}
     # These are for people without a tenant.
-    tokens |= {"createTenant": accounts.token(accounts.sign_up()), "getTenantDeletion": _token(left.delete())}
-    tokens |= dict.fromkeys(("acceptInvitation", "listInvitations"), tokens["getTenantDeletion"])
+    callers |= {"createTenant": accounts.caller(accounts.sign_up()), "getTenantDeletion": left.delete()}
+    callers |= dict.fromkeys(("acceptInvitation", "listInvitations"), callers["getTenantDeletion"])
     return Target(
-        url=stack.base_url,
+        stack=stack,
         accounts=accounts,
-        tokens=tokens,
+        callers=callers,
         admin=own.admin,
         agent_id=agent_id,
         tickets=there,
@@ -268,11 +289,6 @@ def target(stack: Stack, receiver: Receiver, accounts: Accounts, found_tenant: C
         receiver=receiver.origin,
         etags=etags,
     )
-
-
-def _token(caller: Client) -> str:
-    assert caller.token is not None
-    return caller.token
 
 
 def _comment(api: Client, ticket: str) -> str | None:

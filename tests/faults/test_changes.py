@@ -88,10 +88,10 @@ def _change(client: Client, count: int, reporter_id: str) -> list[int]:
 
 
 def _events(stack: Stack) -> dict[str, dict[str, Any]]:
-    """Return all events in the table, by their ids."""
+    """Return all events of tickets in the table, by their ids."""
     pages = stack.client("dynamodb").get_paginator("scan").paginate(TableName=stack.outputs["TicketsTableName"])
     items = (from_item(item) for page in pages for item in page["Items"] if item["SK"]["S"].startswith("EVENT#"))
-    return {item["eventId"]: item for item in items}
+    return {item["eventId"]: item for item in items if "eventId" in item}  # audit events have none
 
 
 def _missed(stack: Stack) -> list[str]:

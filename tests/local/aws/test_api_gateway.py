@@ -10,6 +10,7 @@ from ministack.services import apigateway_v1
 
 from local.aws import api_gateway
 from local.emulator.loading import MiniStack
+from local.settings import STACK_NAME
 from local.stack.seed import TENANTS
 from tests.harness.people import signed_in
 from tests.harness.stack import Stack
@@ -22,7 +23,7 @@ NOON = 20_000 * DAY + DAY // 2
 def test_only_the_authorizer_says_whom_a_request_counts_for(start: Callable[..., Stack]) -> None:
     running = start()
     gateway = running.client("apigateway")
-    (plan,) = gateway.get_usage_plans()["items"]
+    (plan,) = [each for each in gateway.get_usage_plans()["items"] if each["name"] == STACK_NAME]
     limit = {"op": "replace", "path": "/quota/limit", "value": "3"}
     gateway.update_usage_plan(usagePlanId=plan["id"], patchOperations=[limit])
     headers = {"x-api-key": f"requests-of-tenant-{TENANTS['globex']}"}

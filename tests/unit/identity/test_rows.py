@@ -83,6 +83,11 @@ def test_a_user_who_is_deactivated(rows: Rows) -> None:
     assert refused(f"Bearer {token()}")
 
 
+def test_an_invited_user_who_has_not_accepted(rows: Rows) -> None:
+    rows.put(invited_until="2999-01-01T00:00:00.000Z")
+    assert refused(f"Bearer {token()}")
+
+
 def test_an_api_keys_row_is_no_persons(rows: Rows) -> None:
     rows.put(kind=Kind.API_KEY)
     assert refused(f"Bearer {token()}")

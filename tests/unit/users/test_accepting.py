@@ -127,6 +127,13 @@ def test_the_account_must_own_the_address_and_belong_nowhere(
     assert row.is_invited
 
 
+def test_a_disabled_account_accepts_nothing_and_stays_disabled(world: World) -> None:
+    ben = signed_in(world, invite())
+    world.cognito.admin_disable_user(UserPoolId=world.pool_id, Username=ben.user_id)
+    assert accept(ben).error == (401, "unauthorized")
+    assert not world.enabled(ben.user_id)
+
+
 def test_an_acceptance_that_was_cut_off_is_continued(world: World) -> None:
     ben = signed_in(world, invite())
     world.fails("AdminAddUserToGroup")

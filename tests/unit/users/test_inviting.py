@@ -16,6 +16,7 @@ from ticketing import clock
 from ticketing.access.identity import Caller
 from ticketing.access.roles import Role
 from ticketing.users.invitations import VALID
+from ticketing.users.operations import next_second
 from ticketing.users.repository import UserRepository
 from ticketing.users.tenant_models import TenantState
 from ticketing.users.user_pool import NEVER_SIGNED_IN, TENANT
@@ -154,6 +155,17 @@ def test_an_invitation_that_was_withdrawn_can_be_made_again(world: World) -> Non
     answer = invite({"email": ADDRESS, "role": "reporter"})
     assert (answer.status, answer.json["id"], answer.json["name"]) == (201, user_id, "ben")
     assert (answer.json["active"], answer.json["role"]) == (True, "reporter")
+
+
+def test_whoever_is_invited_again_needs_a_new_token(world: World, time: Clock) -> None:
+    """Those from when they were a user of the tenant would count in the new role, before anything is accepted."""
+    user_id = invite().json["id"]
+    withdraw(user_id)
+    time.forward(minutes=5)
+    invite(BEN | {"role": "admin"})
+    row = world.users.get(user_id)
+    assert row is not None
+    assert (row.role, row.tokens_valid_from) == ("admin", next_second())
 
 
 def test_an_invited_persons_role_changes_in_the_table_alone(world: World) -> None:

@@ -98,8 +98,8 @@ _OTHER_TENANT = "The account belongs to a tenant already. Refresh its tokens to 
 def _account_of(user_id: str, tenant_id: str) -> Account:
     """Return the account, if it has proved its address and belongs to no other tenant."""
     account = user_pool().get_account(user_id)
-    if account is None:
-        message = "The account was deleted."
+    if account is None or not account.enabled:
+        message = "The account was deleted or disabled."
         raise UnauthorizedError(message)
     if not account.email_verified:
         message = "The account's e-mail address is not verified."

@@ -88,9 +88,11 @@ def deactivate(users: UserRepository, user: User) -> User:
     TenantNotFoundError, VersionConflictError
         The tenant is being deleted; the row changed since it was read.
     """
-    after = next_version(user, {"active": False})
-    if after is not user:
-        users.update_access(user, after, last_admin_may_go=True)
+    if not user.active:
+        return user
+    valid_from = max(next_second(), user.tokens_valid_from or 0)
+    after = next_version(user, {"active": False, "tokens_valid_from": valid_from})
+    users.update_access(user, after, last_admin_may_go=True)
     return after
 
 

@@ -32,7 +32,7 @@ from ticketing.users.errors import (
 )
 from ticketing.users.invitation_mails import invitation_mails
 from ticketing.users.models import Invitation, User
-from ticketing.users.operations import new_person, next_version
+from ticketing.users.operations import new_person, next_second, next_version
 from ticketing.users.repository import RowExistsError, UserRepository
 from ticketing.users.rows import invited_key
 from ticketing.users.rules import check_admins
@@ -222,6 +222,8 @@ def _write(
         return user
     values |= {"role": invitation.role, "active": True}
     values |= {"name": name} if invitation.name or not known.active else {}
+    if not known.active:  # tokens from when they were a user of the tenant count no more
+        values |= {"tokens_valid_from": max(next_second(), known.tokens_valid_from or 0)}
     user = next_version(known, values)
     users.update_access(known, user, alongside=[user_changed(Operation.INVITE_USER, caller, known, user)])
     return user

@@ -48,10 +48,11 @@ class TokenRepository:
 
     def get_person(self, user_id: str) -> StoredPerson | None:
         """Return a person as last written (a consistent read). None if there is none, or it is an API key."""
-        item = self._read(user_id, "kind, active, #role, tokensValidFrom")
+        item = self._read(user_id, "kind, active, #role, tokensValidFrom, invitedUntil")
         if item.get("kind") != _PERSON:
             return None
-        return StoredPerson(Role(item["role"]), item["active"], item.get("tokensValidFrom"))
+        active = item["active"] and item.get("invitedUntil") is None  # who is invited has to accept first
+        return StoredPerson(Role(item["role"]), active, item.get("tokensValidFrom"))
 
     def get_key(self, key_id: str) -> StoredKey | None:
         """Return an API key as last written (a consistent read). None if there is none, or it is a person."""
