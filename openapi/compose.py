@@ -96,7 +96,7 @@ REFUSALS: Final = {
     "ACCESS_DENIED": Refusal(
         403,
         "forbidden",
-        "Without a tenant, one can found one, accept an invitation and read the receipt of a deletion, with 20 requests a day.",
+        "Without a tenant, one can found one, accept an invitation and read a deletion's receipt: 20 requests a day.",
     ),
     # The authorizer names the key of the tenant; that key is not made yet.
     "INVALID_API_KEY": _unavailable("The tenant is being set up. Try again shortly.", retry_after=5),
