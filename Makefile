@@ -83,6 +83,7 @@ check: $(READY)
 	.venv/bin/ruff format --check
 	.venv/bin/ruff check
 	.venv/bin/mypy
+	.venv/bin/mypy --platform darwin local
 	$(PYTHON) -m openapi.compose | diff - openapi/gateway.yaml
 	$(PYTHON) -m stack.compose | diff - template.yaml
 	.venv/bin/cfn-lint template.yaml stack/bootstrap/account.yaml

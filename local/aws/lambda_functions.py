@@ -9,6 +9,7 @@ import importlib.util
 import inspect
 import os
 import subprocess
+import sys
 import textwrap
 import threading
 import venv
@@ -57,7 +58,7 @@ def _run_functions_apart(emulator: MiniStack, settings: Settings) -> None:
 
     def start(command: list[str], *, cwd: str, env: dict[str, str], **options: Any) -> Process | subprocess.Popen[str]:  # noqa: ANN401
         binary, script = command
-        if binary == python:
+        if binary == python and sys.platform == "linux":  # macOS has none of the system calls that this takes
             return server.start(script, cwd=cwd, env=env)
         return subprocess.Popen(command, cwd=cwd, env=env, **options)
 

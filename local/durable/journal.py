@@ -9,6 +9,7 @@ lines whose effect is already there, changes nothing.
 import asyncio
 import json
 import os
+import sys
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -88,7 +89,10 @@ class Journal:
             self._synced = max(self._synced, await asyncio.shield(self._syncing))
 
     def _sync_file(self, upto: int) -> int:
-        os.fdatasync(self._file)
+        if sys.platform == "darwin":
+            os.fsync(self._file)  # macOS has no other
+        else:
+            os.fdatasync(self._file)
         return upto
 
     def rewrite(self, changes: Iterable[Change]) -> None:

@@ -16,6 +16,9 @@ from contextlib import suppress
 
 import boto3  # noqa: F401 - what this process is for
 
+if sys.platform != "linux":
+    sys.exit("This is for Linux, which hands out file descriptors of processes.")
+
 MOST = 1 << 20  # bytes of a message
 
 

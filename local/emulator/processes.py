@@ -1,7 +1,7 @@
 """Processes of functions, as copies of one that has imported boto3 (fork_server.py).
 
 Starting Python and importing boto3 takes longer than all that a function imports besides, and a stack starts a
-process for each of its functions, at least.
+process for each of its functions, at least. For Linux: elsewhere the emulator starts each of them anew.
 """
 
 import json
@@ -10,9 +10,11 @@ import select
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import weakref
 from pathlib import Path
+from typing import TextIO
 
 _SERVER = Path(__file__).with_name("fork_server.py")
 
@@ -20,11 +22,9 @@ _SERVER = Path(__file__).with_name("fork_server.py")
 class Process:
     """What the emulator uses of `subprocess.Popen`, of a process that is another one's child."""
 
-    def __init__(self, pid: int, process: int, streams: tuple[int, int, int]) -> None:
+    def __init__(self, pid: int, process: int, stdin: TextIO, stdout: TextIO, stderr: TextIO) -> None:
         self.pid = pid
-        self.stdin = os.fdopen(streams[0], "w", buffering=1)
-        self.stdout = os.fdopen(streams[1])
-        self.stderr = os.fdopen(streams[2])
+        self.stdin, self.stdout, self.stderr = stdin, stdout, stderr
         self._process = process
         weakref.finalize(self, os.close, process)
 
@@ -58,7 +58,7 @@ class Process:
         return bool(watch.poll(None if timeout is None else 1000 * timeout))
 
     def _send(self, signalled: signal.Signals) -> None:
-        if self.poll() is None:
+        if sys.platform == "linux" and self.poll() is None:
             signal.pidfd_send_signal(self._process, signalled)
 
 
@@ -73,8 +73,9 @@ class ForkServer:
     def start(self, script: str, *, cwd: str, env: dict[str, str]) -> Process:
         """Run a script of Python in a new process, which has this environment and no other."""
         message = json.dumps({"script": script, "cwd": cwd, "env": env}).encode()
-        pipes = [os.pipe(), os.pipe(), os.pipe()]
-        theirs = [pipes[0][0], pipes[1][1], pipes[2][1]]
+        (stdin, to_it), (from_it, stdout), (errors, stderr) = os.pipe(), os.pipe(), os.pipe()
+        ours = os.fdopen(to_it, "w", buffering=1), os.fdopen(from_it), os.fdopen(errors)
+        theirs = [stdin, stdout, stderr]
         try:
             with self._lock:
                 try:
@@ -85,7 +86,7 @@ class ForkServer:
         finally:
             for stream in theirs:
                 os.close(stream)
-        return Process(pid, process, (pipes[0][1], pipes[1][0], pipes[2][0]))
+        return Process(pid, process, *ours)
 
     def _ask(self, message: bytes, streams: list[int]) -> tuple[int, int]:
         if self._requests is None:

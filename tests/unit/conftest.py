@@ -3,7 +3,7 @@
 import io
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,8 +12,6 @@ import pytest
 from botocore.session import Session, get_session
 from botocore.stub import Stubber
 from moto import mock_aws
-from moto.backends import get_backend
-from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import DynamoDBBackend
 from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -30,8 +28,10 @@ from tests.unit.support import (
     StubbedLifecycle,
     create_table,
     data_of,
-    put_user,
+    moto_tables,
+    put_item,
     template,
+    user_row,
 )
 from ticketing import clock
 from ticketing.api import frame
@@ -96,7 +96,7 @@ def moto_backend(tables: dict[str, dict[str, Any]]) -> Iterator[DynamoDBBackend]
         client = get_session().create_client("dynamodb", region_name="us-east-1")
         for name, properties in tables.items():
             create_table(client, name, properties)
-        yield get_backend("dynamodb")[DEFAULT_ACCOUNT_ID]["us-east-1"]
+        yield moto_tables()
 
 
 @pytest.fixture
@@ -107,24 +107,11 @@ def dynamodb(moto_backend: DynamoDBBackend) -> DynamoDBClient:
     return clients.dynamodb()
 
 
-@pytest.fixture(scope="package")
-def callers(moto_backend: DynamoDBBackend) -> Mapping[str, Any]:
-    """Return the partitions of the tests' callers, as moto keeps them: written once, a quarter of some tests' time."""
-    client = get_session().create_client("dynamodb", region_name="us-east-1")
-    moto_backend.tables[USERS_TABLE].items.clear()
-    for caller, name in ((REPORTER, "Rita"), (OTHER_REPORTER, "Otto"), (AGENT, "Anna"), (ADMIN, "Ada")):
-        put_user(client, caller, name=name)
-    return deepcopy(moto_backend.tables[USERS_TABLE].items)
-
-
 @pytest.fixture
-def people(
-    dynamodb: DynamoDBClient,  # noqa: ARG001 - before it, tables are not empty
-    moto_backend: DynamoDBBackend,
-    callers: Mapping[str, Any],
-) -> None:
+def people(dynamodb: DynamoDBClient) -> None:  # noqa: ARG001 - before it, tables are not empty
     """Make the tests' callers users of acme."""
-    moto_backend.tables[USERS_TABLE].items.update(deepcopy(callers))
+    for caller, name in ((REPORTER, "Rita"), (OTHER_REPORTER, "Otto"), (AGENT, "Anna"), (ADMIN, "Ada")):
+        put_item(USERS_TABLE, user_row(caller, name=name))
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from botocore.stub import ANY, Stubber
 from moto.backends import get_backend
 from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.dynamodb.models import DynamoDBBackend
 from mypy_boto3_dynamodb import DynamoDBClient
 from mypy_boto3_stepfunctions import SFNClient
 
@@ -95,24 +96,31 @@ def stored(client: Any, ticket: Ticket) -> Ticket:
     return ticket
 
 
+def moto_tables() -> DynamoDBBackend:
+    """Return moto's tables, past its API."""
+    return get_backend("dynamodb")[DEFAULT_ACCOUNT_ID]["us-east-1"]
+
+
 def put_item(table: str, item: dict[str, Any]) -> None:
     """Write an item, in DynamoDB's JSON, straight into moto's table: a request would take ten times as long."""
-    get_backend("dynamodb")[DEFAULT_ACCOUNT_ID]["us-east-1"].put_item(table, item)
+    moto_tables().put_item(table, item)
+
+
+def user_row(user: Caller, *, name: str = "Somebody", active: bool = True) -> dict[str, Any]:
+    """Return what tickets read of a user's item, in DynamoDB's JSON."""
+    return {
+        "PK": {"S": f"TENANT#{user.tenant_id}#USER#{user.user_id}"},
+        "SK": {"S": "USER"},
+        "id": {"S": user.user_id},
+        "name": {"S": name},
+        "role": {"S": user.role.value},
+        "active": {"BOOL": active},
+    }
 
 
 def put_user(client: Any, user: Caller, *, name: str = "Somebody", active: bool = True) -> None:
     """Write what tickets read of a user's item, over whatever is there."""
-    client.put_item(
-        TableName=USERS_TABLE,
-        Item={
-            "PK": {"S": f"TENANT#{user.tenant_id}#USER#{user.user_id}"},
-            "SK": {"S": "USER"},
-            "id": {"S": user.user_id},
-            "name": {"S": name},
-            "role": {"S": user.role.value},
-            "active": {"BOOL": active},
-        },
-    )
+    client.put_item(TableName=USERS_TABLE, Item=user_row(user, name=name, active=active))
 
 
 def as_item(ticket: Ticket, **keys: str) -> dict[str, Any]:

@@ -12,6 +12,8 @@ import pytest
 
 from local.emulator.processes import ForkServer, Process
 
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere, processes are started anew")
+
 SCRIPT = """
 import json, os, sys
 seen = {"env": dict(os.environ), "cwd": os.getcwd(), "parent": os.getppid(), "boto3": "boto3" in sys.modules}
