@@ -203,6 +203,8 @@ def test_no_call_for_a_tenant_is_made_with_the_functions_own_credentials(strict:
     before = len(strict.calls.read_text().splitlines())
     for caller in callers:
         use_all_of(strict, caller)
+    with signed_in(strict, "reporter@acme.example") as leaving:
+        leaving.post("/v1/users/me/sign-out", expect=204)
     with opened(strict, strict.token("admin@acme.example")) as socket:
         assert socket.say(action="subscribe", topic="queue")["type"] == "subscribed"
     deadline = time.monotonic() + 30

@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
-from functions.users import accept_invitation, deactivate_user, invite_user, list_invitations, update_me
+from functions.users import accept_invitation, create_tenant, deactivate_user, invite_user, list_invitations, update_me
 from tests.unit.conftest import Clock
-from tests.unit.support import ADMIN, AGENT, Answer, api_event, send
+from tests.unit.support import ADMIN, AGENT, Answer, api_event, data_of, send
 from tests.unit.users.conftest import World
 from ticketing.access.identity import Caller
 from ticketing.access.roles import Role
+from ticketing.users.repository import UserRepository
 from ticketing.users.tenant_models import TenantState
 from ticketing.users.user_pool import TENANT
 
@@ -71,15 +72,40 @@ def test_the_owner_of_the_address_chooses_one(world: World) -> None:
     assert (world.attribute(ben.user_id, TENANT), world.groups(ben.user_id)) == ("globex", {"reporter"})
 
 
-def test_of_two_accepted_at_once_one_counts(world: World) -> None:
+@pytest.mark.parametrize("moment", ["TransactWriteItems", "AdminUpdateUserAttributes"])
+def test_of_two_accepted_at_once_one_counts(world: World, moment: str) -> None:
+    """The second begins before the row of the first is written, or before Cognito has heard of it."""
     world.tenant("globex")
     ben = signed_in(world, invite())
     invite("reporter", GLOBEX)
-    world.before("TransactWriteItems", lambda: accept(ben, "globex"))
-    assert accept(ben).error == (409, "conflict")
-    row = world.users.get(ben.user_id)
-    assert row is not None
-    assert (row.active, world.attribute(ben.user_id, TENANT)) == (False, "globex")
+    others: list[Answer] = []
+    world.before(moment, lambda: others.append(accept(ben, "globex")))
+    answers = {"acme": accept(ben), "globex": others[0]}
+    (joined,) = (tenant for tenant, answer in answers.items() if answer.status == 200)
+    (left,) = (tenant for tenant, answer in answers.items() if answer.error == (409, "conflict"))
+    rows = {tenant: UserRepository(data_of(world.dynamodb, tenant)).get(ben.user_id) for tenant in (joined, left)}
+    assert [row and (row.active, row.is_invited) for row in rows.values()] == [(True, False), (True, True)]
+    assert world.attribute(ben.user_id, TENANT) == joined
+
+
+def test_who_left_a_tenant_can_join_another_at_once(world: World) -> None:
+    world.tenant("globex")
+    ben = signed_in(world, invite())
+    invite("reporter", GLOBEX)
+    assert accept(ben).status == 200
+    send(deactivate_user.handler, api_event("DELETE", f"/v1/users/{ben.user_id}", caller=ADMIN))
+    world.accounts.release_account(ben.user_id)
+    assert accept(ben, "globex").status == 200
+
+
+def test_who_founds_a_tenant_while_they_accept_has_one_of_them(world: World) -> None:
+    ben = signed_in(world, invite())
+    founding = api_event("POST", "/v1/tenant", caller=ben, body={"name": "Initech"})
+    founded: list[Answer] = []
+    world.before("AdminUpdateUserAttributes", lambda: founded.append(send(create_tenant.handler, founding)))
+    assert accept(ben).status == 200
+    assert founded[0].error == (409, "conflict")
+    assert world.attribute(ben.user_id, TENANT) == "acme"
 
 
 def test_what_ended_can_not_be_accepted(world: World, time: Clock) -> None:

@@ -18,6 +18,7 @@ from ticketing.errors import ConflictError, ForbiddenError, UnauthorizedError
 from ticketing.users.audited import user_changed
 from ticketing.users.changes import report_as_recorded, sync_account
 from ticketing.users.errors import InvitationNotFoundError, TenantNotFoundError
+from ticketing.users.joining import OTHER_TENANT, joining
 from ticketing.users.models import PENDING
 from ticketing.users.operations import next_version
 from ticketing.users.repository import UserRepository, invitations_to
@@ -65,19 +66,20 @@ def accept_invitation(caller: Caller, invitation_id: str) -> User:
     if not TENANT_ID.fullmatch(invitation_id):
         raise InvitationNotFoundError
     user_id = caller.user_id
-    account = _account_of(user_id, invitation_id)
+    account = _account_of(user_id)
     users = UserRepository(of_tenant(invitation_id))
 
     def attempt() -> User:
         before = users.get(user_id)
         if before is not None and before.active and not before.is_invited:
             return before
+        joins = joining(account, invitation_id)
         now = clock.timestamp(clock.now())
         if before is None or not before.may_accept(now) or not _is_addressed(before, account):
             raise InvitationNotFoundError
         after = next_version(before, {"invited_until": None, "task_key": PENDING, "task_since": now})
         record = user_changed(Operation.ACCEPT_INVITATION, caller, before, after)
-        users.update_access(before, after, alongside=[record])
+        users.update_access(before, after, alongside=[record, joins.write(invitation_id)])
         return after
 
     try:
@@ -88,15 +90,12 @@ def accept_invitation(caller: Caller, invitation_id: str) -> User:
         with report_as_recorded():
             user = sync_account(users, user_pool(), user)
     if not user.active:
-        raise ConflictError(_OTHER_TENANT)
+        raise ConflictError(OTHER_TENANT)
     return user
 
 
-_OTHER_TENANT = "The account belongs to a tenant already. Refresh its tokens to act for it."
-
-
-def _account_of(user_id: str, tenant_id: str) -> Account:
-    """Return the account, if it has proved its address and belongs to no other tenant."""
+def _account_of(user_id: str) -> Account:
+    """Return the account, if it has proved its address."""
     account = user_pool().get_account(user_id)
     if account is None or not account.enabled:
         message = "The account was deleted or disabled."
@@ -104,8 +103,6 @@ def _account_of(user_id: str, tenant_id: str) -> Account:
     if not account.email_verified:
         message = "The account's e-mail address is not verified."
         raise ForbiddenError(message)
-    if account.tenant_id not in {"", tenant_id}:
-        raise ConflictError(_OTHER_TENANT)
     return account
 
 

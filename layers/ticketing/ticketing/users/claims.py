@@ -77,14 +77,14 @@ class Claims:
     ) -> None:
         """Write a new tenant and its first user (items, in plain values) with both claims, all or nothing.
 
-        `alongside` are writes of other services in the same transaction: the audit event.
+        `alongside` are more writes of the same transaction: the audit event, and what the founder joins.
 
         Raises
         ------
         NameTakenError
             Another tenant has the name.
         VersionConflictError
-            The user has founded a tenant meanwhile, or another transaction writes the same items.
+            The user has founded or joined a tenant meanwhile, or another transaction writes the same items.
         """
         new = [
             claim(self._table, founder_claim(founder["id"]), tenant["id"]),
@@ -97,7 +97,7 @@ class Claims:
             self._client.transact_write_items(TransactItems=new)
         except self._client.exceptions.TransactionCanceledException as error:
             codes = cancellation_codes(error)
-            if codes[0] == "ConditionalCheckFailed" or "TransactionConflict" in codes:
+            if "TransactionConflict" in codes or "ConditionalCheckFailed" in [codes[0], *codes[2:]]:
                 raise VersionConflictError from error
             if codes[1] == "ConditionalCheckFailed":
                 raise NameTakenError from error

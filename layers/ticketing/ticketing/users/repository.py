@@ -193,7 +193,7 @@ class UserRepository:
     ) -> None:
         """Write a person's role and activity and the count of admins, if `before` is still the current version.
 
-        `alongside` are writes of other services in the same transaction: the audit event.
+        `alongside` are more writes of the same transaction: the audit event, and what the person joins.
 
         Raises
         ------
@@ -202,14 +202,15 @@ class UserRepository:
         TenantNotFoundError
             The tenant does not exist or is being deleted.
         VersionConflictError
-            The row was changed or deleted after `before` was read, or another transaction writes the same items.
+            The row was changed or deleted after `before` was read, a condition of `alongside` failed, or another
+            transaction writes the same items.
         """
         admins = int(after.counts_as_admin) - int(before.counts_as_admin)
         try:
             change: TransactWriteItemTypeDef = {"Update": self._change(before, after)}
             self._write(change, *alongside, admins=admins, last_admin_may_go=last_admin_may_go)
         except self._client.exceptions.TransactionCanceledException as error:
-            if _condition_failed(error, 1):
+            if "ConditionalCheckFailed" in cancellation_codes(error):
                 raise VersionConflictError from error
             raise
 
@@ -311,7 +312,8 @@ class UserRepository:
         LastAdminError, TenantNotFoundError, VersionConflictError
             No admin would be left; the tenant is not active; another transaction writes one of the items.
         TransactionCanceledException
-            The condition of the first write failed. This is checked first: a retry may find that nothing has to change.
+            The condition of the first write failed, which is checked first: a retry may find that nothing has to
+            change. Or one of those that follow it failed.
         """
         try:
             self._client.transact_write_items(

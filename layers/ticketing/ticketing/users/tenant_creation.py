@@ -26,6 +26,7 @@ from ticketing.users.audited import tenant_changed
 from ticketing.users.changes import sync_account
 from ticketing.users.claims import Claims, NameTakenError
 from ticketing.users.errors import TenantNameTakenError
+from ticketing.users.joining import joining
 from ticketing.users.models import PENDING, User
 from ticketing.users.operations import new_person
 from ticketing.users.repository import UserRepository
@@ -60,16 +61,14 @@ def create_tenant(caller: Caller, body: TenantCreate) -> Tenant:
         founded = claims.tenant_founded_by(user_id)
         if founded is not None:
             return _created_before(founded, account, body)
-        if account.tenant_id:
-            message = "The account belongs to a tenant already. Refresh its tokens to act for it."
-            raise ConflictError(message)
+        joins = joining(account)
         if not account.email_verified:
             message = "The account's e-mail address is not verified."
             raise ForbiddenError(message)
         tenant, founder = _new(account, body)
         record = tenant_changed(Operation.CREATE_TENANT, caller, None, tenant)
         item = TenantRepository(of_tenant(tenant.id)).item_of(tenant)
-        claims.create_tenant(item, user_item(founder), tenant.name, alongside=[record])
+        claims.create_tenant(item, user_item(founder), tenant.name, alongside=[record, joins.write(tenant.id)])
         return tenant
 
     try:
