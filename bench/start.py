@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,14 +54,14 @@ def measure(rounds: int) -> Iterator[Figure]:
     """Build, time every operation's start, and yield the medians and their ratios to the bare handler."""
     with tempfile.TemporaryDirectory(prefix="bench-build-") as folder, answering() as endpoint:
         built = _build(Path(folder))
-        runs = {"bare handler (boto3, one GetItem)": ("", _BARE)} | {
-            name: (path, _RUN.format(module=module, event=json.dumps(EVENTS[name])))
-            for name, module, path in _functions(built)
+        runs: dict[str, tuple[Mapping[str, str], str]] = {"bare handler (boto3, one GetItem)": ({}, _BARE)} | {
+            name: (environment, _RUN.format(module=module, event=json.dumps(EVENTS[name])))
+            for name, module, environment in _functions(built)
         }
         times: dict[str, list[float]] = {name: [] for name in runs}
         for round_ in range(rounds + 1):
-            for name, (path, script) in runs.items():
-                elapsed = _time(script, path, endpoint)
+            for name, (environment, script) in runs.items():
+                elapsed = _time(script, environment, endpoint)
                 if round_ > 0:  # the first reads the files from the disk
                     times[name].append(elapsed)
     medians = {name: statistics.median(each) for name, each in times.items()}
@@ -95,10 +95,14 @@ def _build(folder: Path) -> Path:
     return folder / "template.yaml"
 
 
-def _functions(built: Path) -> Iterator[tuple[str, str, str]]:
-    """Yield each operation that is measured, its handler's module, and where Python finds that and what it needs."""
+def _functions(built: Path) -> Iterator[tuple[str, str, Mapping[str, str]]]:
+    """Yield each operation that is measured, its handler's module, and its environment.
+
+    That says where Python finds the handler and what it needs, and holds the parameters' defaults.
+    """
     template: dict[str, Any] = yaml.safe_load(built.read_text())
     resources, shared = template["Resources"], template["Globals"]["Function"]["Layers"]
+    defaults = {name: str(each["Default"]) for name, each in template["Parameters"].items() if "Default" in each}
     for name in EVENTS:
         properties = resources[f"{name[0].upper()}{name[1:]}Function"]["Properties"]
         layers = [
@@ -106,10 +110,16 @@ def _functions(built: Path) -> Iterator[tuple[str, str, str]]:
         ]
         places = [properties["CodeUri"], *(f"{layer}/python" for layer in layers)]
         path = os.pathsep.join(str((built.parent / place).resolve()) for place in places)
-        yield name, properties["Handler"].removesuffix(".handler"), path
+        variables = properties.get("Environment", {}).get("Variables", {}).items()
+        own = {each: defaults[value["Ref"]] for each, value in variables if _parameter(value) in defaults}
+        yield name, properties["Handler"].removesuffix(".handler"), own | {"PYTHONPATH": path}
 
 
-def _time(script: str, path: str, endpoint: str) -> float:
+def _parameter(value: object) -> object:
+    return value.get("Ref") if isinstance(value, dict) else None
+
+
+def _time(script: str, own: Mapping[str, str], endpoint: str) -> float:
     environment = {
         "AWS_ACCESS_KEY_ID": "x",
         "AWS_SECRET_ACCESS_KEY": "x",
@@ -120,10 +130,10 @@ def _time(script: str, path: str, endpoint: str) -> float:
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_LAMBDA_FUNCTION_NAME": "bench",
         "CORS_ORIGINS": "*",
+        "INVITATION_SECONDS": "0",  # not waited, so that it is the start that is measured
         "NOTIFICATIONS_TABLE": "notifications",
         "PATH": os.environ["PATH"],
         "PYTHONDONTWRITEBYTECODE": "1",  # as Lambda's layers, which can't be written to
-        "PYTHONPATH": path,
         "TENANT_DELETION": "arn:aws:states:us-east-1:000000000000:stateMachine:deletion",
         "TICKETS_TABLE": "tickets",
         "TICKET_LIFECYCLE": "arn:aws:states:us-east-1:000000000000:stateMachine:lifecycle",
@@ -131,6 +141,7 @@ def _time(script: str, path: str, endpoint: str) -> float:
         "USER_POOL_ID": "us-east-1_bench",
         "USAGE_PLAN_NAME": "bench",
         "WEBHOOK_DELIVERIES": f"{endpoint}/000000000000/deliveries",
+        **own,
     }
     started = time.perf_counter()
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
