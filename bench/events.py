@@ -13,6 +13,7 @@ def _event(
     body: Any = None,
     *,
     role: str = "admin",
+    tenant_id: str = TENANT,
     query: dict[str, str] | None = None,
     **path: str,
 ) -> dict[str, Any]:
@@ -28,7 +29,7 @@ def _event(
         "requestContext": {
             "requestId": "bench",
             "stage": "api",
-            "authorizer": {"userId": ME, "tenantId": TENANT, "role": role},
+            "authorizer": {"userId": ME, "tenantId": tenant_id, "role": role},
         },
         "body": None if body is None else json.dumps(body),
         "isBase64Encoded": False,
@@ -78,8 +79,10 @@ EVENTS: Final[dict[str, dict[str, Any]]] = {
     "listDeliveries": _event(),
     "getDelivery": _event(),
     "redeliver": _event(),
+    "listAuditEvents": _event(),
+    "listInvitations": _event(role="newcomer", tenant_id=""),
 }
-"""By operation. createTenant is left out: it takes three clients."""
+"""By operation, but createTenant, which takes three clients, and acceptInvitation, whose account is no tenant's."""
 
 TWO_CLIENTS: Final = frozenset({"inviteUser", "updateUser", "deactivateUser", "deleteTenant", "redeliver", "signOut"})
 """The operations that ask another service of AWS beside DynamoDB."""

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -50,24 +51,63 @@ print(handler({}, None))
 """
 
 
+@dataclass(frozen=True)
+class Start:
+    """What a process runs: a script, and the variables of its environment that others have not."""
+
+    script: str
+    own: Mapping[str, str]
+
+    def time(self, endpoint: str) -> float:
+        """Start it, and return how many seconds it took to its end; raise RuntimeError if it answers with an error."""
+        environment = {
+            "AWS_ACCESS_KEY_ID": "x",
+            "AWS_SECRET_ACCESS_KEY": "x",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_REGION": "us-east-1",
+            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_LAMBDA_FUNCTION_NAME": "bench",
+            "CORS_ORIGINS": "*",
+            "INVITATION_SECONDS": "0",  # not waited, so that it is the start that is measured
+            "NOTIFICATIONS_TABLE": "notifications",
+            "PATH": os.environ["PATH"],
+            "PYTHONDONTWRITEBYTECODE": "1",  # as Lambda's layers, which can't be written to
+            "TENANT_DELETION": "arn:aws:states:us-east-1:000000000000:stateMachine:deletion",
+            "TICKETS_TABLE": "tickets",
+            "TICKET_LIFECYCLE": "arn:aws:states:us-east-1:000000000000:stateMachine:lifecycle",
+            "USERS_TABLE": "users",
+            "USER_POOL_ID": "us-east-1_bench",
+            "USAGE_PLAN_NAME": "bench",
+            "WEBHOOK_DELIVERIES": f"{endpoint}/000000000000/deliveries",
+            **self.own,
+        }
+        started = time.perf_counter()
+        done = subprocess.run(
+            [sys.executable, "-c", self.script], env=environment, capture_output=True, text=True, check=False
+        )
+        elapsed = time.perf_counter() - started
+        if done.returncode:
+            raise RuntimeError(done.stdout + done.stderr)
+        return elapsed
+
+
 def measure(rounds: int) -> Iterator[Figure]:
     """Build, time every operation's start, and yield the medians and their ratios to the bare handler."""
     with tempfile.TemporaryDirectory(prefix="bench-build-") as folder, answering() as endpoint:
         built = _build(Path(folder))
-        runs: dict[str, tuple[Mapping[str, str], str]] = {"bare handler (boto3, one GetItem)": ({}, _BARE)} | {
-            name: (environment, _RUN.format(module=module, event=json.dumps(EVENTS[name])))
-            for name, module, environment in _functions(built)
-        }
+        runs = {"bare handler (boto3, one GetItem)": Start(_BARE, {})} | operations(built)
         times: dict[str, list[float]] = {name: [] for name in runs}
         for round_ in range(rounds + 1):
-            for name, (environment, script) in runs.items():
-                elapsed = _time(script, environment, endpoint)
+            for name, start in runs.items():
+                elapsed = start.time(endpoint)
                 if round_ > 0:  # the first reads the files from the disk
                     times[name].append(elapsed)
     medians = {name: statistics.median(each) for name, each in times.items()}
-    bare, *operations = medians
+    bare, *others = medians
     yield Figure(GROUP, bare, medians[bare] * 1000, "ms")
-    for name in operations:
+    for name in others:
         yield Figure(GROUP, name, medians[name] * 1000, "ms")
         reach = TWO if name in TWO_CLIENTS else ONE
         yield Figure(GROUP, f"{name} / bare", medians[name] / medians[bare], "x", reach=reach)
@@ -95,15 +135,13 @@ def _build(folder: Path) -> Path:
     return folder / "template.yaml"
 
 
-def _functions(built: Path) -> Iterator[tuple[str, str, Mapping[str, str]]]:
-    """Yield each operation that is measured, its handler's module, and its environment.
-
-    That says where Python finds the handler and what it needs, and holds the parameters' defaults.
-    """
+def operations(built: Path) -> dict[str, Start]:
+    """Return the start of each operation that is measured, out of what `sam build` made (its template's path)."""
     template: dict[str, Any] = yaml.safe_load(built.read_text())
     resources, shared = template["Resources"], template["Globals"]["Function"]["Layers"]
     defaults = {name: str(each["Default"]) for name, each in template["Parameters"].items() if "Default" in each}
-    for name in EVENTS:
+    starts: dict[str, Start] = {}
+    for name, event in EVENTS.items():
         properties = resources[f"{name[0].upper()}{name[1:]}Function"]["Properties"]
         layers = [
             resources[each["Ref"]]["Properties"]["ContentUri"] for each in [*shared, *properties.get("Layers", [])]
@@ -112,40 +150,10 @@ def _functions(built: Path) -> Iterator[tuple[str, str, Mapping[str, str]]]:
         path = os.pathsep.join(str((built.parent / place).resolve()) for place in places)
         variables = properties.get("Environment", {}).get("Variables", {}).items()
         own = {each: defaults[value["Ref"]] for each, value in variables if _parameter(value) in defaults}
-        yield name, properties["Handler"].removesuffix(".handler"), own | {"PYTHONPATH": path}
+        script = _RUN.format(module=properties["Handler"].removesuffix(".handler"), event=json.dumps(event))
+        starts[name] = Start(script, own | {"PYTHONPATH": path})
+    return starts
 
 
 def _parameter(value: object) -> object:
     return value.get("Ref") if isinstance(value, dict) else None
-
-
-def _time(script: str, own: Mapping[str, str], endpoint: str) -> float:
-    environment = {
-        "AWS_ACCESS_KEY_ID": "x",
-        "AWS_SECRET_ACCESS_KEY": "x",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "AWS_LAMBDA_FUNCTION_NAME": "bench",
-        "CORS_ORIGINS": "*",
-        "INVITATION_SECONDS": "0",  # not waited, so that it is the start that is measured
-        "NOTIFICATIONS_TABLE": "notifications",
-        "PATH": os.environ["PATH"],
-        "PYTHONDONTWRITEBYTECODE": "1",  # as Lambda's layers, which can't be written to
-        "TENANT_DELETION": "arn:aws:states:us-east-1:000000000000:stateMachine:deletion",
-        "TICKETS_TABLE": "tickets",
-        "TICKET_LIFECYCLE": "arn:aws:states:us-east-1:000000000000:stateMachine:lifecycle",
-        "USERS_TABLE": "users",
-        "USER_POOL_ID": "us-east-1_bench",
-        "USAGE_PLAN_NAME": "bench",
-        "WEBHOOK_DELIVERIES": f"{endpoint}/000000000000/deliveries",
-        **own,
-    }
-    started = time.perf_counter()
-    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
-    elapsed = time.perf_counter() - started
-    if done.returncode:
-        raise RuntimeError(done.stdout + done.stderr)
-    return elapsed

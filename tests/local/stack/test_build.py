@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 from samcli.yamlhelper import yaml_parse
 
+from bench.aws import answering
+from bench.start import operations
 from local.settings import ROOT
 from local.stack.deploy import architecture
 from tests.harness.stack import Stack
@@ -131,3 +133,12 @@ def test_a_cached_build_notices_changed_code(build: Build, copy: Path) -> None:
     assert built.read_bytes() == source.read_bytes()
     bytecode = (built.parent / "__pycache__" / "clock.cpython-313.pyc").read_bytes()
     assert bytecode[8:16] == importlib.util.source_hash(source.read_bytes())
+
+
+@pytest.mark.long
+def test_every_operation_starts_as_built(stack: Stack) -> None:
+    """With what is in the built layers and nothing else; `make bench` measures these starts."""
+    assert stack
+    starts = operations(ROOT / ".aws-sam" / "build" / "template.yaml")
+    with answering() as endpoint:
+        assert min(start.time(endpoint) for start in starts.values()) > 0

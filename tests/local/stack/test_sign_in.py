@@ -47,8 +47,8 @@ def test_an_invited_person_gets_a_token_with_a_password_of_their_own(stack: Stac
     assert differing.stderr.endswith("The two passwords differ.\n")
     first = sign_in(stack, address, password[1], NEW_PASSWORD, NEW_PASSWORD)
     assert first.returncode == 0, first.stderr
-    with Client(stack.base_url, token=first.stdout.strip()) as invited:
-        invited.post(f"/v1/users/me/invitations/{tenant_id}/accept", expect=200)
+    with Client(stack.base_url, token=first.stdout.strip()) as newcomer:
+        newcomer.post(f"/v1/users/me/invitations/{tenant_id}/accept", expect=200)
     again = sign_in(stack, address, NEW_PASSWORD)
     assert again.stdout.count("\n") == 1
     with Client(stack.base_url, token=again.stdout.strip()) as agent:
