@@ -1,10 +1,14 @@
 """What the document promises of the operations on users, tenants and API keys: every answer that one can provoke."""
 
+from datetime import datetime, timedelta
 from urllib.parse import quote
 from uuid import uuid4
 
 from tests.contract.attempts import SOMEBODY, Attempt, Valid, World
 from tests.harness.people import DOMAIN
+from ticketing import clock
+from ticketing.dynamodb.attributes import to_item
+from ticketing.people.keys import user_key
 
 INVITED_AGAIN = f"{uuid4()}@{DOMAIN}"
 INVITED_TWICE = f"{uuid4()}@{DOMAIN}"
@@ -48,7 +52,15 @@ def invited_before(world: World) -> str:
 
 
 def invited_again(world: World) -> str:
-    world.own.invite("agent", email=INVITED_AGAIN)
+    """Invite somebody as of some minutes ago: in the same minute it would be taken for the same request."""
+    user = world.own.invite("agent", email=INVITED_AGAIN)
+    until = datetime.fromisoformat(user["invitedUntil"]) - timedelta(minutes=5)
+    world.stack.client("dynamodb").update_item(
+        TableName=world.stack.outputs["UsersTableName"],
+        Key=to_item(user_key(world.own.id, user["id"])),
+        UpdateExpression="SET invitedUntil = :until",
+        ExpressionAttributeValues=to_item({":until": clock.timestamp(until)}),
+    )
     return "/v1/users"
 
 

@@ -12,11 +12,13 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from functions.users import deactivate_user, invite_user, reconcile_users, update_user
 from tests.unit.conftest import Clock
-from tests.unit.support import ADMIN, MOMENT, MOMENT_TEXT, Context, api_event, send
+from tests.unit.support import ADMIN, MOMENT, MOMENT_TEXT, Context, api_event, data_of, send
 from tests.unit.users.conftest import PLAN, World
 from ticketing import clock
 from ticketing.access.identity import Caller
 from ticketing.access.roles import Role
+from ticketing.audit.models import SYSTEM_ID
+from ticketing.audit.repository import AuditRepository
 from ticketing.aws import clients
 from ticketing.dynamodb.transactions import VersionConflictError
 from ticketing.users import reconciliation
@@ -276,6 +278,8 @@ def test_an_expired_invitation_ends_and_frees_the_address(world: World, time: Cl
     assert row is not None
     assert (row.active, row.is_invited) == (False, True)
     assert world.accounts.get_account("ben@acme.example") is None
+    ended = AuditRepository(data_of(world.dynamodb, "acme")).list(limit=1, cursor=None).items[0]
+    assert (ended.action, ended.target.id, ended.actor.id) == ("deactivateUser", account.id, SYSTEM_ID)
 
 
 def test_a_withdrawn_invitation_frees_the_address_unless_others_invite_it(world: World, time: Clock) -> None:

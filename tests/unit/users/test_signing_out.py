@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from functions.users import sign_out
+from functions.users import sign_out, update_user
 from tests.unit.conftest import Clock
 from tests.unit.support import ADMIN, AGENT, MOMENT, Answer, api_event, send
 from tests.unit.users.conftest import World
@@ -34,13 +34,23 @@ def test_cognito_first_then_the_mark_and_nothing_else_changes(world: World) -> N
     assert world.now(ben) == ben.model_copy(update={"tokens_valid_from": NOW + 1})
 
 
-def test_repeating_asks_cognito_nothing_more(world: World) -> None:
-    """Within the minute for which API Gateway lets the token in still."""
+def test_a_token_that_was_ended_ends_nothing_and_asks_cognito_nothing(world: World) -> None:
+    """Within the minute for which API Gateway lets it in still: 204 would say that nobody is signed in any more."""
     ben = world.person("Ben")
     leave(ben)
     world.asked.clear()
-    assert leave(ben).status == 204
+    assert leave(ben).error == (401, "unauthorized")
     assert world.asked == ["GetItem"]
+
+
+def test_a_token_from_before_a_change_of_the_role_does_not_pass_for_signed_out(world: World) -> None:
+    """Which ends tokens, and no session."""
+    ben = world.person("Ben")
+    path = f"/v1/users/{ben.id}"
+    changed = api_event("PATCH", path, caller=ADMIN, body={"role": "reporter"}, pathParameters={"id": ben.id})
+    assert send(update_user.handler, changed).status == 200
+    assert leave(ben).error == (401, "unauthorized")
+    assert leave(ben, issued=NOW + 1).status == 204
 
 
 def test_a_newer_token_ends_the_newer_ones(world: World, time: Clock) -> None:

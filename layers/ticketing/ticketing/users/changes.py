@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ticketing.access.permissions import Operation
 from ticketing.aws.data import of_caller
 from ticketing.dynamodb.transactions import ATTEMPTS, VersionConflictError, until_written
 from ticketing.errors import ConflictError, ServiceUnavailableError
@@ -92,7 +93,8 @@ def deactivate(users: UserRepository, user: User) -> User:
         return user
     valid_from = max(next_second(), user.tokens_valid_from or 0)
     after = next_version(user, {"active": False, "tokens_valid_from": valid_from})
-    users.update_access(user, after, last_admin_may_go=True)
+    record = user_changed(Operation.DEACTIVATE_USER, None, user, after)
+    users.update_access(user, after, last_admin_may_go=True, alongside=[record])
     return after
 
 

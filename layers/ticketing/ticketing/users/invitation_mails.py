@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from ticketing import clock
+from ticketing import clock, ids
 from ticketing.deployment import DEPLOYMENT
-from ticketing.dynamodb.attributes import to_item
+from ticketing.dynamodb.attributes import from_item, to_item
 from ticketing.users.text import folded
 
 if TYPE_CHECKING:
@@ -29,18 +29,25 @@ class InvitationMails:
 
     def claim(self, email: str) -> bool:
         """Return whether the address may be emailed now, which starts its cooldown; of two at once, one may."""
-        now = clock.now()
-        item = _key(email) | {"expiresAt": _seconds(now + self._cooldown)}
+        now, token = clock.now(), ids.new_id()
+        item = _key(email) | {"expiresAt": _seconds(now + self._cooldown), "token": token}
         try:
             self._client.put_item(
                 TableName=self._table,
                 Item=to_item(item),
                 ConditionExpression="attribute_not_exists(PK) OR expiresAt <= :now",
                 ExpressionAttributeValues=to_item({":now": _seconds(now)}),
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
-        except self._client.exceptions.ConditionalCheckFailedException:
-            return False
+        except self._client.exceptions.ConditionalCheckFailedException as error:
+            # botocore repeats a write whose answer was lost: then it is this very claim that stands in the way.
+            standing = from_item(cast("dict[str, Any]", error.response).get("Item", {}))
+            return bool(standing.get("token") == token)
         return True
+
+    def release(self, email: str) -> None:
+        """End the cooldown of an address that was not emailed after all."""
+        self._client.delete_item(TableName=self._table, Key=to_item(_key(email)))
 
     def is_recent(self, email: str) -> bool:
         """Return whether the address is in its cooldown (a consistent read). TTL may remove an item days late."""

@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from ticketing import clock
 from ticketing.access.permissions import Operation
 from ticketing.aws.data import of_caller
@@ -30,7 +32,7 @@ from ticketing.users.errors import (
     TooManyInvitationsError,
     UserExistsError,
 )
-from ticketing.users.invitation_mails import invitation_mails
+from ticketing.users.invitation_mails import InvitationMails, invitation_mails
 from ticketing.users.models import Invitation, User
 from ticketing.users.operations import new_person, next_second, next_version
 from ticketing.users.repository import RowExistsError, UserRepository
@@ -38,6 +40,7 @@ from ticketing.users.rows import invited_key
 from ticketing.users.rules import check_admins
 from ticketing.users.tenant_operations import find_tenant
 from ticketing.users.tenant_repository import TenantRepository
+from ticketing.users.text import folded
 from ticketing.users.user_pool import UNCONFIRMED, EmailRejectedError, EmailTakenError, user_pool
 
 if TYPE_CHECKING:
@@ -47,6 +50,9 @@ if TYPE_CHECKING:
 
 VALID: Final = timedelta(days=7)
 """How long an invitation can be accepted: as long as Cognito's temporary passwords."""
+
+_REPEATED_WITHIN: Final = timedelta(minutes=1)
+"""How soon the same invitation is taken for a request that was repeated because its answer was lost."""
 
 
 def invite_user(caller: Caller, body: InviteUser) -> tuple[User, bool]:
@@ -74,23 +80,24 @@ def invite_user(caller: Caller, body: InviteUser) -> tuple[User, bool]:
     )
     _record(users, TenantRepository(of_caller(caller)), invitation)
     with report_as_recorded(), _taking(DEPLOYMENT.invitation_seconds):
-        may_mail = invitation_mails(of_caller(caller).client).claim(body.email)
-        return complete_invitation(users, user_pool(), invitation, caller=caller, may_mail=may_mail)
+        mails = invitation_mails(of_caller(caller).client)
+        return complete_invitation(users, user_pool(), invitation, mails, caller=caller)
 
 
 def complete_invitation(
     users: UserRepository,
     pool: UserPool,
     invitation: Invitation,
+    mails: InvitationMails,
     *,
     caller: Caller | None = None,
-    may_mail: bool = True,
 ) -> tuple[User, bool]:
     """Finish an invitation from where it stopped. Return the user, and whether they are newly invited.
 
-    People who never signed in get another email, if they may get one. A new account's owner always gets one, because
-    it has the password. The invitation in progress is deleted, unless AWS fails. Without a caller, the audit trail says
-    that the backend finished it.
+    People who never signed in get another email, unless their address is in its cooldown. A new account's owner always
+    gets one, because it has the password. Whoever just made the same invitation gets the user once more, and nothing is
+    done: the first answer may have been lost. The invitation in progress is deleted, unless AWS fails. Without a
+    caller, the audit trail says that the backend finished it.
 
     Raises
     ------
@@ -98,21 +105,26 @@ def complete_invitation(
         A user of the tenant has the address; they were just invited; Cognito rejects the address; the tenant is being
         deleted; each attempt ended in a conflict.
     """
-    to_mail = may_mail
+    is_mailed = False
 
     def attempt() -> tuple[User, bool]:
-        nonlocal to_mail
+        nonlocal is_mailed
         account, is_new = _account_for(pool, invitation)
         known = users.get(account.id)
         _check_no_user(account, known, invitation)
-        _check_no_repetition(known, invitation)
-        if account.is_unused and not is_new and to_mail:
-            pool.resend_invitation(account)
-        to_mail = False
+        if known is not None and _is_repeated(known, invitation, account):
+            users.delete_invitation(invitation.email)
+            return known, False
+        if not is_mailed:
+            # Whether the account is new, unused or somebody's: what is asked of AWS must not tell.
+            _mail(pool, mails, account, has_mail=is_new)
+            is_mailed = True
         user = _write(users, account, known, invitation, caller)
         if pool.get_account(account.id) is None:
             # Nobody was invited any more, and the account was deleted at this moment.
-            users.update_access(user, end_invitation(user))
+            ended = end_invitation(user)
+            record = user_changed(Operation.DEACTIVATE_USER, None, user, ended)
+            users.update_access(user, ended, alongside=[record])
             raise VersionConflictError
         if known is not None:
             users.delete_invitation(invitation.email)
@@ -188,18 +200,42 @@ def _check_no_user(account: Account, known: User | None, invitation: Invitation)
         raise UserExistsError
 
 
-def _check_no_repetition(known: User | None, invitation: Invitation) -> None:
-    """Raise InvitedRecentlyError if the tenant has just made the same invitation.
+def _is_repeated(known: User, invitation: Invitation, account: Account) -> bool:
+    """Return whether the tenant has made the same invitation in this minute.
 
     Only its own row tells: the address's cooldown may be another tenant's doing.
+
+    Raises
+    ------
+    InvitedRecentlyError
+        It made it some minutes ago.
     """
-    if known is None or known.invited_until is None or not known.active:
-        return
-    same = (known.role, known.name) == (invitation.role, invitation.name or known.name)
-    since = datetime.fromisoformat(known.invited_until) - VALID
-    left = (since - clock.now()).total_seconds() + DEPLOYMENT.invitation_cooldown
-    if same and left > 0:
+    if known.invited_until is None or not known.active:
+        return False
+    same = (known.role, known.name, folded(known.email or "")) == (
+        invitation.role,
+        invitation.name or known.name,
+        folded(account.email),
+    )
+    passed = clock.now() - (datetime.fromisoformat(known.invited_until) - VALID)
+    left = DEPLOYMENT.invitation_cooldown - passed.total_seconds()
+    if not same or left <= 0:
+        return False
+    if passed >= _REPEATED_WITHIN:
         raise InvitedRecentlyError(math.ceil(left))
+    return True
+
+
+def _mail(pool: UserPool, mails: InvitationMails, account: Account, *, has_mail: bool) -> None:
+    """Start the cooldown of an address, and email its owner if they never signed in and it was not in one."""
+    may_mail = mails.claim(account.email)
+    if not may_mail or has_mail or not account.is_unused:
+        return
+    try:
+        pool.resend_invitation(account)
+    except (BotoCoreError, ClientError):
+        mails.release(account.email)
+        raise
 
 
 def _write(
@@ -220,7 +256,8 @@ def _write(
         except RowExistsError as error:  # another invitation to the same address was faster
             raise VersionConflictError from error
         return user
-    values |= {"role": invitation.role, "active": True}
+    # The address that was invited is the account's, which may have changed since an earlier invitation.
+    values |= {"role": invitation.role, "active": True, "email": account.email.lower()}
     values |= {"name": name} if invitation.name or not known.active else {}
     if not known.active:  # tokens from when they were a user of the tenant count no more
         values |= {"tokens_valid_from": max(next_second(), known.tokens_valid_from or 0)}

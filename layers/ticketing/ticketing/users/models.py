@@ -22,6 +22,7 @@ from ticketing.api.bodies import (
     Update,
     absent,
 )
+from ticketing.users.text import folded
 
 PENDING: Final = "PENDING"
 """The `task_key` of rows whose change Cognito does not have yet."""
@@ -40,7 +41,20 @@ def _time_zone(name: str) -> str:
     return name
 
 
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), TEXT]
+def _visible(name: str) -> str:
+    """Return a name that people can see: of one that they can't, they could not tell that it is there."""
+    if not folded(name):
+        message = "must have a visible character"
+        raise ValueError(message)
+    return name
+
+
+Name = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
+    TEXT,
+    AfterValidator(_visible),
+]
 Email = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, max_length=254, pattern=EMAIL)]
 Locale = Annotated[str, StringConstraints(max_length=35, pattern=LOCALE)]
 TimeZone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_time_zone)]

@@ -18,11 +18,13 @@ from aws_lambda_powertools.logging import Logger
 
 from ticketing import clock
 from ticketing.access.identity import TENANT_ID
+from ticketing.access.permissions import Operation
 from ticketing.aws import clients
 from ticketing.aws.data import of_tenant
 from ticketing.deployment import DEPLOYMENT
 from ticketing.dynamodb.transactions import until_written
 from ticketing.errors import BadRequestError
+from ticketing.users.audited import user_changed
 from ticketing.users.changes import deactivate, end_invitation, mark_pending, sync_account
 from ticketing.users.deletion import resume_deletion
 from ticketing.users.errors import InvitedRecentlyError, UserExistsError
@@ -179,7 +181,7 @@ class Reconciliation:
         if invitation is None:
             return
         try:
-            complete_invitation(users, self._pool, invitation)
+            complete_invitation(users, self._pool, invitation, self._mails)
         except (UserExistsError, InvitedRecentlyError, BadRequestError) as error:
             logger.warning("invitation dropped", extra={"tenantId": invitation.tenant_id, "reason": error.code})
 
@@ -259,7 +261,9 @@ def _end_expired(users: UserRepository, user_id: str) -> None:
     def attempt() -> None:
         row = users.get(user_id)
         if row and row.is_invited and row.active and not row.may_accept(clock.timestamp(clock.now())):
-            users.update_access(row, end_invitation(row))
+            ended = end_invitation(row)
+            record = user_changed(Operation.DEACTIVATE_USER, None, row, ended)
+            users.update_access(row, ended, alongside=[record])
 
     until_written(attempt)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ticketing.aws.data import of_caller
-from ticketing.errors import ServiceUnavailableError
+from ticketing.errors import ServiceUnavailableError, UnauthorizedError
 from ticketing.users.operations import find_person, next_second
 from ticketing.users.repository import UserRepository
 from ticketing.users.user_pool import user_pool
@@ -22,14 +22,17 @@ if TYPE_CHECKING:
 
 
 def sign_out(granted: Grant) -> None:
-    """End all tokens of the caller. With a token that was ended before, do nothing.
+    """End all tokens of the caller.
 
-    So one token asks Cognito once, though API Gateway lets it in for up to a minute more.
+    A token that was ended before can't: API Gateway lets it in for up to a minute more, and what ended it may have been
+    a change of the role, which ends no session. So one token asks Cognito once.
 
     Raises
     ------
     UserNotFoundError
         The caller has no row.
+    UnauthorizedError
+        The token counts no more.
     ServiceUnavailableError
         Cognito or DynamoDB failed. Until a retry succeeds, the tokens count.
     """
@@ -37,7 +40,8 @@ def sign_out(granted: Grant) -> None:
     users = UserRepository(of_caller(caller))
     user = find_person(granted, users.get(caller.user_id))
     if (caller.token_issued_at or 0) < (user.tokens_valid_from or 0):
-        return
+        message = "This token was ended before. Get a new one, and sign out with that."
+        raise UnauthorizedError(message)
     try:
         user_pool().end_sessions(user.id)
         users.end_tokens(user.id, valid_from=next_second())
