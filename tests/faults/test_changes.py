@@ -30,7 +30,7 @@ from ticketing.dynamodb.attributes import from_item
 CALLERS = 8
 PHASES = sized(
     [(440, ["error", "lost_answer", "partial"]), (440, ["throttle"]), (120, ["timeout"])],
-    short=[(48, ["error", "lost_answer", "partial"]), (48, ["throttle"]), (24, ["timeout"])],
+    short=[(64, ["error", "lost_answer", "partial", "throttle"])],
 )
 """How many changes are made while calls fail in which ways; together these hit the share of the calls."""
 

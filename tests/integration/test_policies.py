@@ -213,15 +213,18 @@ def _spare(principal: str, statement: dict[str, Any], action: str, mine: list[Ac
     return spare
 
 
+@pytest.mark.long
 def test_everybody_was_seen(accesses: set[Access], policies: Policies) -> None:
     assert {access.principal for access in accesses} == policies.keys() - WITHOUT_CALLS
 
 
+@pytest.mark.long
 def test_nothing_is_missing(accesses: set[Access], policies: Policies) -> None:
     refused = [access for access in accesses if not _is_allowed(access, policies)]
     assert not refused, "\n".join(map(str, refused))
 
 
+@pytest.mark.long
 def test_nothing_is_to_spare(accesses: set[Access], policies: Policies) -> None:
     spare = set[tuple[str, ...]]()
     for principal, statements in policies.items():
