@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, batched, islice, takewhile
+from itertools import accumulate, batched, takewhile
 from typing import TYPE_CHECKING, Any, Final
 
 from ticketing.access.identity import TENANT_ID
@@ -132,7 +132,7 @@ def page_of[T](
     left out.
     """
     answer = client.query(**query)
-    items, is_cut = _first(answer["Items"], limit)
+    items, is_cut = _first([answer], limit)
     return list(read_all(items, read)), items[-1] if is_cut else answer.get("LastEvaluatedKey")
 
 
@@ -144,19 +144,31 @@ def full_page_of[T](
     For lists with items that the caller may not see: neither the length of a page nor the cursor must reveal them. Only
     the size of what they may see ends a page early. It takes one request if nothing is left out, more if much is.
     """
-    items, is_cut = _first(items_of(client, query), limit)
+    items, is_cut = _first(answers_of(client, query), limit)
     return list(read_all(items, read)), items[-1] if is_cut else None
 
 
-def _first(items: Iterable[Item], limit: int) -> tuple[list[Item], bool]:
+def _first(answers: Iterable[QueryOutputTypeDef], limit: int) -> tuple[list[Item], bool]:
     """Return the first items, as many as one answer may have and at least one, and whether there are more."""
-    found = list(islice(items, limit + 1))
+    found: list[Item] = []
+    received = 0
+    for answer in answers:
+        found += answer["Items"]
+        received += _received_size(answer)
+        if len(found) > limit:
+            break
     first = found[:limit]
-    # A character of these takes four bytes at most: nearly every page is known to fit by a look at all of it.
-    if 4 * len(_encoded(first)) > _LARGEST_PAGE:
+    # What DynamoDB sent is JSON, too, and escaping it once more at most doubles it: nearly every page is known to fit.
+    if 2 * received > _LARGEST_PAGE:
         sizes = accumulate(_answered_size(item) for item in first)
         first = first[: max(1, sum(1 for _ in takewhile(_LARGEST_PAGE.__ge__, sizes)))]
     return first, len(first) < len(found)
+
+
+def _received_size(answer: QueryOutputTypeDef) -> int:
+    """Return how many bytes an answer of DynamoDB had; where it does not say, too many to be sure of anything."""
+    headers: Mapping[str, str] = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    return int(headers.get("content-length", _LARGEST_PAGE))
 
 
 def _answered_size(item: Item) -> int:
@@ -165,11 +177,8 @@ def _answered_size(item: Item) -> int:
     The body of an answer is a text in a JSON object, so that JSON escapes it a second time: a quote takes four bytes, a
     control character seven.
     """
-    return len(_encoded(_encoded(item)).encode())
-
-
-def _encoded(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str)
+    body = json.dumps(item, ensure_ascii=False, default=str)
+    return len(json.dumps(body, ensure_ascii=False).encode())
 
 
 def batch_delete(client: DynamoDBClient, table: str, keys: Sequence[Key]) -> None:
