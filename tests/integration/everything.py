@@ -138,6 +138,13 @@ class Everything:
         withdrawn = self.tenant.invite("agent")
         _ok(admin.delete(f"/v1/users/{withdrawn['id']}"))
         _ok(admin.post("/v1/users", json={"email": withdrawn["email"], "role": "agent"}))
+        moved, address = self.tenant.invite("agent"), f"{uuid4()}@{DOMAIN}"
+        self.stack.client("cognito-idp").admin_update_user_attributes(
+            UserPoolId=self.stack.outputs["UserPoolId"],
+            Username=moved["id"],
+            UserAttributes=[{"Name": "email", "Value": address}, {"Name": "email_verified", "Value": "true"}],
+        )
+        _ok(admin.post("/v1/users", json={"email": address, "role": "agent"}))
         user = self.tenant.invite("agent", name="Invited")
         _ok(admin.post("/v1/users", json={"email": user["email"], "role": "admin", "name": "Invited twice"}))
         url = f"/v1/users/{user['id']}"

@@ -47,7 +47,8 @@ class InvitationMails:
 
     def release(self, email: str) -> None:
         """End the cooldown of an address that was not emailed after all."""
-        self._client.delete_item(TableName=self._table, Key=to_item(_key(email)))
+        ended = _key(email) | {"expiresAt": _seconds(clock.now()), "token": ids.new_id()}
+        self._client.put_item(TableName=self._table, Item=to_item(ended))
 
     def is_recent(self, email: str) -> bool:
         """Return whether the address is in its cooldown (a consistent read). TTL may remove an item days late."""
