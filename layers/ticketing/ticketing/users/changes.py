@@ -137,9 +137,17 @@ def change_user(granted: Grant, user_id: str, values: Mapping[str, Any], expecte
     return user
 
 
-def end_invitation(user: User) -> User:
-    """Return the next version of an invited user, whose invitation nobody can accept any more."""
-    return next_version(user, {"active": False, "task_key": None, "task_since": None})
+def end_invitation(users: UserRepository, user: User) -> None:
+    """End an invitation that nobody can accept any more; the audit trail has it as the backend's.
+
+    Raises
+    ------
+    TenantNotFoundError, VersionConflictError
+        The tenant is being deleted; the row changed since it was read.
+    """
+    after = next_version(user, {"active": False, "task_key": None, "task_since": None})
+    record = user_changed(Operation.DEACTIVATE_USER, None, user, after)
+    users.update_access(user, after, alongside=[record])
 
 
 def _changed_invitation(before: User, after: User) -> User:

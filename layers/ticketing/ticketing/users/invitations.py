@@ -122,9 +122,7 @@ def complete_invitation(
         user = _write(users, account, known, invitation, caller)
         if pool.get_account(account.id) is None:
             # Nobody was invited any more, and the account was deleted at this moment.
-            ended = end_invitation(user)
-            record = user_changed(Operation.DEACTIVATE_USER, None, user, ended)
-            users.update_access(user, ended, alongside=[record])
+            end_invitation(users, user)
             raise VersionConflictError
         if known is not None:
             users.delete_invitation(invitation.email)

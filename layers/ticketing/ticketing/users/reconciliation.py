@@ -18,13 +18,11 @@ from aws_lambda_powertools.logging import Logger
 
 from ticketing import clock
 from ticketing.access.identity import TENANT_ID
-from ticketing.access.permissions import Operation
 from ticketing.aws import clients
 from ticketing.aws.data import of_tenant
 from ticketing.deployment import DEPLOYMENT
 from ticketing.dynamodb.transactions import until_written
 from ticketing.errors import BadRequestError
-from ticketing.users.audited import user_changed
 from ticketing.users.changes import deactivate, end_invitation, mark_pending, sync_account
 from ticketing.users.deletion import resume_deletion
 from ticketing.users.errors import InvitedRecentlyError, UserExistsError
@@ -261,9 +259,7 @@ def _end_expired(users: UserRepository, user_id: str) -> None:
     def attempt() -> None:
         row = users.get(user_id)
         if row and row.is_invited and row.active and not row.may_accept(clock.timestamp(clock.now())):
-            ended = end_invitation(row)
-            record = user_changed(Operation.DEACTIVATE_USER, None, row, ended)
-            users.update_access(row, ended, alongside=[record])
+            end_invitation(users, row)
 
     until_written(attempt)
 
