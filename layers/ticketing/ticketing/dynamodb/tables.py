@@ -151,17 +151,18 @@ def full_page_of[T](
 def _first(answers: Iterable[QueryOutputTypeDef], limit: int) -> tuple[list[Item], bool]:
     """Return the first items, as many as one answer may have and at least one, and whether there are more."""
     found: list[Item] = []
-    received = 0
+    fitting = received = 0
     for answer in answers:
         found += answer["Items"]
         received += _received_size(answer)
-        if len(found) > limit:
+        fitting = len(found)
+        # What DynamoDB sent is JSON, too, and escaping it once more at most doubles it: nearly all is known to fit.
+        if 2 * received > _LARGEST_PAGE:
+            sizes = accumulate(map(_answered_size, found))
+            fitting = max(1, sum(1 for _ in takewhile(_LARGEST_PAGE.__ge__, sizes)))
+        if len(found) > limit or len(found) > fitting:
             break
-    first = found[:limit]
-    # What DynamoDB sent is JSON, too, and escaping it once more at most doubles it: nearly every page is known to fit.
-    if 2 * received > _LARGEST_PAGE:
-        sizes = accumulate(_answered_size(item) for item in first)
-        first = first[: max(1, sum(1 for _ in takewhile(_LARGEST_PAGE.__ge__, sizes)))]
+    first = found[: min(limit, fitting)]
     return first, len(first) < len(found)
 
 
