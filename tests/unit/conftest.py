@@ -175,9 +175,9 @@ def time(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @pytest.fixture
 def log(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[dict[str, Any]]]:
-    """Return a look at the frame's log, line by line as it would reach CloudWatch."""
+    """Return a look at the log, line by line as it would reach CloudWatch."""
     stream = io.StringIO()
-    handler = frame.logger.registered_handler
+    handler = frame.logger.registered_handler  # all loggers write to one handler
     assert isinstance(handler, logging.StreamHandler)
     monkeypatch.setattr(handler, "stream", stream)
     return lambda: [json.loads(line) for line in stream.getvalue().splitlines()]

@@ -1,8 +1,6 @@
 """One item of each kind that can't be read: the others are still listed, and the log says where it is, not what."""
 
-import io
 import json
-import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -35,7 +33,6 @@ from ticketing.aws.data import TenantData
 from ticketing.comments.models import Comment
 from ticketing.comments.repository import CommentRepository
 from ticketing.comments.watcher_repository import WatcherRepository
-from ticketing.dynamodb import damage
 from ticketing.dynamodb.attributes import to_item
 from ticketing.live.connections import Connections
 from ticketing.live.feed import Feed
@@ -260,15 +257,6 @@ CASES = {
 }
 
 
-@pytest.fixture
-def reported(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[dict[str, Any]]]:
-    stream = io.StringIO()
-    handler = damage.logger.registered_handler
-    assert isinstance(handler, logging.StreamHandler)
-    monkeypatch.setattr(handler, "stream", stream)
-    return lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
-
-
 def damaged(client: DynamoDBClient, table: str, start: str, attribute: str, value: dict[str, Any]) -> dict[str, str]:
     """Damage the last item whose range key starts like this, and return its key."""
     keys = [
@@ -293,7 +281,7 @@ def damaged(client: DynamoDBClient, table: str, start: str, attribute: str, valu
 def test_a_list_has_what_can_be_read(
     dynamodb: DynamoDBClient,
     case: Case,
-    reported: Callable[[], list[dict[str, Any]]],
+    log: Callable[[], list[dict[str, Any]]],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     data = data_of(dynamodb, "acme")
@@ -303,9 +291,9 @@ def test_a_list_has_what_can_be_read(
         if (case.attribute, value) == ("settings", {"S": "secret"}):
             continue  # an attribute that nobody knows harms nobody as a text
         key = damaged(dynamodb, case.table, case.start, case.attribute, value)
-        before = len(reported())
+        before = len(log())
         assert len(list(case.read(data))) == 1, (number, value)
-        (line,) = reported()[before:]
+        (line,) = log()[before:]
         assert (line["level"], line["message"], line["key"]) == ("ERROR", "an item can't be read", key)
         assert "secret" not in json.dumps(line)
         assert '"DamagedItems":[1.0]' in capsys.readouterr().out.replace(" ", "")
@@ -313,14 +301,14 @@ def test_a_list_has_what_can_be_read(
 
 @pytest.mark.usefixtures("people")
 def test_reading_the_item_itself_is_a_clear_error(
-    dynamodb: DynamoDBClient, reported: Callable[[], list[dict[str, Any]]]
+    dynamodb: DynamoDBClient, log: Callable[[], list[dict[str, Any]]]
 ) -> None:
     two_tickets(data_of(dynamodb, "acme"))
     damaged(dynamodb, TABLE, "TICKET", "priority", {"S": "secret"})
     answer = send(get_ticket.handler, api_event("GET", f"/v1/tickets/{SECOND_ID}"))
     assert answer.error == (500, "damaged_item")
     assert "secret" not in answer.text
-    assert reported()[0]["reasons"] == ["priority: enum"]
+    assert log()[0]["reasons"] == ["priority: enum"]
     answer = send(list_tickets.handler, api_event("GET", "/v1/tickets"))
     assert [ticket["id"] for ticket in answer.json] == [TICKET_ID]
 

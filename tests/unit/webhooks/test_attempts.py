@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -321,20 +322,23 @@ def test_who_comes_back_after_the_lease_does_not_write_over_the_other(scene: Sce
     assert len(scene.delivery.attempts) == 1
 
 
-@pytest.mark.parametrize("failing", range(1, 6))
-def test_whatever_call_fails_the_delivery_is_made_in_the_end(scene: Scene, receiver: Receiver, failing: int) -> None:
-    calls = 0
-    fail = True
+def failing_at(scene: Scene, number: int) -> set[int]:
+    """Let one of the next requests to DynamoDB fail; return the numbers of those that will, which may be cleared."""
+    failures, calls = {number}, count(1)
 
-    def count(**_: Any) -> None:
-        nonlocal calls
-        calls += 1
-        if fail and calls == failing:
+    def fail(**_: Any) -> None:
+        if next(calls) in failures:
             raise FAILURE
 
-    scene.world.client.meta.events.register("before-call.dynamodb", count)
+    scene.world.client.meta.events.register("before-call.dynamodb", fail)
+    return failures
+
+
+@pytest.mark.parametrize("failing", range(1, 6))
+def test_whatever_call_fails_the_delivery_is_made_in_the_end(scene: Scene, receiver: Receiver, failing: int) -> None:
+    failures = failing_at(scene, failing)
     assert scene.come()
-    fail = False
+    failures.clear()
     scene.time.forward(seconds=31)
     assert not scene.come()
     assert scene.delivery.state is DeliveryState.DELIVERED
@@ -584,20 +588,11 @@ def test_so_many_wait_and_no_more(scene: Scene, receiver: Receiver, monkeypatch:
 def test_whatever_call_fails_while_it_fails_the_delivery_goes_on(
     scene: Scene, receiver: Receiver, failing: int
 ) -> None:
-    calls = 0
-    fail = True
-
-    def count(**_: Any) -> None:
-        nonlocal calls
-        calls += 1
-        if fail and calls == failing:
-            raise FAILURE
-
     receiver.statuses = [500]
     failed(scene, PAUSED_AFTER - 1)
-    scene.world.client.meta.events.register("before-call.dynamodb", count)
+    failures = failing_at(scene, failing)
     assert scene.come()
-    fail = False
+    failures.clear()
     receiver.statuses = [200]
     for _ in range(3):
         scene.time.forward(seconds=70)
