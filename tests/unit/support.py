@@ -28,6 +28,7 @@ from ticketing.tickets.events import Change, EventType, TicketEvent
 from ticketing.tickets.lifecycle import Status
 from ticketing.tickets.models import Priority, Ticket, TicketType
 from ticketing.tickets.repository import TicketRepository
+from ticketing.users.models import Kind, User
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 
@@ -116,6 +117,26 @@ def user_row(user: Caller, *, name: str = "Somebody", active: bool = True) -> di
         "role": {"S": user.role.value},
         "active": {"BOOL": active},
     }
+
+
+def a_person(user_id: str, **values: Any) -> User:
+    """Return an agent of acme whose tokens have counted for long, with these values (inside names)."""
+    plain = User.model_validate(
+        {
+            "id": user_id,
+            "tenantId": "acme",
+            "kind": Kind.PERSON,
+            "name": "Ben",
+            "email": "agent@acme.example",
+            "role": Role.AGENT,
+            "active": True,
+            "tokensValidFrom": 1,
+            "version": 1,
+            "createdAt": MOMENT_TEXT,
+            "updatedAt": MOMENT_TEXT,
+        }
+    )
+    return plain.model_copy(update=values)
 
 
 def put_user(client: Any, user: Caller, *, name: str = "Somebody", active: bool = True) -> None:

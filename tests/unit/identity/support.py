@@ -10,11 +10,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 
 from functions.identity import authorize
-from tests.unit.support import MOMENT_TEXT, USERS_TABLE
-from ticketing.access.roles import Role
+from tests.unit.support import USERS_TABLE, a_person
 from ticketing.dynamodb.attributes import to_item
 from ticketing.people.keys import user_key
-from ticketing.users.models import Kind, User
 from ticketing.users.rows import user_item
 
 POOL = "us-east-1_Pool12345"
@@ -60,21 +58,7 @@ class Rows:
 
     def put(self, tenant_id: str = "acme", **values: Any) -> None:
         """Write the row of USER, an agent whose tokens have counted for long."""
-        user = User.model_validate(
-            {
-                "id": USER,
-                "tenantId": tenant_id,
-                "kind": Kind.PERSON,
-                "name": "Ben",
-                "email": "agent@acme.example",
-                "role": Role.AGENT,
-                "active": True,
-                "tokensValidFrom": 1,
-                "version": 1,
-                "createdAt": MOMENT_TEXT,
-                "updatedAt": MOMENT_TEXT,
-            }
-        ).model_copy(update=values)
+        user = a_person(USER, tenant_id=tenant_id).model_copy(update=values)
         self._client.put_item(TableName=USERS_TABLE, Item=to_item(user_item(user)))
         self.asked.clear()
 

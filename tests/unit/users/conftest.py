@@ -12,12 +12,12 @@ from moto.dynamodb.models import DynamoDBBackend
 from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from tests.unit.support import ADMIN, AGENT, MOMENT_TEXT, REPORTER, USERS_TABLE, data_of, put_item
+from tests.unit.support import ADMIN, AGENT, MOMENT_TEXT, REPORTER, USERS_TABLE, a_person, data_of, put_item
 from ticketing.access.roles import Role
 from ticketing.aws import clients
 from ticketing.dynamodb.attributes import from_item, to_item
 from ticketing.people.keys import user_key
-from ticketing.users.models import Kind, User
+from ticketing.users.models import User
 from ticketing.users.repository import UserRepository
 from ticketing.users.rows import user_item
 from ticketing.users.tenant_models import Tenant, TenantSettings, TenantState
@@ -81,21 +81,8 @@ class World:
 
     def row(self, user_id: str, name: str = "Somebody", role: Role = Role.AGENT, **values: Any) -> User:
         """Write the row of a person of acme and return it."""
-        user = User.model_validate(
-            {
-                "id": user_id,
-                "tenantId": "acme",
-                "kind": Kind.PERSON,
-                "name": name,
-                "email": f"{name.lower().replace(' ', '.')}@acme.example",
-                "role": role,
-                "active": True,
-                "tokensValidFrom": 1,
-                "version": 1,
-                "createdAt": MOMENT_TEXT,
-                "updatedAt": MOMENT_TEXT,
-            }
-        ).model_copy(update=values)
+        email = f"{name.lower().replace(' ', '.')}@acme.example"
+        user = a_person(user_id, name=name, email=email, role=role).model_copy(update=values)
         self.put(user_item(user))
         return user
 
