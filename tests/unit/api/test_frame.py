@@ -99,11 +99,9 @@ def test_what_nobody_foresaw_is_500_and_tells_nothing(log: Log, error: Exception
 @pytest.mark.parametrize(
     "code",
     [
-        "InternalServerError",
         "LimitExceededException",
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
-        "ServiceUnavailable",
         "ThrottlingException",
         "TransactionInProgressException",
     ],

@@ -120,7 +120,16 @@ def test_all_else_is_retried_with_a_traceback(log: Log, error: Exception, cause:
     assert "Traceback" in line["exception"]
 
 
-@pytest.mark.parametrize("text", [SECRET, f'{{"detail": {{"id": "{SECRET}"}}}}', f'["{SECRET}"]', f'"{SECRET}"'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        SECRET,
+        f'{{"detail": {{"id": "{SECRET}"}}}}',
+        f'["{SECRET}"]',
+        f'"{SECRET}"',
+        pytest.param(f'["{SECRET}", ' + "[" * 100_000, id="deep"),
+    ],
+)
 def test_poison_is_reported_and_logged_once_without_its_content(log: Log, text: str) -> None:
     assert consume(message("a", text)) == ["a"]
     (line,) = log()

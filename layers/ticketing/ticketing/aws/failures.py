@@ -6,19 +6,21 @@ from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  #
 
 _TRANSIENT: Final = frozenset(
     {
-        "InternalErrorException",
-        "InternalServerError",
         "LimitExceededException",
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
-        "ServiceUnavailable",
+        "RequestThrottled",
+        "RequestTimeout",
+        "Throttling",
         "ThrottlingException",
         "TooManyRequestsException",
         "TransactionConflictException",
         "TransactionInProgressException",
     }
 )
-"""The codes of transient errors, which are worth a retry: by botocore first, then by the caller."""
+"""The codes of transient errors of the 4xx kind, as botocore has them: it retries them first, then the caller does."""
+
+_SERVER_ERROR: Final = 500
 
 _TRANSIENT_REASONS: Final = frozenset({"ProvisionedThroughputExceeded", "ThrottlingError", "TransactionConflict"})
 """The same, as cancellation reasons of a transaction."""
@@ -27,6 +29,8 @@ _TRANSIENT_REASONS: Final = frozenset({"ProvisionedThroughputExceeded", "Throttl
 def is_transient(error: Exception) -> bool:
     """Return whether a failure is transient, so that a retry may succeed."""
     if isinstance(error, ClientError):
+        if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= _SERVER_ERROR:
+            return True  # whatever its code: a load balancer's answer has none
         reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", ())}
         return error.response["Error"]["Code"] in _TRANSIENT or bool(reasons & _TRANSIENT_REASONS)
     return isinstance(error, (ConnectionError, HTTPClientError))  # no connection, timeout, connection lost

@@ -63,8 +63,8 @@ class Outcome(StrEnum):
 class Source[T]:
     """How to read the records of a queue or stream.
 
-    `read` returns what a record holds, or None for a record that is not for this consumer; it raises KeyError,
-    TypeError or ValueError for one that it does not understand. `fields` are what the log shows of it.
+    `read` returns what a record holds, or None for a record that is not for this consumer; it raises any exception for
+    one that it does not understand. It calls nobody. `fields` are what the log shows of it.
     """
 
     read: Callable[[Record], T | None]
@@ -168,7 +168,7 @@ def _consume[T](name: str, source: Source[T], handle: Handle[T], record: Record,
         if event is None:
             return None
         work.log(**source.fields(event))
-    except (KeyError, TypeError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001 - what no sender of ours made can fail in any way: "[" * 100_000 does
         work.log(cause=type(error).__name__)  # its text, and its traceback, would quote the content
         work.write(name, Outcome.POISON)
         return Outcome.POISON

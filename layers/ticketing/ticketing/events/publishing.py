@@ -99,7 +99,7 @@ class Publisher:
             key, number = change["Keys"], change["SequenceNumber"]
             try:
                 entry = _entry_of_item(key, change["NewImage"], self._bus)
-            except (KeyError, TypeError, ValueError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the others of the batch go on
                 result.dead.append(Dead(key, number, f"not an event: {type(error).__name__}"))
                 continue
             if entry is not None:
