@@ -300,6 +300,17 @@ def test_an_address_that_nobody_proved_to_be_theirs_is_free(world: World) -> Non
     assert world.attribute(answer.json["id"], "email_verified") == "true"
 
 
+def test_an_invitation_that_others_keep_from_ending_is_recorded(world: World) -> None:
+    """Each try finds a new squatter. The answer must not say that nothing happens: reconcileUsers goes on with it."""
+    squatter(world)
+    deleted = "after-call.cognito-identity-provider.AdminDeleteUser"
+    world.cognito.meta.events.register(deleted, lambda **_: squatter(world))
+    answer = invite()
+    assert answer.error == (503, "service_unavailable")
+    assert "recorded" in answer.json["message"]
+    assert world.users.get_invitation(ADDRESS) is not None
+
+
 def test_an_account_that_is_deleted_at_this_moment_is_made_again(world: World) -> None:
     """reconcileUsers deletes accounts that nobody invites any more."""
     first = invite().json["id"]

@@ -41,7 +41,7 @@ _BUGS: Final = frozenset({"AccessDeniedException", "InvalidParameterException", 
 
 @contextmanager
 def report_as_recorded() -> Iterator[None]:
-    """Turn failures of AWS into 503, for what follows after the change is in the table.
+    """Turn failures of AWS, and conflicts that do not end, into 503, for what follows after the change is recorded.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def report_as_recorded() -> Iterator[None]:
     """
     try:
         yield
-    except (BotoCoreError, ClientError) as error:
+    except (BotoCoreError, ClientError, ConflictError) as error:
         if isinstance(error, ClientError) and error.response["Error"]["Code"] in _BUGS:
             raise
         message = "The change is recorded and takes effect within minutes. Repeat the request to apply it at once."
