@@ -8,7 +8,7 @@ import json
 import tempfile
 from pathlib import Path
 
-from bench import against, http, live, requests, start, warm
+from bench import against, http, live, neighbors, requests, start, warm
 from bench.report import Figure, show
 from bench.stack import Stack
 
@@ -39,6 +39,7 @@ def main() -> int:
             figures += http.measure_lists(stack, sizes=(100, 1_000) if quick else (1_000, 100_000))
         finally:
             stack.stop()
+    figures += neighbors.measure(rounds=10 if quick else 60)
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps([figure.as_json() for figure in figures], indent=2) + "\n")
     verdict = _verdict(figures)

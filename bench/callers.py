@@ -1,5 +1,8 @@
 """Callers of the stack that is measured."""
 
+import base64
+import json
+
 import httpx
 
 from bench.stack import Stack
@@ -13,8 +16,22 @@ TICKET = {
 
 def connect(stack: Stack, user: str = "admin@acme.example") -> httpx.Client:
     """Return a client with the user's token."""
-    headers = {"Authorization": f"Bearer {stack.token(user)}"}
-    return httpx.Client(base_url=stack.base_url, headers=headers, timeout=60)
+    return httpx.Client(base_url=stack.base_url, headers=_headers(stack, user), timeout=60)
+
+
+def connect_async(stack: Stack, user: str = "admin@acme.example") -> httpx.AsyncClient:
+    """Return a client of an event loop with the user's token."""
+    return httpx.AsyncClient(base_url=stack.base_url, headers=_headers(stack, user), timeout=60)
+
+
+def _headers(stack: Stack, user: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {stack.token(user)}"}
+
+
+def claim(token: str, name: str) -> str:
+    """Return what a token says, unverified."""
+    claims = base64.urlsafe_b64decode(token.split(".")[1] + "==")
+    return str(json.loads(claims)[name])
 
 
 def new_ticket(api: httpx.Client) -> httpx.Response:

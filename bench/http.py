@@ -1,7 +1,5 @@
 """The API over HTTP on the local stack: one caller's times, many callers' throughput, and lists of all sizes."""
 
-import base64
-import json
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +9,7 @@ from threading import Barrier
 
 import httpx
 
-from bench.callers import TICKET, connect, move, new_ticket
+from bench.callers import TICKET, claim, connect, move, new_ticket
 from bench.report import Figure
 from bench.stack import Stack
 
@@ -117,7 +115,7 @@ def _fill(stack: Stack, user: str, size: int) -> None:
     with connect(stack, user) as api:
         made = new_ticket(api).json()
     table, dynamodb = stack.outputs["TicketsTableName"], stack.client("dynamodb")
-    tenant = _tenant_of(stack.token(user))
+    tenant = claim(stack.token(user), "custom:tenantId")
     key = {"PK": {"S": f"TENANT#{tenant}#TICKET#{made['id']}"}, "SK": {"S": "TICKET"}}
     item = dynamodb.get_item(TableName=table, Key=key)["Item"]
     copies = []
@@ -136,11 +134,6 @@ def _fill(stack: Stack, user: str, size: int) -> None:
 
     with ThreadPoolExecutor(CALLERS) as pool:
         list(pool.map(write, batches))
-
-
-def _tenant_of(token: str) -> str:
-    claims = base64.urlsafe_b64decode(token.split(".")[1] + "==")
-    return str(json.loads(claims)["custom:tenantId"])
 
 
 def _time(call: Callable[[], httpx.Response]) -> float:

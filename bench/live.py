@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
 
-from bench.callers import TICKET
+from bench.callers import TICKET, connect_async
 from bench.report import Figure
 from bench.stack import Stack
 
@@ -31,13 +31,12 @@ def measure(stack: Stack, rounds: int, connections: int) -> Iterator[Figure]:
 class _Measurement:
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
-        self._headers = {"Authorization": f"Bearer {stack.token(USER)}"}
         self._gate = asyncio.Semaphore(AT_ONCE)
 
     async def run(self, rounds: int, connections: int) -> list[Figure]:
         async with (
             AsyncExitStack() as sockets,
-            httpx.AsyncClient(base_url=self._stack.base_url, headers=self._headers, timeout=60) as api,
+            connect_async(self._stack, USER) as api,
         ):
             first = await self._subscribed(sockets)
             await self._delay(api, first)  # starts the functions
@@ -60,27 +59,18 @@ class _Measurement:
         ]
 
     async def _subscribed(self, sockets: AsyncExitStack) -> ClientConnection:
-        """Open a connection that is told of all tickets; it closes with the stack."""
         async with self._gate:
-            socket = await sockets.enter_async_context(
-                connect(self._stack.live_url, additional_headers=self._headers, open_timeout=PATIENCE)
-            )
-            await socket.send(json.dumps({"action": "subscribe", "topic": "queue"}))
-            answer = json.loads(await asyncio.wait_for(socket.recv(), PATIENCE))
-        if answer["type"] != "subscribed":
-            message = f"The connection can't be subscribed: {answer}"
-            raise RuntimeError(message)
-        return socket
+            return await subscribed(self._stack, USER, sockets)
 
     async def _delay(self, api: httpx.AsyncClient, socket: ClientConnection) -> float:
         """Return the seconds from the answer to a new ticket to the message that tells of it."""
         ticket_id, answered = await _change(api)
-        return await _told(socket, ticket_id) - answered
+        return await told(socket, ticket_id) - answered
 
     async def _spread(self, api: httpx.AsyncClient, sockets: list[ClientConnection]) -> tuple[float, float]:
         """Return the seconds from the answer to the first and to the last of many messages."""
         ticket_id, answered = await _change(api)
-        moments = await asyncio.gather(*(_told(socket, ticket_id) for socket in sockets))
+        moments = await asyncio.gather(*(told(socket, ticket_id) for socket in sockets))
         return min(moments) - answered, max(moments) - answered
 
 
@@ -90,7 +80,26 @@ async def _change(api: httpx.AsyncClient) -> tuple[str, float]:
     return str(answer.json()["id"]), time.perf_counter()
 
 
-async def _told(socket: ClientConnection, ticket_id: str) -> float:
+async def subscribed(stack: Stack, user: str, sockets: AsyncExitStack) -> ClientConnection:
+    """Open a connection that is told of all tickets; it closes with the stack of sockets.
+
+    Raises
+    ------
+    RuntimeError
+        The answer is another one.
+    """
+    headers = {"Authorization": f"Bearer {stack.token(user)}"}
+    opening = connect(stack.live_url, additional_headers=headers, open_timeout=PATIENCE)
+    socket = await sockets.enter_async_context(opening)
+    await socket.send(json.dumps({"action": "subscribe", "topic": "queue"}))
+    answer = json.loads(await asyncio.wait_for(socket.recv(), PATIENCE))
+    if answer["type"] != "subscribed":
+        message = f"The connection can't be subscribed: {answer}"
+        raise RuntimeError(message)
+    return socket
+
+
+async def told(socket: ClientConnection, ticket_id: str) -> float:
     """Return when the connection was told of the ticket."""
     while True:
         message = json.loads(await asyncio.wait_for(socket.recv(), PATIENCE))

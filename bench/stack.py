@@ -40,11 +40,15 @@ class Stack:
     _tokens: dict[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def launch(cls, state: Path, *, root: Path = ROOT, records: bool = True) -> Stack:
-        """Start a stack of a checkout, and return at once; `records` keeps a list of all calls to AWS."""
-        port, aws_port = _free_port(), _free_port()
+    def launch(cls, state: Path, *, root: Path = ROOT, records: bool = True, parameters: str = "") -> Stack:
+        """Start a stack of a checkout, and return at once; `records` keeps a list of all calls to AWS.
+
+        `parameters` are the template's, such as `TenantRate=3`, in the place of those that local stacks have.
+        """
+        port, aws_port = free_port(), free_port()
         environment = os.environ | {
             "AWS_PORT": str(aws_port),
+            "LOCAL_PARAMETERS": parameters,
             "LOCAL_RECORD_CALLS": str(state / "calls.jsonl") if records else "",
             "LOCAL_STATE": str(state),
             "PORT": str(port),
@@ -122,7 +126,8 @@ class Stack:
         )
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
