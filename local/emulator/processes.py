@@ -83,7 +83,7 @@ class ForkServer:
                 return self._start(message)
 
     def _start(self, message: bytes) -> Process:
-        """Start a process with streams of its own: one that a dying server has made, unheard of, finds its input ended."""
+        """Start a process with streams of its own: one that a dying server made, unheard of, finds its input ended."""
         with ExitStack() as unless_started:
             (stdin, to_it), (from_it, stdout), (errors, stderr) = os.pipe(), os.pipe(), os.pipe()
             theirs = [stdin, stdout, stderr]
