@@ -32,7 +32,7 @@ def handler(event, context):
 WAITING = """
 import os, pathlib, time
 def handler(event, context):
-    folder = pathlib.Path(event)
+    folder = pathlib.Path(event if isinstance(event, str) else event["Records"][0]["body"])
     (folder / str(os.getpid())).touch()
     while not (folder / "go on").exists():
         time.sleep(0.01)
@@ -118,6 +118,31 @@ def test_calls_end_when_their_function_is_updated(functions: Any, deploy: Deploy
         (tmp_path / "go on").touch()
         assert [call.result() for call in calls] == ["waited"] * PROCESSES
     assert invoke(functions, name, 2) == 4
+
+
+def test_messages_wait_in_their_queue_for_a_process(
+    stack: Stack, functions: Any, deploy: Deploy, tmp_path: Path
+) -> None:
+    sqs, name = stack.client("sqs"), deploy(WAITING)
+    queue = sqs.create_queue(QueueName=name)["QueueUrl"]
+    numbers = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    attributes = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]
+    mapping = functions.create_event_source_mapping(
+        FunctionName=name,
+        EventSourceArn=attributes["QueueArn"],
+        BatchSize=1,
+        ScalingConfig={"MaximumConcurrency": 50},
+    )
+    try:
+        for _ in range(2 * PROCESSES):
+            sqs.send_message(QueueUrl=queue, MessageBody=str(tmp_path))
+        waiting(tmp_path, PROCESSES)
+        attributes = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=numbers)["Attributes"]
+        assert attributes == dict.fromkeys(numbers, str(PROCESSES))
+    finally:
+        functions.delete_event_source_mapping(UUID=mapping["UUID"])
+        (tmp_path / "go on").touch()
+        sqs.delete_queue(QueueUrl=queue)
 
 
 def test_what_is_on_standard_output_is_no_answer(functions: Any, deploy: Deploy) -> None:
