@@ -2,6 +2,10 @@
 
 import sys
 
-from local.cli import main
+try:
+    from local.cli import main
 
-sys.exit(main(sys.argv[1:]))
+    status = main(sys.argv[1:])
+except KeyboardInterrupt:  # whatever it came in the middle of, imports among it: there was nothing to stop yet
+    status = 130
+sys.exit(status)

@@ -40,6 +40,7 @@ from local.watch.principals import Principals
 from local.watch.recorder import record_calls
 
 _GRACE = 2.0
+_POLL_SECONDS = 0.1
 _KEEP_ALIVE = 75.0
 _READY = """
 The ticket API is ready at {base}/v1
@@ -69,8 +70,6 @@ def run(settings: Settings) -> int:
     except (InUseError, StartError, EmulatorError, JournalError) as error:
         print(error, file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        return 130  # before there was anything to stop
 
 
 def _bind(settings: Settings) -> list[socket.socket]:
@@ -157,9 +156,10 @@ class _Run:
             config.keep_alive_timeout = _KEEP_ALIVE
             config.errorlog = None
             app = Front(self._emulator.app.app, self._settings, self._outputs)
-            start = asyncio.create_task(self._start())
+            start, end = asyncio.create_task(self._start()), asyncio.create_task(self._end_calls())
             await serve(app, config, shutdown_trigger=self._stopping.wait)  # type: ignore[arg-type]
             await start
+            end.cancel()
         self._emulator.lambda_runtime.reset()
         self._snapshots.save_all()
         self._items.close()
@@ -172,6 +172,14 @@ class _Run:
     def _stop(self) -> None:
         self._stopping.set()
         self._deployer.stop()
+
+    async def _end_calls(self) -> None:
+        """End the functions that are still at work some time after the signal: the server waits for all of them."""
+        await self._stopping.wait()
+        await asyncio.sleep(_GRACE)
+        while True:  # those that waited for a process to be free start one now
+            await asyncio.to_thread(self._emulator.lambda_runtime.reset)
+            await asyncio.sleep(_POLL_SECONDS)
 
     async def _start(self) -> None:
         """Deploy and seed what is missing, then say that the stack is ready; on failure stop the server."""

@@ -8,37 +8,42 @@ import hashlib
 import importlib.util
 import inspect
 import os
+import select
 import subprocess
 import sys
 import textwrap
 import threading
 import venv
 import zipfile
-from collections import defaultdict
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from local.emulator.loading import MiniStack
-from local.emulator.patching import replace, require, rewritten
+from local.emulator.patching import replace, require, rewrite, rewritten
 from local.emulator.processes import ForkServer, Process
 from local.settings import Settings
 
 # boto3 and what it is made of.
 _PACKAGES = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3")
 PROCESSES = max(4, 2 * (os.cpu_count() or 1))
-# Longer than any function may run. A caller that waits so long gets the emulator's refusal.
-_WAIT_SECONDS = 30.0
+# AWS ends a start after so long, and makes another in the time that the call itself may take.
+_START_SECONDS = 10
+
+type Record = dict[str, Any]
 
 
 def patch(emulator: MiniStack, settings: Settings) -> None:
-    """Run functions with a Python of their own, share unpacked layers, and bound the processes of each function.
+    """Run functions with a Python of their own, share unpacked layers, and bound each function's processes and starts.
 
     Raises
     ------
     EmulatorError
         If what this builds on is not there.
     """
+    _let_calls_end(emulator)
     _bound_processes(emulator)
+    _keep_streams_apart(emulator.lambda_runtime)
     _run_functions_apart(emulator, settings)
 
 
@@ -60,18 +65,21 @@ def _run_functions_apart(emulator: MiniStack, settings: Settings) -> None:
         binary, script = command
         if binary == python and sys.platform == "linux":  # macOS has none of the system calls that this takes
             return server.start(script, cwd=cwd, env=env)
-        return subprocess.Popen(command, cwd=cwd, env=env, **options)
+        # As the processes of the other kind: out of Ctrl-C's reach, and free to log any bytes.
+        return subprocess.Popen(command, cwd=cwd, env=env, process_group=0, errors="replace", **options)
 
     replace(runtime, "_detect_runtime_binary", detect_runtime_binary)
     source = textwrap.dedent(inspect.getsource(require(runtime.Worker, "_spawn", "self")))
     for old, new in {
         "lzf.extractall(layer_dir)": "_unpack_layer(lzf, layer_dir, layer_data)",
         "subprocess.Popen(": "_start_process(",
+        "response_line = self._proc.stdout.readline()": "response_line = _read_in_time(self)",
     }.items():
         source = rewritten(source, old, new, "lambda_runtime.Worker._spawn")
     namespace = vars(runtime)
     namespace["_unpack_layer"] = _Layers(settings.state / "tmp" / "layers").unpack
     namespace["_start_process"] = start
+    namespace["_read_in_time"] = _read_in_time
     exec(compile(source, inspect.getfile(runtime), "exec"), namespace)  # noqa: S102
     replace(runtime.Worker, "_spawn", namespace.pop("_spawn"))
 
@@ -114,35 +122,88 @@ def _bound_processes(emulator: MiniStack) -> None:
     AWS starts another environment for each call that finds none free, on machines of its own. Here they would all start
     on this one: sixteen callers at once are sixteen Python processes that get in each other's way for ten seconds and
     keep 50 MB each, where four serve them just as fast once they are warm, since a call takes milliseconds.
+
+    A call waits for as long as it takes: those before it end by their function's own limit. How many may wait is
+    bounded as on AWS, by the account's concurrency. Messages wait in their queue instead: one that is taken out of it
+    is invisible for so long only, and counts for its group as in flight.
+    """
+    service = emulator.lambda_service
+    run = require(service, "_execute_function_warm", "func", "event", "request_id")
+    concurrency = require(service, "_sqs_esm_concurrency", "esm", "func_rec", "config", "queue")
+    places: dict[str, threading.Semaphore] = {}
+
+    def run_in_place(func: Record, event: object, request_id: str) -> Record:
+        config = func.get("config") or func
+        with places.setdefault(config["FunctionName"], threading.Semaphore(PROCESSES)):
+            answer: Record = run(func, event, request_id)
+        return answer
+
+    def concurrency_here(esm: Record, func_rec: Record, config: Record, queue: Record | None = None) -> int:
+        return min(PROCESSES, int(concurrency(esm, func_rec, config, queue)))
+
+    replace(service, "_execute_function_warm", run_in_place)
+    replace(service, "_sqs_esm_concurrency", concurrency_here)
+
+
+def _let_calls_end(emulator: MiniStack) -> None:
+    """Let calls under way end when their function is changed, or when another of its processes can't start.
+
+    The emulator ends all processes of the function at once, those that are at work, too. Here a process leaves its
+    pool, so that it gets no other call, and ends when its call has.
     """
     runtime, service = emulator.lambda_runtime, emulator.lambda_service
-    acquire = require(runtime, "acquire_worker", "func_name", "config", "code_zip", "qualifier", "max_concurrency")
     release = require(runtime, "release_worker", "worker")
-    places: defaultdict[str, threading.BoundedSemaphore] = defaultdict(lambda: threading.BoundedSemaphore(PROCESSES))
-    held: dict[int, threading.BoundedSemaphore] = {}
 
-    def acquire_or_wait(
-        func_name: str,
-        config: dict[str, Any],
-        code_zip: bytes,
-        qualifier: str = "$LATEST",
-        max_concurrency: int | None = None,
-    ) -> tuple[Any, str]:
-        place = places[f"{func_name}:{qualifier}"]
-        if not place.acquire(timeout=_WAIT_SECONDS):
-            return None, "func_cap"
-        worker, reason = acquire(func_name, config, code_zip, qualifier, max_concurrency)
-        if worker is None:
-            place.release()
-        else:
-            held[id(worker)] = place
-        return worker, reason
-
-    def release_place(worker: Any) -> None:  # noqa: ANN401 (a class of the emulator)
+    def release_or_end(worker: Any) -> None:  # noqa: ANN401 (a class of the emulator)
         release(worker)
-        if (place := held.pop(id(worker), None)) is not None:
-            place.release()
+        with runtime._lock:  # noqa: SLF001
+            kept = any(worker in pool for pool in runtime._workers.values())  # noqa: SLF001
+        if not kept:
+            runtime.kill_workers([worker])
 
-    for owner in (runtime, service):  # the service has imported both by name
-        replace(owner, "acquire_worker", acquire_or_wait)
-        replace(owner, "release_worker", release_place)
+    changes = {"    kill_workers(doomed)\n": "    kill_workers([worker for worker in doomed if not worker.in_use])\n"}
+    rewrite(runtime, "invalidate_worker", changes)
+    changes = {"        worker = None  # invalidate_worker already dropped it from the pool\n": ""}
+    rewrite(service, "_execute_function_warm", changes)
+    for name, function in {"invalidate_worker": runtime.invalidate_worker, "release_worker": release_or_end}.items():
+        for owner in (runtime, service):  # the service has imported both by name
+            replace(owner, name, function)
+
+
+def _keep_streams_apart(runtime: ModuleType) -> None:
+    """Keep what a function, or a program that it starts, does with its standard streams out of the emulator's protocol.
+
+    The protocol would use the same ones: a line on standard output would pass for the answer of the call, and its
+    answer for that of the next.
+    """
+    script = runtime._PYTHON_WORKER_SCRIPT  # noqa: SLF001
+    for old, new in {
+        "    _real_stdout = sys.stdout\n": (
+            "    _requests, _real_stdout = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), 'w')\n"
+            "    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)\n"
+            "    os.dup2(2, 1)\n"
+        ),
+        "init = json.loads(sys.stdin.readline())": "init = json.loads(_requests.readline())",
+        "line = sys.stdin.readline()": "line = _requests.readline()",
+    }.items():
+        script = rewritten(script, old, new, "the Python worker's script")
+    vars(runtime)["_PYTHON_WORKER_SCRIPT"] = script
+
+
+def _read_in_time(worker: Any) -> str:  # noqa: ANN401 (a class of the emulator)
+    """Return what a process says when it has started.
+
+    Raises
+    ------
+    TimeoutError
+        If it takes too long, as with an import that hangs. The process is ended then.
+    """
+    process, limit = worker._proc, max(_START_SECONDS, worker.config["Timeout"])  # noqa: SLF001
+    watch = select.poll()
+    watch.register(process.stdout, select.POLLIN)
+    if not watch.poll(1000 * limit):
+        process.kill()
+        message = f"The function has not started in {limit} seconds."
+        raise TimeoutError(message)
+    line: str = process.stdout.readline()
+    return line

@@ -24,10 +24,11 @@ def patch(emulator: MiniStack) -> None:
 
 
 def _serve_as_aws_does(emulator: MiniStack) -> None:
-    """Let $connect choose the subprotocol, authorizers answer 401, and connections wait for what is sent.
+    """Let $connect choose the subprotocol, authorizers answer 401, functions log, connections wait for what is sent.
 
     The emulator accepts without a subprotocol, which a browser that has offered some takes for a failure. It answers
-    500 to an authorizer that fails with "Unauthorized", and 403 whatever status $connect's function refuses with. And
+    500 to an authorizer that fails with "Unauthorized", and 403 whatever status $connect's function refuses with. It
+    calls functions in a way of its own, which keeps no logs and makes calls of one function wait for each other. And
     twice a second it looks for each connection whether there is something to send: a thousand idle ones keep it busy.
     """
     changes = {
@@ -48,6 +49,9 @@ def _serve_as_aws_does(emulator: MiniStack) -> None:
         ),
     }
     rewrite(emulator.apigateway_v2, "handle_websocket", changes, _subprotocol_of=_subprotocol_of)
+    # Without code, as it sees it, the emulator calls a function as all others do.
+    changes = {'    code_zip = func_data.get("code_zip")\n': "    code_zip = None\n"}
+    rewrite(emulator.apigateway_v2, "_invoke_ws_lambda", changes)
     changes = {
         '    if not result or result.get("error"):\n': (
             '    if _is_unauthorized(result):\n        return {"unauthorized": True}\n'

@@ -31,6 +31,7 @@ class Journal:
         self._file = -1
         self._written = 0
         self._synced = 0
+        self._owed: list[Change] = []
         self._syncing: asyncio.Future[int] | None = None
         self._lock = threading.Lock()
         self._executor = ThreadPoolExecutor(1, "journal-sync")
@@ -66,13 +67,26 @@ class Journal:
             raise JournalError(message) from error
 
     def append(self, changes: Iterable[Change]) -> None:
-        """Hand one line to the kernel: from here on it outlives this process, though not yet a power cut."""
-        line = json.dumps(list(changes), separators=(",", ":")).encode() + b"\n"
-        view = memoryview(line)
+        """Hand one line to the kernel: from here on it outlives this process, though not yet a power cut.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written whole; the file is then as it was. The next line brings these changes along: the
+            emulator has made them, and what follows may build on them.
+        """
         # The emulator removes expired items on a thread of its own.
         with self._lock:
-            while view:
-                view = view[os.write(self._file, view) :]
+            self._owed.extend(changes)
+            view = memoryview(json.dumps(self._owed, separators=(",", ":")).encode() + b"\n")
+            end = os.fstat(self._file).st_size
+            try:
+                while view:
+                    view = view[os.write(self._file, view) :]
+            except OSError:
+                os.ftruncate(self._file, end)
+                raise
+            self._owed = []
             self._written += 1
             self.lines += 1
 
@@ -111,4 +125,5 @@ class Journal:
         if self._file >= 0:
             os.close(self._file)
         self._file = os.open(self._path, os.O_RDWR | os.O_APPEND)
+        self._owed = []
         self.lines = count

@@ -1,8 +1,9 @@
 """The process that every process of a function is a copy of. It has imported boto3, as Lambda's runtime has it.
 
 Run by the functions' own interpreter, as a file: `python -P fork_server.py FD`, where FD is a socket. A message on it
-is a JSON object with `script`, `cwd` and `env`, and brings along three file descriptors: the standard streams of the
-new process. The reply is the process id, with a file descriptor of the process.
+is a length, and a JSON object of so many bytes with `script`, `cwd` and `env`. The length brings along three file
+descriptors: the standard streams of the new process. The reply is the process id, with a file descriptor of the
+process.
 """
 
 import gc
@@ -19,15 +20,16 @@ import boto3  # noqa: F401 - what this process is for
 if sys.platform != "linux":
     sys.exit("This is for Linux, which hands out file descriptors of processes.")
 
-MOST = 1 << 20  # bytes of a message
+LENGTH = 8  # bytes of a length
 
 
 def serve(requests: socket.socket) -> None:
     """Start processes until the other end is closed. Returns in the server only: a new process ends here."""
     while True:
-        message, streams, _, _ = socket.recv_fds(requests, MOST, 3)
-        if not message:
+        length, streams, _, _ = socket.recv_fds(requests, LENGTH, 3)
+        if not length:
             return
+        message = requests.recv(int.from_bytes(length), socket.MSG_WAITALL)
         pid = os.fork()
         if not pid:
             requests.close()
@@ -44,7 +46,6 @@ def serve(requests: socket.socket) -> None:
 
 
 def _become(script: str, cwd: str, env: dict[str, str], streams: list[int]) -> None:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
@@ -55,7 +56,7 @@ def _become(script: str, cwd: str, env: dict[str, str], streams: list[int]) -> N
 
 
 if __name__ == "__main__":
-    # Ctrl-C is for the emulator, which then closes the socket.
+    # Ctrl-C is for the emulator, which then closes the socket, and lets functions end what they are at.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.freeze()  # what all processes share stays shared
     serve(socket.socket(fileno=int(sys.argv[1])))

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from logging.handlers import RotatingFileHandler
 from types import ModuleType
 
+from local.environment import for_children
 from local.settings import ACCOUNT_ID, REGION, Settings
 
 VERSION = "1.5.33"
@@ -122,9 +123,12 @@ async def started(emulator: MiniStack) -> AsyncIterator[None]:
 
 
 def _prepare_environment(settings: Settings) -> None:
-    # The functions inherit this environment. A developer's own AWS settings must not reach them, nor the emulator.
-    for name in [name for name in os.environ if name.startswith(("AWS_", "LOCALSTACK_", "MINISTACK_", "LAMBDA_"))]:
-        del os.environ[name]
+    # The functions inherit this environment. A developer's own settings must not reach them, nor the emulator.
+    kept = for_children(os.environ)
+    os.environ.clear()
+    os.environ.update(
+        {name: value for name, value in kept.items() if not name.startswith(("LOCALSTACK_", "MINISTACK_", "LAMBDA_"))}
+    )
     scratch = settings.state / "tmp"
     # Workers killed together with their parent could not remove their unpacked code.
     shutil.rmtree(scratch, ignore_errors=True)
@@ -155,9 +159,7 @@ def _prepare_environment(settings: Settings) -> None:
             "TMPDIR": str(scratch),
         }
     )
-    # The first would leave out services; without the second, workers share the bytecode that one has made.
-    for name in ("SERVICES", "PYTHONDONTWRITEBYTECODE"):
-        os.environ.pop(name, None)
+    os.environ.pop("SERVICES", None)  # would leave out others
     settings.services.mkdir(exist_ok=True)
 
 

@@ -13,10 +13,12 @@ import subprocess
 import sys
 import threading
 import weakref
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TextIO
 
 _SERVER = Path(__file__).with_name("fork_server.py")
+_LENGTH = 8  # bytes, as there
 
 
 class Process:
@@ -73,33 +75,46 @@ class ForkServer:
     def start(self, script: str, *, cwd: str, env: dict[str, str]) -> Process:
         """Run a script of Python in a new process, which has this environment and no other."""
         message = json.dumps({"script": script, "cwd": cwd, "env": env}).encode()
-        (stdin, to_it), (from_it, stdout), (errors, stderr) = os.pipe(), os.pipe(), os.pipe()
-        ours = os.fdopen(to_it, "w", buffering=1), os.fdopen(from_it), os.fdopen(errors)
-        theirs = [stdin, stdout, stderr]
-        try:
-            with self._lock:
-                try:
-                    pid, process = self._ask(message, theirs)
-                except ConnectionError:
-                    self._requests = None
-                    pid, process = self._ask(message, theirs)
-        finally:
-            for stream in theirs:
-                os.close(stream)
+        with self._lock:
+            try:
+                return self._start(message)
+            except ConnectionError:
+                self._requests = None
+                return self._start(message)
+
+    def _start(self, message: bytes) -> Process:
+        """Start a process with streams of its own: one that a dying server made, unheard of, finds its input ended."""
+        with ExitStack() as unless_started:
+            (stdin, to_it), (from_it, stdout), (errors, stderr) = os.pipe(), os.pipe(), os.pipe()
+            theirs = [stdin, stdout, stderr]
+            ours = [
+                unless_started.enter_context(stream)
+                for stream in (
+                    os.fdopen(to_it, "w", buffering=1, encoding="utf-8"),
+                    os.fdopen(from_it, encoding="utf-8"),
+                    os.fdopen(errors, encoding="utf-8", errors="replace"),  # whatever a function writes
+                )
+            ]
+            try:
+                pid, process = self._ask(message, theirs)
+            finally:
+                for stream in theirs:
+                    os.close(stream)
+            unless_started.pop_all()
         return Process(pid, process, *ours)
 
     def _ask(self, message: bytes, streams: list[int]) -> tuple[int, int]:
         if self._requests is None:
             self._requests = self._launch()
-        socket.send_fds(self._requests, [message], streams)
+        socket.send_fds(self._requests, [len(message).to_bytes(_LENGTH)], streams)
+        self._requests.sendall(message)
         reply, processes, _, _ = socket.recv_fds(self._requests, 32, 1)
         if not reply:
             raise ConnectionResetError
         return int(reply), processes[0]
 
     def _launch(self) -> socket.socket:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        ours, theirs = socket.socketpair()
         number = theirs.fileno()
         command = [self._python, "-P", str(_SERVER), str(number)]
         # Not waited for: it ends when this process closes its end, or ends itself.

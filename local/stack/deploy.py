@@ -16,6 +16,7 @@ from pathlib import Path
 
 import yaml
 
+from local.environment import for_children
 from local.progress import elapsed, say
 from local.settings import REGION, Settings
 from local.stack.client import CallError
@@ -140,8 +141,8 @@ class Deployer:
             raise DeployError(message)
 
     def _environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-        for name in ("DOCKER_HOST", "MAKEFLAGS", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE"):
+        kept = for_children(os.environ)
+        for name in ("DOCKER_HOST", "MAKEFLAGS"):
             kept.pop(name, None)
         return kept | {
             "AWS_ACCESS_KEY_ID": "local",

@@ -22,6 +22,7 @@ import boto3
 import yaml
 from botocore.exceptions import ClientError
 
+from local.environment import for_children
 from local.settings import LOOPBACK, REGION, STACK_NAME, Settings
 from local.stack.deploy import Deployer, architecture, deploy_running
 from local.stack.statedir import read_json, write_json
@@ -197,8 +198,7 @@ def _arguments(settings: Settings, aws_port: int) -> list[str]:
 
 def _become_sam(arguments: list[str], aws_port: int) -> NoReturn:
     # Without the caller's AWS settings, which SAM would hand to the functions.
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    environ = kept | {
+    environ = for_children(os.environ) | {
         **_CREDENTIALS,
         "AWS_DEFAULT_REGION": REGION,
         # SAM asks STS for the account's number.

@@ -1,6 +1,7 @@
 """The commands around a running stack, and what they say when something is in the way."""
 
 import os
+import runpy
 import socket
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from local import cli
 from local.settings import ROOT
 from tests.harness.stack import Stack, free_port
 
@@ -106,3 +108,13 @@ def test_without_a_running_stack_the_commands_say_so(tmp_path: Path) -> None:
         assert result.returncode == 1
         assert result.stdout == ""
         assert "make run" in result.stderr
+
+
+def test_ctrl_c_while_the_command_is_loaded_ends_it_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_: list[str]) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "main", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("local", run_name="__main__")
+    assert ended.value.code == 130

@@ -10,10 +10,10 @@ from local.settings import ROOT
 
 # What a folder may import of the project, besides itself.
 MAY_IMPORT = {
-    "emulator": ("local.settings",),
+    "emulator": ("local.environment", "local.settings"),
     "aws": ("local.emulator", "local.settings"),
     "watch": ("local.emulator", "local.settings", "local.aws.iam"),
-    "stack": ("local.progress", "local.settings"),
+    "stack": ("local.environment", "local.progress", "local.settings"),
     "durable": ("local.emulator", "local.settings", "local.stack.outputs"),
 }
 # A file for one AWS service knows no other service's.

@@ -93,3 +93,25 @@ def test_a_failed_sync_is_not_an_acknowledgement(journal: Journal, monkeypatch: 
     journal.append([ONE])
     with pytest.raises(OSError, match="No space"):
         asyncio.run(journal.sync())
+
+
+def test_a_full_disk_leaves_no_half_line_and_loses_no_change(
+    journal: Journal, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, room = os.write, [5, 0, 0]
+
+    def write_what_fits(file: int, line: bytes) -> int:
+        if not (fits := room.pop(0)):
+            raise OSError(28, "No space left on device")
+        return write(file, line[:fits])
+
+    journal.append([ONE])
+    whole = path.read_bytes()
+    with monkeypatch.context() as full:
+        full.setattr(os, "write", write_what_fits)
+        for _ in range(2):
+            with pytest.raises(OSError, match="No space"):
+                journal.append([GONE])
+            assert path.read_bytes() == whole
+    journal.append([ONE])
+    assert read(path) == [[ONE], [GONE, GONE, ONE]]
