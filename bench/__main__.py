@@ -39,7 +39,7 @@ def main() -> int:
             figures += http.measure_lists(stack, sizes=(100, 1_000) if quick else (1_000, 100_000))
         finally:
             stack.stop()
-    figures += neighbors.measure(rounds=10 if quick else 60)
+    figures += neighbors.measure(rounds=5 if quick else 40)
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps([figure.as_json() for figure in figures], indent=2) + "\n")
     verdict = _verdict(figures)
