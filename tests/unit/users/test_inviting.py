@@ -303,8 +303,11 @@ def test_an_address_that_nobody_proved_to_be_theirs_is_free(world: World) -> Non
 def test_an_invitation_that_others_keep_from_ending_is_recorded(world: World) -> None:
     """Each try finds a new squatter. The answer must not say that nothing happens: reconcileUsers goes on with it."""
     squatter(world)
-    deleted = "after-call.cognito-identity-provider.AdminDeleteUser"
-    world.cognito.meta.events.register(deleted, lambda **_: squatter(world))
+
+    def again(**_: object) -> None:
+        squatter(world)
+
+    world.cognito.meta.events.register("after-call.cognito-identity-provider.AdminDeleteUser", again)
     answer = invite()
     assert answer.error == (503, "service_unavailable")
     assert "recorded" in answer.json["message"]
