@@ -16,15 +16,16 @@ TICKET = {
 
 def connect(stack: Stack, user: str = "admin@acme.example") -> httpx.Client:
     """Return a client with the user's token."""
-    return httpx.Client(base_url=stack.base_url, headers=_headers(stack, user), timeout=60)
+    return httpx.Client(base_url=stack.base_url, headers=authorization(stack, user), timeout=60)
 
 
 def connect_async(stack: Stack, user: str = "admin@acme.example") -> httpx.AsyncClient:
     """Return a client of an event loop with the user's token."""
-    return httpx.AsyncClient(base_url=stack.base_url, headers=_headers(stack, user), timeout=60)
+    return httpx.AsyncClient(base_url=stack.base_url, headers=authorization(stack, user), timeout=60)
 
 
-def _headers(stack: Stack, user: str) -> dict[str, str]:
+def authorization(stack: Stack, user: str) -> dict[str, str]:
+    """Return the header with the user's token."""
     return {"Authorization": f"Bearer {stack.token(user)}"}
 
 

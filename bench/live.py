@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
 
-from bench.callers import TICKET, connect_async
+from bench.callers import TICKET, authorization, connect_async
 from bench.report import Figure
 from bench.stack import Stack
 
@@ -88,8 +88,7 @@ async def subscribed(stack: Stack, user: str, sockets: AsyncExitStack) -> Client
     RuntimeError
         The answer is another one.
     """
-    headers = {"Authorization": f"Bearer {stack.token(user)}"}
-    opening = connect(stack.live_url, additional_headers=headers, open_timeout=PATIENCE)
+    opening = connect(stack.live_url, additional_headers=authorization(stack, user), open_timeout=PATIENCE)
     socket = await sockets.enter_async_context(opening)
     await socket.send(json.dumps({"action": "subscribe", "topic": "queue"}))
     answer = json.loads(await asyncio.wait_for(socket.recv(), PATIENCE))

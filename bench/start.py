@@ -92,17 +92,18 @@ class Start:
             "WEBHOOK_DELIVERIES": f"{endpoint}/000000000000/deliveries",
             **self.own,
         }
-        before = _processor_time_of_children()
+        before = processor_time_of_children()
         done = subprocess.run(
             [sys.executable, "-c", self.script], env=environment, capture_output=True, text=True, check=False
         )
-        taken = _processor_time_of_children() - before
+        taken = processor_time_of_children() - before
         if done.returncode:
             raise RuntimeError(done.stdout + done.stderr)
         return taken
 
 
-def _processor_time_of_children() -> float:
+def processor_time_of_children() -> float:
+    """Return the seconds of a processor that the children took which have ended, and those that they waited for."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 

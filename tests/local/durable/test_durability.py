@@ -1,7 +1,6 @@
 """What was acknowledged with 2xx is there after `kill -9` of every local process."""
 
 import os
-import resource
 import signal
 import threading
 import time
@@ -15,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from bench.start import processor_time_of_children
 from tests.harness.client import Client
 from tests.harness.people import signed_in
 from tests.harness.sockets import opened
@@ -150,7 +150,7 @@ def test_second_start_is_quick_and_has_the_data(start: Callable[..., Stack]) -> 
     made = agent.post("/v1/tickets", json=TICKET, expect=201)
     assert first.stop() == 0
 
-    before = _processor_time()
+    before = processor_time_of_children()
     second = start(port=first.port, aws_port=first.aws_port)  # on another port, the links in mails would be others
     found = agent.get(f"{second.base_url}{made.headers['Location']}")
 
@@ -162,13 +162,7 @@ def test_second_start_is_quick_and_has_the_data(start: Callable[..., Stack]) -> 
         after = agent.create(f"{second.base_url}/v1/tickets", TICKET)
         socket.event_of(after["id"])  # the first event of this process is none that the last one had dealt with
     assert second.stop() == 0
-    assert _processor_time() - before < 15, "what else the machine does is not counted"
-
-
-def _processor_time() -> float:
-    """Return the seconds of a processor that the processes took which have ended, and those that they waited for."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+    assert processor_time_of_children() - before < 15, "what else the machine does is not counted"
 
 
 @pytest.mark.long
