@@ -39,6 +39,7 @@ _ARNS: Final = {
     ("AWS::Events::Rule", "Arn"): f"arn:aws:events:{_HERE}:rule/{{}}",
     ("AWS::IAM::Role", "Arn"): f"arn:aws:iam::{ACCOUNT}:role/{{}}",
     ("AWS::Logs::LogGroup", "Arn"): f"arn:aws:logs:{_HERE}:log-group:{{}}:*",
+    ("AWS::S3::Bucket", "Arn"): "arn:aws:s3:::{}",
     ("AWS::SNS::Topic", "Ref"): f"arn:aws:sns:{_HERE}:{{}}",
     ("AWS::SQS::Queue", "Arn"): f"arn:aws:sqs:{_HERE}:{{}}",
     ("AWS::Serverless::Function", "Arn"): f"arn:aws:lambda:{_HERE}:function:{{}}",

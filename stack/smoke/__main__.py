@@ -6,13 +6,15 @@ from typing import Final
 
 import boto3
 
-from stack.smoke import api, attributes, live, resources
+from stack.smoke import api, attributes, files, live, resources
 from stack.smoke.deployment import Check, Deployment
 
 CHECKS: Final[tuple[Check, ...]] = (
     resources.outputs_are_there,
     resources.state_machines_are_valid,
     resources.tables_keep_what_they_should,
+    files.the_bucket_is_closed,
+    files.unscanned_files_are_not_read,
     api.strangers_are_refused,
     api.browsers_may_ask,
     api.every_call_counts,

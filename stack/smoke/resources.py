@@ -6,7 +6,7 @@ from stack.smoke.deployment import Deployment
 
 OUTPUTS: Final = (
     *("ApiId", "ApiUrl", "LiveApiId", "LiveUrl", "UserPoolId", "UserPoolClientId"),
-    *("TicketsTableName", "UsersTableName", "NotificationsTableName", "EventBusName"),
+    *("TicketsTableName", "UsersTableName", "NotificationsTableName", "EventBusName", "AttachmentsBucketName"),
     *("AttributeConditions", "SmokeRoleArn"),
 )
 _EXPIRING: Final = ("NotificationsTableName", "TicketsTableName")

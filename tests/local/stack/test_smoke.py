@@ -1,6 +1,6 @@
 """What is looked at after a deployment: nothing is wrong with the local stack, and each check can find something."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +9,7 @@ import pytest
 
 from local.settings import REGION, STACK_NAME
 from stack.smoke import __main__ as smoke
-from stack.smoke import api, attributes, live, resources
+from stack.smoke import api, attributes, files, live, resources
 from stack.smoke.deployment import Check, Deployment
 from tests.harness.stack import Stack
 
@@ -39,10 +39,29 @@ def test_nothing_is_wrong(deployment: Deployment, stack: Stack, capsys: pytest.C
     ]
 
 
+OPEN_BUCKET = "smoke-test-of-an-open-bucket"
+
+
+@pytest.fixture
+def _open_bucket(deployment: Deployment) -> Iterator[None]:
+    """A bucket that has neither a policy nor versions."""
+    client = deployment.session.client("s3")
+    client.create_bucket(Bucket=OPEN_BUCKET)
+    yield
+    client.delete_bucket(Bucket=OPEN_BUCKET)
+
+
+def elsewhere(deployment: Deployment) -> Deployment:
+    """Return the deployment with the open bucket in the place of its own."""
+    return replace(deployment, outputs={**deployment.outputs, "AttachmentsBucketName": OPEN_BUCKET})
+
+
 OTHERWISE: dict[Check, Callable[[Deployment], Deployment]] = {
     resources.outputs_are_there: lambda it: replace(it, outputs={**it.outputs, "LiveUrl": ""}),
     resources.state_machines_are_valid: lambda it: replace(it, name=f"{it.name}-of-nobody"),
     resources.tables_keep_what_they_should: lambda it: replace(it, parameters={"DeletionProtection": "true"}),
+    files.the_bucket_is_closed: elsewhere,
+    files.unscanned_files_are_not_read: elsewhere,
     api.strangers_are_refused: lambda it: replace(it, api_url=f"{it.api_url}/somewhere"),
     api.browsers_may_ask: lambda it: replace(it, parameters={"CorsOrigins": "https://desk.example.com"}),
     api.every_call_counts: lambda it: replace(it, outputs={**it.outputs, "ApiId": "another"}),
@@ -52,6 +71,7 @@ OTHERWISE: dict[Check, Callable[[Deployment], Deployment]] = {
 """What each check must find something wrong with."""
 
 
+@pytest.mark.usefixtures("_open_bucket")
 @pytest.mark.parametrize("check", smoke.CHECKS, ids=lambda check: check.__name__)
 def test_each_check_can_find_something(deployment: Deployment, monkeypatch: pytest.MonkeyPatch, check: Check) -> None:
     assert check(deployment) == []

@@ -14,21 +14,26 @@ BOTH = pytest.mark.parametrize("conditions", ["ifPresent", "required"])
 ATTRIBUTES = "dynamodb:Attributes"
 TICKETS = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/TicketsTable"
 
+BUCKET_POLICY = "AttachmentsBucketPolicy"
+
 WRITES = {f"dynamodb:{action}" for action in ("ConditionCheckItem", "DeleteItem", "PutItem", "UpdateItem")}
 """What a transaction is made of."""
 
 type Statement = dict[str, Any]
 
 
-def allowed(statements: list[Statement], action: str, resource: str, keys: dict[str, Any]) -> bool:
+def allowed(
+    statements: list[Statement], action: str, resource: str, keys: dict[str, Any], role: str = "role"
+) -> bool:
     """Return whether statements allow an action; `keys` are the condition keys that the service hands over."""
     request = EvalContext(
-        principal_arn=f"arn:aws:sts::{ACCOUNT}:assumed-role/role/x",
+        principal_arn=f"arn:aws:iam::{ACCOUNT}:role/{role}",  # what aws:PrincipalArn is in a session of the role
         principal_type="AssumedRole",
         principal_account=ACCOUNT,
         action=action,
         resource_arn=resource,
         region=REGION,
+        secure_transport=True,
         service_context={key.lower(): value for key, value in keys.items()},
     )
     document = {"Version": "2012-10-17", "Statement": statements}
@@ -58,7 +63,12 @@ def fulfilled(statement: Statement) -> dict[str, Any]:
 
 def denials(deployed: list[Policy]) -> list[Statement]:
     """Return what the services' policies deny, which every function's role has one of."""
-    return [each for policy in deployed for each in policy.statements if each["Effect"] == "Deny"]
+    return [
+        each
+        for policy in deployed
+        for each in policy.statements
+        if each["Effect"] == "Deny" and policy.owner != BUCKET_POLICY
+    ]
 
 
 @BOTH
@@ -122,6 +132,53 @@ def test_no_policy_depends_on_a_key_that_aws_may_leave_out() -> None:
                     "ForAllValues:StringEquals": {"events:source": ["ticket-system.audit", "ticket-system.tickets"]},
                     "Null": {"events:source": "false"},
                 }
+
+
+# --- the bucket of attachments ------------------------------------------------------------------------------------------
+
+READS = ("s3:GetObject", "s3:GetObjectVersion")
+TAGS = tuple(f"s3:{action}Object{of}Tagging" for action in ("Delete", "Put") for of in ("", "Version"))
+FILE = "arn:aws:s3:::AttachmentsBucket/tenant/ticket/file"
+TAG = "s3:ExistingObjectTag/GuardDutyMalwareScanStatus"
+SCANNER, RECEIVER, READER = "AttachmentScanRole", "ReceiveUploadRole", "GetAttachmentContentRole"
+
+
+def is_denied(scan: str, role: str, action: str, **keys: str) -> bool:
+    """Return whether the bucket's policy denies an action, whatever the role's own policies say."""
+    (policy,) = (each for each in policies(AttachmentScan=scan) if each.owner == BUCKET_POLICY)
+    everything = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    return not allowed([everything, *policy.statements], action, FILE, keys, role)
+
+
+@pytest.mark.parametrize("action", READS)
+@pytest.mark.parametrize("scan", ["guardduty", "none"])
+def test_nobody_but_the_scanner_reads_what_is_not_clean(scan: str, action: str) -> None:
+    for tag in ({}, {TAG: "THREATS_FOUND"}, {TAG: "UNSUPPORTED"}, {TAG: "FAILED"}, {TAG: "ACCESS_DENIED"}):
+        denied = {role for role in (SCANNER, RECEIVER, READER) if is_denied(scan, role, action, **tag)}
+        assert denied == ({RECEIVER, READER} if scan == "guardduty" else {SCANNER, RECEIVER, READER})
+    assert not any(is_denied(scan, role, action, **{TAG: "NO_THREATS_FOUND"}) for role in (SCANNER, RECEIVER, READER))
+
+
+@pytest.mark.parametrize("action", TAGS)
+@pytest.mark.parametrize(("scan", "writer"), [("guardduty", SCANNER), ("none", RECEIVER)])
+def test_nobody_but_the_scanner_tags(scan: str, writer: str, action: str) -> None:
+    assert {role for role in (SCANNER, RECEIVER, READER) if not is_denied(scan, role, action)} == {writer}
+
+
+def test_the_bucket_takes_no_request_without_tls() -> None:
+    (policy,) = (each for each in policies() if each.owner == BUCKET_POLICY)
+    (statement,) = (each for each in policy.statements if each["Action"] == "s3:*")
+    assert (statement["Effect"], statement["Principal"]) == ("Deny", "*")
+    assert statement["Resource"] == ["arn:aws:s3:::AttachmentsBucket", "arn:aws:s3:::AttachmentsBucket/*"]
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_whoever_signs_an_address_may_do_that_one_thing_with_objects() -> None:
+    """An address can do what its signer may."""
+    for role, action in (("CreateAttachmentRole", "s3:PutObject"), (READER, "s3:GetObjectVersion")):
+        statements = [each for policy in policies() if policy.owner == role for each in policy.statements]
+        found = {each for statement in statements for each in listed(statement["Action"])}
+        assert {each for each in found if each.startswith("s3:")} == {action}
 
 
 # --- the linter -------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from ticketing.mail.rules import OLDEST
 ROLE_NAME = 64
 """Characters of a role's name; CloudFormation cuts what it generates to that."""
 
-STACK_NAME = 28
+STACK_NAME = 26
 """Characters that a stack's name may have with strict isolation (docs/deploying.md)."""
 
 
@@ -56,6 +56,66 @@ def test_data_outlives_a_mistake() -> None:
         table = resources[name]["Properties"]
         assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
         assert table["SSESpecification"] == {"SSEEnabled": True}
+
+
+def test_the_bucket_of_attachments_is_private_and_keeps_versions() -> None:
+    """What its policy denies is in test_policies.py."""
+    resources = template()["Resources"]
+    for name in ("AttachmentsBucket", "AttachmentsBucketPolicy"):
+        assert resources[name]["DeletionPolicy"] == "RetainExceptOnCreate"
+        assert resources[name]["UpdateReplacePolicy"] == "Retain"
+    bucket = resources["AttachmentsBucket"]["Properties"]
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert len(bucket["PublicAccessBlockConfiguration"]) == 4
+    assert bucket["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+    (encryption,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert encryption == {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    condition, cors, without = bucket["CorsConfiguration"]
+    assert (condition, without) == ("AllowsOrigins", "AWS::NoValue")
+    (rule,) = cors["CorsRules"]
+    assert rule["AllowedOrigins"] == [",", "CorsOrigins"]
+    assert rule["AllowedMethods"] == ["GET", "HEAD", "PUT"]
+
+
+def test_no_lifecycle_rule_takes_a_file_that_somebody_may_read() -> None:
+    """Of versions that are not the current one, all are deleted in a week; the current one by the code alone."""
+    rules = template()["Resources"]["AttachmentsBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    assert not [each for each in rules if each.keys() & {"ExpirationDate", "ExpirationInDays", "Transitions"}]
+    assert [each["NoncurrentVersionExpiration"] for each in rules if "NoncurrentVersionExpiration" in each] == [
+        {"NoncurrentDays": 7}
+    ]
+
+
+def test_every_environment_says_whether_attachments_are_scanned() -> None:
+    for name, content in tomllib.loads((ROOT / "samconfig.toml").read_text()).items():
+        if name not in {"default", "version"}:
+            assert "AttachmentScan=guardduty" in content["deploy"]["parameters"]["parameter_overrides"], name
+
+
+def test_what_becomes_of_attachments_is_put_aside_if_it_fails() -> None:
+    """Of their own bucket alone, and a group of messages for each file."""
+    resources = template()["Resources"]
+    for name, start, path, detail in (
+        ("ReceiveUpload", "Uploads", "$.detail.object.key", {"bucket": {"name": ["AttachmentsBucket"]}}),
+        (
+            *("RecordScan", "Scans", "$.detail.s3ObjectDetails.objectKey"),
+            {"s3ObjectDetails": {"bucketName": ["AttachmentsBucket"]}},
+        ),
+    ):
+        rule = resources[f"{start}Rule"]["Properties"]
+        assert rule["EventPattern"]["detail"] == detail
+        (target,) = rule["Targets"]
+        assert target["DeadLetterConfig"] == {"Arn": f"{start}DeadLetters.Arn"}
+        assert target["SqsParameters"] == {"MessageGroupId": path}
+        function, queue = (resources[each]["Properties"] for each in (f"{name}Function", f"{start}Queue"))
+        (event,) = function["Events"].values()
+        assert event["Properties"]["Queue"] == f"{start}Queue.Arn"
+        assert event["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+        assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
+        assert queue["RedrivePolicy"]["deadLetterTargetArn"] == f"{start}DeadLetters.Arn"
+        dead = resources[f"{start}DeadLetters"]["Properties"]
+        assert queue["MessageRetentionPeriod"] == dead["MessageRetentionPeriod"] == 14 * 24 * 60 * 60
 
 
 def test_tables_with_indexes_are_created_one_after_the_other() -> None:
@@ -186,6 +246,7 @@ def test_work_that_nobody_waits_for_leaves_its_failures_behind() -> None:
         "PurgeTicketFunction": "DynamoDB",
         "RecordMailFeedbackFunction": "EventBridgeRule",
         "ReconcileUsersFunction": "Schedule",
+        "SweepAttachmentsFunction": "Schedule",
     }
     outbox = events.pop("PublishEventsFunction")[1]
     assert outbox["DestinationConfig"]["OnFailure"] == {"Type": "SQS", "Destination": "UnpublishedEvents.Arn"}

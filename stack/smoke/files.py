@@ -1,0 +1,58 @@
+"""Attachments: that their bucket is closed, and that nobody reads a file there that was not scanned."""
+
+from typing import TYPE_CHECKING, Final
+from uuid import uuid4
+
+import boto3
+from botocore.exceptions import ClientError
+
+from stack.smoke.deployment import Deployment
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import GetPublicAccessBlockOutputTypeDef
+
+_CONTENT: Final = b"A smoke test put this here, and takes it away again."
+
+
+def the_bucket_is_closed(deployment: Deployment) -> list[str]:
+    """Check that the bucket can't be opened to the public, and keeps versions apart."""
+    client, bucket = deployment.session.client("s3"), deployment.outputs["AttachmentsBucketName"]
+    wrong = []
+    try:
+        found: GetPublicAccessBlockOutputTypeDef = client.get_public_access_block(Bucket=bucket)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchPublicAccessBlockConfiguration":
+            raise
+        wrong.append(f"{bucket} can be opened to the public.")
+    else:
+        opened = sorted(name for name, closed in found["PublicAccessBlockConfiguration"].items() if not closed)
+        wrong += [f"{bucket} can be opened to the public: {name} is off." for name in opened]
+    if client.get_bucket_versioning(Bucket=bucket).get("Status") != "Enabled":
+        wrong.append(f"{bucket} keeps no versions: an upload could take the place of what was scanned.")
+    return wrong
+
+
+def unscanned_files_are_not_read(deployment: Deployment) -> list[str]:
+    """Check that S3 refuses a file that has no tag of the scanner to a role that may read it.
+
+    It is the SmokeRole that puts the file there, tries to read it and takes it away: without the bucket's policy it
+    could. A scan takes longer than the request that follows.
+    """
+    given = deployment.session.client("sts").assume_role(
+        RoleArn=deployment.outputs["SmokeRoleArn"], RoleSessionName="smoke"
+    )["Credentials"]
+    region = deployment.session.region_name
+    client = boto3.Session(
+        given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], region_name=region
+    ).client("s3")
+    bucket, key = deployment.outputs["AttachmentsBucketName"], f"smoke/{uuid4()}"
+    version = client.put_object(Bucket=bucket, Key=key, Body=_CONTENT).get("VersionId", "null")
+    try:
+        client.get_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "AccessDenied":
+            raise
+        return []
+    finally:
+        client.delete_object(Bucket=bucket, Key=key, VersionId=version)
+    return [f"A file in {bucket} can be read before it is scanned."]
