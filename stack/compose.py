@@ -6,7 +6,8 @@ written here, so that an operation is one block:
 - A service that has functions gets a log group and a policy to write to it: tickets.yaml gets `TicketsLogs` and
   `TicketsPolicy`. With `AttributeConditions=required`, the policy denies writes whose attributes IAM is not told.
 - Each function gets a role: `GetTicketFunction` gets `GetTicketRole`, which has its service's policy. Beside the
-  function's `Properties`, `Role` says what else it may do. `Allow` lists the statements, without `Effect`. With
+  function's `Properties`, `Role` says what else it may do. `Allow` lists the statements, without `Effect` unless they
+  depend on a condition (`!If`); `Shares` names policies that several functions have. With
   `PerTenant: true` it may assume its role once more, with a policy that names one tenant (`TenantIsolation=strict`).
 - Each function's environment names its service, for the logs and metrics of Powertools.
 - `ApiRole` may invoke the functions that API Gateway's integrations and authorizers name.
@@ -175,13 +176,16 @@ def _role(function: yaml.Node, names: Mapping[str, str]) -> yaml.Node:
         if pair[0].value == "Role":
             settings = dict(_entries(pair[1]))
             function.value.remove(pair)
-    if unknown := settings.keys() - {"Allow", "PerTenant"}:
+    if unknown := settings.keys() - {"Allow", "PerTenant", "Shares"}:
         message = f"{names['NAME']}Function: unknown in Role: {', '.join(sorted(unknown))}"
         raise FragmentError(message)
     role = _parsed(_ROLE, names)
+    if "Shares" in settings:
+        _at(role, "Properties", "ManagedPolicyArns").value += settings["Shares"].value
     statements = settings["Allow"].value if "Allow" in settings else []
     for statement in statements:
-        statement.value.insert(0, (_scalar("Effect"), _scalar("Allow")))
+        if isinstance(statement, yaml.MappingNode):
+            statement.value.insert(0, (_scalar("Effect"), _scalar("Allow")))
     if "PerTenant" in settings:
         _at(role, "Properties", "AssumeRolePolicyDocument", "Statement").value.append(_parsed(_TRUST_IN_ITSELF, names))
         statements.append(_parsed(_USE_OF_ITSELF, names))

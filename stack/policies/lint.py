@@ -26,6 +26,7 @@ EXPLAINED: Final = Path(__file__).with_name("findings.yaml")
 DEPLOYMENTS: Final[tuple[dict[str, str], ...]] = (
     {},
     {
+        "AttachmentScan": "none",
         "AttributeConditions": "required",
         "MailFrom": "tickets@example.com",
         "TenantIsolation": "strict",

@@ -45,7 +45,7 @@ def listed(value: Any) -> list[Any]:
 def statements(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the statements of a policy, those with a condition of the template included."""
     for each in listed(document["Statement"]):
-        yield each["Fn::If"][1] if "Fn::If" in each else each
+        yield from (one for one in each["Fn::If"][1:] if "Action" in one) if "Fn::If" in each else (each,)
 
 
 def policy(role: str, name: str) -> list[dict[str, Any]]:

@@ -168,6 +168,12 @@ def test_a_function_that_acts_for_nobody_can_not_assume_its_role_again(
     assert len(resources["ReadThingRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]) == 1
 
 
+def test_functions_may_share_a_policy(composed: Callable[..., dict[str, Any]]) -> None:
+    reader = READER.replace("      PerTenant: true\n", "      Shares: [!Ref ReadPolicy]\n")
+    role = composed(things=reader)["Resources"]["ReadThingRole"]["Properties"]
+    assert role["ManagedPolicyArns"] == [{"Ref": "ThingsPolicy"}, {"Ref": "ReadPolicy"}]
+
+
 def test_api_gateway_may_invoke_what_it_calls(composed: Callable[..., dict[str, Any]]) -> None:
     (policy,) = composed(things=READER)["Resources"]["ApiRole"]["Properties"]["Policies"]
     (statement,) = policy["PolicyDocument"]["Statement"]

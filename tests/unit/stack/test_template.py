@@ -156,7 +156,7 @@ def test_every_function_has_a_role_of_its_own_and_its_services_log() -> None:
         assert function["Role"] == f"{role}.Arn"
         assert function["LoggingConfig"] == {"LogGroup": f"{service}Logs"}
         assert function["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] == service.lower()
-        assert resources[role]["Properties"]["ManagedPolicyArns"] == [f"{service}Policy"]
+        assert resources[role]["Properties"]["ManagedPolicyArns"][0] == f"{service}Policy"
     groups = {name for name, each in resources.items() if each["Type"] == "AWS::Logs::LogGroup"}
     others = {"ApiAccessLogs", "TenantDeletionLogs", "TicketLifecycleLogs"}
     assert groups == {f"{service}Logs" for service in services} | others
