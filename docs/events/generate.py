@@ -29,6 +29,8 @@ type Schema = dict[str, Any]
 
 _OF_COMMENTS: Final = {EventType.COMMENT_ADDED, EventType.COMMENT_UPDATED, EventType.COMMENT_DELETED}
 _NAMES_THE_COMMENT: Final = {"commentId", "visibility"}
+_OF_FILES: Final = {EventType.ATTACHMENT_ADDED, EventType.ATTACHMENT_REJECTED, EventType.ATTACHMENT_REMOVED}
+_NAMES_THE_FILE: Final = {"attachmentId", "visibility"}
 _EVERYWHERE: Final = {
     "id",
     "type",
@@ -50,6 +52,9 @@ _TITLES: Final = {
     EventType.COMMENT_ADDED: "A comment was written. Its text is not here: read it, if it is still there.",
     EventType.COMMENT_UPDATED: "A comment was edited.",
     EventType.COMMENT_DELETED: "A comment was deleted.",
+    EventType.ATTACHMENT_ADDED: "A file was scanned and can be read. Its name is not here: read it, if it is there.",
+    EventType.ATTACHMENT_REJECTED: "A file was scanned and can never be read; its content is deleted.",
+    EventType.ATTACHMENT_REMOVED: "A file was removed, with its name and its content.",
 }
 
 
@@ -91,6 +96,9 @@ def _event(kind: EventType) -> Schema:
     if kind in _OF_COMMENTS:
         required |= _NAMES_THE_COMMENT
         optional |= {"mentions"}
+    elif kind in _OF_FILES:
+        required |= _NAMES_THE_FILE
+        optional |= {"commentId"}
     elif kind is EventType.TICKET_TRANSITIONED:
         optional |= {"comment"}
     fixed = {"type": {"const": kind.value}, "schemaVersion": {"const": SCHEMA_VERSION}}

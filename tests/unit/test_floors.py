@@ -15,7 +15,7 @@ FLOORS = (
     {"people"},
     {"api"},
     {"audit", "tickets"},
-    {"events", "users"},
+    {"attachments", "events", "users"},
     {"comments"},
     {"live", "mail", "webhooks"},
     {"erasure"},

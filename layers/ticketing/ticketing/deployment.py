@@ -121,6 +121,38 @@ class Deployment:
         """The URL of the queue of events that could not be published."""
         return self._text("UNPUBLISHED_EVENTS")
 
+    # --- attachments ----------------------------------------------------------------------------------------------
+
+    @property
+    def attachments_bucket(self) -> str:
+        """The name of the bucket of attachments."""
+        return self._text("ATTACHMENTS_BUCKET")
+
+    @property
+    def has_attachments(self) -> bool:
+        """Whether this function has to do with the bucket of attachments."""
+        return bool(self._environment.get("ATTACHMENTS_BUCKET"))
+
+    @property
+    def attachment_address(self) -> str | None:
+        """The base URL of the addresses at which files are sent and fetched; None on AWS, where it is the bucket's."""
+        return self._environment.get("ATTACHMENT_ADDRESS") or None
+
+    @property
+    def attachment_max_bytes(self) -> int:
+        """How many bytes a file may have."""
+        return int(self._text("ATTACHMENT_MAX_BYTES"))
+
+    @property
+    def attachment_tenant_bytes(self) -> int:
+        """How many bytes the files of a tenant may have together."""
+        return int(self._text("ATTACHMENT_TENANT_BYTES"))
+
+    @property
+    def scans_attachments(self) -> bool:
+        """Whether files are scanned before anybody reads them. Only `none` says that they are not."""
+        return self._text("ATTACHMENT_SCAN") != "none"
+
     # --- live updates, email, webhooks ----------------------------------------------------------------------------
 
     @property

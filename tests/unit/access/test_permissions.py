@@ -64,6 +64,11 @@ MATRIX = {
     "getComment": "no own all all no",
     "updateComment": "no own all all no",
     "deleteComment": "no own all all no",
+    "createAttachment": "no own all all no",
+    "listAttachments": "no own all all no",
+    "getAttachment": "no own all all no",
+    "getAttachmentContent": "no own all all no",
+    "deleteAttachment": "no own all all no",
     "watchTicket": "no own all all no",
     "unwatchTicket": "no own all all no",
     "getWatching": "no own all all no",
@@ -106,6 +111,7 @@ OF_TICKETS = [
     operation
     for operation in MATRIX
     if operation.endswith(("Ticket", "Tickets", "TicketHistory", "Comment", "Comments", "Watching"))
+    or "Attachment" in operation
 ]
 
 

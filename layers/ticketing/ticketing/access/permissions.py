@@ -32,6 +32,11 @@ class Operation(StrEnum):
     GET_COMMENT = "getComment"
     UPDATE_COMMENT = "updateComment"
     DELETE_COMMENT = "deleteComment"
+    CREATE_ATTACHMENT = "createAttachment"
+    LIST_ATTACHMENTS = "listAttachments"
+    GET_ATTACHMENT = "getAttachment"
+    GET_ATTACHMENT_CONTENT = "getAttachmentContent"
+    DELETE_ATTACHMENT = "deleteAttachment"
     WATCH_TICKET = "watchTicket"
     UNWATCH_TICKET = "unwatchTicket"
     GET_WATCHING = "getWatching"
@@ -109,6 +114,11 @@ PERMISSIONS = {
     Operation.GET_COMMENT: _EVERYBODY_ON_THEIRS,
     Operation.UPDATE_COMMENT: _EVERYBODY_ON_THEIRS,
     Operation.DELETE_COMMENT: _EVERYBODY_ON_THEIRS,
+    Operation.CREATE_ATTACHMENT: _EVERYBODY_ON_THEIRS,
+    Operation.LIST_ATTACHMENTS: _EVERYBODY_ON_THEIRS,
+    Operation.GET_ATTACHMENT: _EVERYBODY_ON_THEIRS,
+    Operation.GET_ATTACHMENT_CONTENT: _EVERYBODY_ON_THEIRS,
+    Operation.DELETE_ATTACHMENT: _EVERYBODY_ON_THEIRS,
     Operation.WATCH_TICKET: _EVERYBODY_ON_THEIRS,
     Operation.UNWATCH_TICKET: _EVERYBODY_ON_THEIRS,
     Operation.GET_WATCHING: _EVERYBODY_ON_THEIRS,

@@ -158,6 +158,11 @@ class Request:
         version = _VERSION_ETAG.fullmatch(tag)
         return int(version[1]) if version else NO_VERSION
 
+    def accepts_json(self) -> bool:
+        """Return whether `Accept` names JSON. A type with a wildcard does not."""
+        accepted = (self.header("accept") or "").split(",")
+        return any(each.partition(";")[0].strip().lower() == "application/json" for each in accepted)
+
     def has_current(self, version: int) -> bool:
         """Return whether the caller has this version already, by `If-None-Match`."""
         tags = [tag.strip().removeprefix("W/") for tag in (self.header("if-none-match") or "").split(",")]

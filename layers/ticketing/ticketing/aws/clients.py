@@ -11,12 +11,15 @@ from functools import cache
 from typing import TYPE_CHECKING, Final, cast
 
 from botocore.config import Config
+from botocore.exceptions import NoCredentialsError
 from botocore.session import get_session
 
 from ticketing.aws.isolation import TenantSessions
 from ticketing.deployment import DEPLOYMENT
 
 if TYPE_CHECKING:
+    from botocore.client import BaseClient
+    from botocore.credentials import Credentials
     from botocore.session import Session
     from mypy_boto3_apigateway import APIGatewayClient
     from mypy_boto3_apigatewaymanagementapi import ApiGatewayManagementApiClient
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
     from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_guardduty import GuardDutyClient
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_sesv2 import SESV2Client
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
@@ -33,6 +38,19 @@ if TYPE_CHECKING:
 # botocore retries throttling and timeouts with backoff. It sends a ClientRequestToken with each transaction, so a retry
 # after a lost response is idempotent.
 _DYNAMODB: Final = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 3})
+
+# No checksums beyond those that S3 demands. An endpoint of the local AWS has no host for each bucket.
+_S3: Final = Config(
+    connect_timeout=1,
+    read_timeout=5,
+    retries={"mode": "standard", "total_max_attempts": 3},
+    request_checksum_calculation="when_required",
+    response_checksum_validation="when_required",
+    s3={
+        "addressing_style": "path" if DEPLOYMENT.endpoint_url else "virtual",
+        "us_east_1_regional_endpoint": "regional",
+    },
+)
 
 
 @cache
@@ -61,22 +79,56 @@ def dynamodb_for(tenant_id: str) -> DynamoDBClient:
         STS returned no credentials. There is no fallback to the shared client.
     """
     role = DEPLOYMENT.tenant_role
-    return _tenants(role).client(tenant_id) if role else dynamodb()
+    return cast("DynamoDBClient", _tenants(role).client(tenant_id, "dynamodb")) if role else dynamodb()
+
+
+def s3_for(tenant_id: str) -> S3Client:
+    """Return the S3 client for the files of one tenant, isolated as `dynamodb_for` is."""
+    role = DEPLOYMENT.tenant_role
+    return cast("S3Client", _tenants(role).client(tenant_id, "s3")) if role else s3()
+
+
+def credentials_for(tenant_id: str) -> Credentials:
+    """Return the credentials that sign the addresses of one tenant's files, isolated as `dynamodb_for` is."""
+    role = DEPLOYMENT.tenant_role
+    return _tenants(role).credentials(tenant_id) if role else credentials()
+
+
+def credentials() -> Credentials:
+    """Return the credentials of the function's own role."""
+    found = _session().get_credentials()
+    if found is None:
+        raise NoCredentialsError
+    return found
 
 
 @cache
 def _tenants(role: str) -> TenantSessions:
-    def client(access_key: str, secret_key: str, token: str) -> DynamoDBClient:
-        made = _session().create_client(
-            "dynamodb",
-            config=_DYNAMODB,
-            aws_access_key_id=access_key,
-            aws_secret_access_key=secret_key,
-            aws_session_token=token,
+    configs = {"dynamodb": _DYNAMODB, "s3": _S3}
+
+    def client(service: str, credentials: Credentials) -> BaseClient:
+        return _session().create_client(
+            service,
+            config=configs[service],
+            aws_access_key_id=credentials.access_key,
+            aws_secret_access_key=credentials.secret_key,
+            aws_session_token=credentials.token,
         )
-        return cast("DynamoDBClient", made)
 
     return TenantSessions(sts(), role, client)
+
+
+@cache
+def s3() -> S3Client:
+    """Return the S3 client of the function's own role: three attempts of at most 6 s each. All calls are idempotent."""
+    return cast("S3Client", _session().create_client("s3", config=_S3))
+
+
+@cache
+def guardduty() -> GuardDutyClient:
+    """Return the GuardDuty client: two attempts of at most 4 s each. A retry may have an object scanned twice."""
+    config = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "total_max_attempts": 2})
+    return cast("GuardDutyClient", _session().create_client("guardduty", config=config))
 
 
 @cache

@@ -1,4 +1,4 @@
-"""A tenant's data: the only place where repositories get their client, their tables and their tenant from.
+"""A tenant's data: the only place where repositories get their client, their tables or bucket, and their tenant from.
 
 A repository is created with the `TenantData` of its tenant:
 
@@ -9,6 +9,7 @@ A repository is created with the `TenantData` of its tenant:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ticketing.access.identity import TENANT_ID
@@ -16,7 +17,11 @@ from ticketing.aws import clients
 from ticketing.deployment import DEPLOYMENT, Tables
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from botocore.credentials import Credentials
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
 
     from ticketing.access.identity import Caller
 
@@ -57,3 +62,39 @@ def of_caller(caller: Caller) -> TenantData:
 def of_tenant(tenant_id: str) -> TenantData:
     """Return the data of any tenant, for work without a caller: consumers, schedules, authorizers."""
     return TenantData(clients.dynamodb(), DEPLOYMENT.tables, tenant_id)
+
+
+@dataclass(frozen=True, slots=True)
+class TenantFiles:
+    """The bucket of attachments, for one tenant's objects in it.
+
+    `client` and `credentials` are asked when they are needed: an S3 client takes a while to make, and addresses are
+    signed without one.
+
+    Raises
+    ------
+    ValueError
+        This is not a tenant's id: the keys might be another tenant's.
+    """
+
+    client: Callable[[], S3Client]
+    credentials: Callable[[], Credentials]
+    bucket: str
+    tenant_id: str
+
+    def __post_init__(self) -> None:
+        if not TENANT_ID.fullmatch(self.tenant_id):
+            message = "files need a tenant's id"
+            raise ValueError(message)
+
+
+def files_of_caller(caller: Caller) -> TenantFiles:
+    """Return the files of the caller's tenant, isolated as `of_caller`; asking for client or credentials may raise."""
+    tenant_id = caller.tenant_id
+    client, credentials = partial(clients.s3_for, tenant_id), partial(clients.credentials_for, tenant_id)
+    return TenantFiles(client, credentials, DEPLOYMENT.attachments_bucket, tenant_id)
+
+
+def files_of_tenant(tenant_id: str) -> TenantFiles:
+    """Return the files of any tenant, for work without a caller."""
+    return TenantFiles(clients.s3, clients.credentials, DEPLOYMENT.attachments_bucket, tenant_id)

@@ -1,7 +1,7 @@
-"""Strict isolation: credentials for one tenant's items only.
+"""Strict isolation: credentials for one tenant's items, and its files, only.
 
 The function assumes its own role again, with a session policy for the tenant. The session may do what both policies
-allow: the actions and attributes of the operation (least privilege), on the items of the tenant. See
+allow: the actions and attributes of the operation (least privilege), on the items and objects of the tenant. See
 docs/decisions/0010-tenants-apart-in-iam.md.
 """
 
@@ -10,9 +10,11 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from botocore.credentials import Credentials
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ticketing import clock
@@ -21,23 +23,23 @@ from ticketing.deployment import DEPLOYMENT
 from ticketing.errors import ServiceUnavailableError
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_sts import STSClient
 
-LIFETIME: Final = timedelta(minutes=15)
-"""How long credentials are valid: the minimum of STS."""
+LIFETIME: Final = timedelta(minutes=45)
+"""How long credentials are valid. STS allows an hour to a role that assumes a role."""
 
-MARGIN: Final = timedelta(minutes=5)
-"""How long before they expire credentials are renewed. No function runs longer."""
+MARGIN: Final = timedelta(minutes=20)
+"""How long before they expire credentials are renewed. An address of a file dies with the credentials that signed it:
+none is good for longer than 15 minutes, and no function runs longer."""
 
 MOST: Final = 64
-"""How many tenants' clients an execution environment caches (least recently used)."""
+"""How many tenants' sessions an execution environment caches (least recently used)."""
 
 _ACTIONS: Final = ("BatchGetItem", "ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem")
 
 
-def session_policy(tenant_id: str) -> str:
-    """Return the session policy that limits a role to one tenant's items, as JSON.
+def session_policy(tenant_id: str, bucket: str | None = None) -> str:
+    """Return the session policy that limits a role to one tenant's items, and objects of a bucket (its ARN), as JSON.
 
     The leading key is the partition key of the table or index. `NAME#` items claim the names of tenants, which are
     unique among all tenants; they contain a tenant's id and nothing else. `ADDRESS#` items say until when an address
@@ -69,23 +71,53 @@ def session_policy(tenant_id: str) -> str:
         "Resource": "*",
         "Condition": {"StringLike": {"kms:ViaService": "dynamodb.*.amazonaws.com"}},
     }
-    return json.dumps({"Version": "2012-10-17", "Statement": [items, key]}, separators=(",", ":"))
+    statements = [items, key, *(_object_statements(tenant_id, bucket) if bucket else ())]
+    return json.dumps({"Version": "2012-10-17", "Statement": statements}, separators=(",", ":"))
+
+
+def _object_statements(tenant_id: str, bucket: str) -> list[dict[str, Any]]:
+    """Return the statements for a tenant's objects, whose keys all start with its id, and for listing them."""
+    objects = {
+        "Effect": "Allow",
+        "Action": ["s3:DeleteObjectVersion", "s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"],
+        "Resource": f"{bucket}/{tenant_id}/*",
+    }
+    listing = {
+        "Effect": "Allow",
+        "Action": "s3:ListBucketVersions",
+        "Resource": bucket,
+        "Condition": {"StringLike": {"s3:prefix": f"{tenant_id}/*"}},
+    }
+    return [objects, listing]
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """Credentials for one tenant, and the clients that were made with them, by their services."""
+
+    credentials: Credentials
+    expires: datetime
+    clients: dict[str, Any] = field(default_factory=dict)
 
 
 class TenantSessions:
-    """DynamoDB clients, one per tenant, each with credentials for that tenant alone.
+    """Credentials for one tenant alone, and clients with them. `make_client` gets a service and credentials."""
 
-    `make_client` gets an access key id, a secret access key and a session token.
-    """
-
-    def __init__(self, client: STSClient, role: str, make_client: Callable[[str, str, str], DynamoDBClient]) -> None:
+    def __init__(self, client: STSClient, role: str, make_client: Callable[[str, Credentials], Any]) -> None:
         self._sts = client
         self._role = role
         self._make_client = make_client
-        self._kept: OrderedDict[str, tuple[DynamoDBClient, datetime]] = OrderedDict()
+        self._kept: OrderedDict[str, _Session] = OrderedDict()
 
-    def client(self, tenant_id: str) -> DynamoDBClient:
-        """Return the tenant's client, with credentials that are valid for at least five minutes.
+    def client(self, tenant_id: str, service: str) -> Any:  # noqa: ANN401 - the service's client
+        """Return the tenant's client of a service; raises as `credentials` does."""
+        session = self._session(tenant_id)
+        if service not in session.clients:
+            session.clients[service] = self._make_client(service, session.credentials)
+        return session.clients[service]
+
+    def credentials(self, tenant_id: str) -> Credentials:
+        """Return the tenant's credentials, which are valid for at least twenty minutes.
 
         Raises
         ------
@@ -94,28 +126,33 @@ class TenantSessions:
         ServiceUnavailableError
             STS returned no credentials.
         """
+        return self._session(tenant_id).credentials
+
+    def _session(self, tenant_id: str) -> _Session:
         kept = self._kept.get(tenant_id)
-        if kept and clock.now() < kept[1] - MARGIN:
+        if kept and clock.now() < kept.expires - MARGIN:
             self._kept.move_to_end(tenant_id)
-            return kept[0]
+            return kept
         self._kept[tenant_id] = made = self._assumed(tenant_id)
         self._kept.move_to_end(tenant_id)
         if len(self._kept) > MOST:
             self._kept.popitem(last=False)
-        return made[0]
+        return made
 
-    def _assumed(self, tenant_id: str) -> tuple[DynamoDBClient, datetime]:
+    def _assumed(self, tenant_id: str) -> _Session:
+        bucket = None
+        if DEPLOYMENT.has_attachments:
+            partition = self._role.split(":")[1]
+            bucket = f"arn:{partition}:s3:::{DEPLOYMENT.attachments_bucket}"
         try:
-            credentials = self._sts.assume_role(
+            answer = self._sts.assume_role(
                 RoleArn=self._role,
                 RoleSessionName=DEPLOYMENT.function_name,  # CloudTrail shows it beside each call
-                Policy=session_policy(tenant_id),
+                Policy=session_policy(tenant_id, bucket),
                 DurationSeconds=int(LIFETIME.total_seconds()),
             )["Credentials"]
         except (BotoCoreError, ClientError) as error:
             message = "STS returned no credentials for this tenant's data. Nothing was read or written."
             raise ServiceUnavailableError(message) from error
-        client = self._make_client(
-            credentials["AccessKeyId"], credentials["SecretAccessKey"], credentials["SessionToken"]
-        )
-        return client, credentials["Expiration"]
+        made = Credentials(answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"])
+        return _Session(made, answer["Expiration"])

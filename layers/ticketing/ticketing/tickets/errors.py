@@ -14,13 +14,13 @@ class TicketNotFoundError(ApiError):
 
 
 class TicketClosedError(ApiError):
-    """The ticket is CLOSED: nobody can comment on it until it is reopened."""
+    """The ticket is CLOSED: nobody can comment on it, or attach files, until it is reopened."""
 
     status = 409
     code = "ticket_closed"
 
-    def __init__(self) -> None:
-        super().__init__("The ticket is closed. Open it again to comment on it.")
+    def __init__(self, to: str = "comment on it") -> None:
+        super().__init__(f"The ticket is closed. Open it again to {to}.")
 
 
 class TransitionNotAllowedError(ApiError):

@@ -1,4 +1,4 @@
-"""Events: one per change of a ticket or comment, written in the same transaction as the change.
+"""Events: one per change of a ticket, a comment or a file, written in the same transaction as the change.
 
 They are the history that people read, the audit trail, and the outbox that is published from the table's stream.
 """
@@ -34,10 +34,13 @@ class EventType(StrEnum):
     COMMENT_ADDED = "CommentAdded"
     COMMENT_UPDATED = "CommentUpdated"
     COMMENT_DELETED = "CommentDeleted"
+    ATTACHMENT_ADDED = "AttachmentAdded"
+    ATTACHMENT_REJECTED = "AttachmentRejected"
+    ATTACHMENT_REMOVED = "AttachmentRemoved"
 
 
 class Visibility(StrEnum):
-    """Who may see a comment and its events: everybody who may see the ticket, or only agents and admins."""
+    """Who may see a comment or file and its events: everybody who may see the ticket, or only agents and admins."""
 
     PUBLIC = "public"
     INTERNAL = "internal"
@@ -79,9 +82,10 @@ class TicketSummary(_Model):
 
 
 class TicketEvent(_Model):
-    """One change of one ticket, or of a comment on it. `changes` is keyed by the fields' names in JSON.
+    """One change of one ticket, or of a comment or file on it. `changes` is keyed by the fields' names in JSON.
 
-    An event of a comment names the comment without its text, so that deleting a comment deletes its text everywhere.
+    An event of a comment names the comment without its text, so that deleting a comment deletes its text everywhere. It
+    is the same with a file and its name.
     """
 
     id: str
@@ -103,11 +107,13 @@ class TicketEvent(_Model):
     ticket: TicketSummary | None = None
     """The ticket right after the change. Not in events of version 1."""
     comment_id: str | None = None
-    """The id of the comment. Only in events of comments, like the next two fields."""
+    """The id of the comment. In events of comments, and of files that belong to one."""
+    attachment_id: str | None = None
+    """The id of the file. Only in events of files."""
     visibility: Visibility | None = None
-    """Who may see the event: internal ones, only agents and admins."""
+    """Who may see the event: internal ones, only agents and admins. Only in events of comments and files."""
     mentions: list[str] | None = None
-    """The ids of the users that the comment mentions."""
+    """The ids of the users that the comment mentions. Only in events of comments."""
     truncated: list[str] | None = None
     """Fields whose texts were truncated for the event bus. The ticket's history has the full texts."""
 
@@ -115,6 +121,11 @@ class TicketEvent(_Model):
     def is_internal(self) -> bool:
         """Whether only agents and admins may see it."""
         return self.visibility is Visibility.INTERNAL
+
+    @property
+    def is_aside(self) -> bool:
+        """Whether it is of a comment or file, so that a version of the ticket may have several."""
+        return self.comment_id is not None or self.attachment_id is not None
 
     @classmethod
     def of(cls, kind: EventType, ticket: Ticket, caller: Caller, changes: dict[str, Change]) -> Self:

@@ -7,9 +7,12 @@ from ticketing.dynamodb.tables import tenant_prefix
 TICKET: Final = "TICKET"
 """The range key of a ticket itself."""
 
+COMMENT_PREFIX: Final = "COMMENT#"
+"""What the range key of every comment starts with."""
+
 
 def ticket_partition(tenant_id: str, ticket_id: str) -> str:
-    """Return the partition key of a ticket, its events, comments and watchers.
+    """Return the partition key of a ticket, its events, comments, watchers and files.
 
     Raises
     ------
@@ -22,6 +25,11 @@ def ticket_partition(tenant_id: str, ticket_id: str) -> str:
 def ticket_key(tenant_id: str, ticket_id: str) -> dict[str, str]:
     """Return the key of a ticket itself."""
     return {"PK": ticket_partition(tenant_id, ticket_id), "SK": TICKET}
+
+
+def comment_key(tenant_id: str, ticket_id: str, comment_id: str) -> dict[str, str]:
+    """Return the key of a comment on a ticket."""
+    return {"PK": ticket_partition(tenant_id, ticket_id), "SK": f"{COMMENT_PREFIX}{comment_id}"}
 
 
 def counter_key(tenant_id: str) -> dict[str, str]:

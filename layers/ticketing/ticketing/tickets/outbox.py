@@ -37,14 +37,14 @@ def read_item(client: DynamoDBClient, table: str, key: Mapping[str, Any]) -> Map
 def item_of(event: TicketEvent) -> dict[str, Any]:
     """Return the item of an event, in plain values; None for attributes that are not there.
 
-    A version of the ticket has one event of the ticket itself. Events of comments sort after it, by their ids: there
-    may be several while the version stays the same.
+    A version of the ticket has one event of the ticket itself. Events of comments and files sort after it, by their
+    ids: there may be several while the version stays the same.
     """
     place = f"{PREFIX}{event.version:010d}"
     values = event.model_dump(mode="json", by_alias=True, exclude=_NOT_STORED)
     return {
         "PK": ticket_partition(event.tenant_id, event.ticket_id),
-        "SK": place if event.comment_id is None else f"{place}#{event.id}",
+        "SK": f"{place}#{event.id}" if event.is_aside else place,
         **{_STORED_AS.get(name, name): value for name, value in values.items()},
         "actorId": event.actor.id,
         "actorRole": event.actor.role,

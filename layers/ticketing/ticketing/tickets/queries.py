@@ -99,7 +99,7 @@ def position(query: QueryInputTypeDef, key: Mapping[str, str], list_key: str) ->
 
 
 def without_internal(query: QueryInputTypeDef) -> QueryInputTypeDef:
-    """Return a query of comments or events without internal ones.
+    """Return a query of comments, files or events without internal ones.
 
     It reads more items than requested, so that a few internal ones in between don't cause a second request.
     """

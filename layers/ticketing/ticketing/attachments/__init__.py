@@ -1,0 +1,1 @@
+"""Attachments: the files on tickets and comments, from their announcement until they are gone."""

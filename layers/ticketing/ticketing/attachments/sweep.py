@@ -1,0 +1,136 @@
+"""The sweep of attachments: what events were lost for, and what should not be there, is found and put right.
+
+It goes through the files that something has to follow, tenant by tenant in turn, and then compares each tenant's rows
+with its objects, tenants in random order. Where the time runs out, the next run goes on with what is left: the former
+come oldest first, and of the latter each has its chance.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from aws_lambda_powertools.logging import Logger
+
+from ticketing import clock
+from ticketing.attachments.arrival import Arrivals, Settled
+from ticketing.attachments.models import Place, State
+from ticketing.attachments.objects import FileObjects, place_of, tenants_with_objects
+from ticketing.attachments.repository import AttachmentRepository, tenants_with_files
+from ticketing.aws import clients
+from ticketing.aws.data import files_of_tenant, of_tenant
+from ticketing.deployment import DEPLOYMENT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ticketing.attachments.repository import Waiting
+
+GIVEN_UP_AFTER: Final = timedelta(hours=24)
+"""How long a file may be announced without arriving."""
+
+_FAILED: Final = "sweeping a tenant's files failed"
+
+logger = Logger()
+
+type InTime = Callable[[], bool]
+"""Whether there is time to start something else."""
+
+
+@dataclass(slots=True)
+class Swept:
+    """What a run did: how the files that it looked at stood, what it found, and what failed or was left over."""
+
+    files: Counter[str] = field(default_factory=Counter[str])
+    given_up: int = 0
+    overdue: int = 0
+    """Files that the scanner has said nothing usable of for too long."""
+    missing: int = 0
+    """Files that can be read by their rows, and have no object."""
+    failed: int = 0
+    unfinished: int = 0
+    """Tenants that the time did not suffice for."""
+
+
+class Sweep:
+    """One run of the sweep, for all tenants."""
+
+    def __init__(self) -> None:
+        self._swept = Swept()
+        self._now = clock.now()
+
+    def run(self, waiting_in_time: InTime, in_time: InTime) -> Swept:
+        """Sweep until the time is over: the files that something has to follow first, then everything else."""
+        tenants = set(tenants_with_files(clients.dynamodb(), DEPLOYMENT.tables.tickets))
+        self._follow_all(tenants, waiting_in_time)
+        tenants.update(tenants_with_objects(clients.s3(), DEPLOYMENT.attachments_bucket))
+        self._compare_all(tenants, in_time)
+        return self._swept
+
+    # --- files that something has to follow -----------------------------------------------------------------------
+
+    def _follow_all(self, tenants: set[str], in_time: InTime) -> None:
+        """Look at the files that wait, one of each tenant in turn, so that no tenant waits for all of another's."""
+        until = clock.timestamp(self._now)
+        due = deque((each, AttachmentRepository(of_tenant(each)).waiting(until)) for each in sorted(tenants))
+        while due and in_time():
+            tenant_id, waiting = due.popleft()
+            try:
+                file = next(waiting, None)
+                if file is None:
+                    continue
+                due.append((tenant_id, waiting))
+                self._follow(file)
+            except Exception:
+                logger.exception(_FAILED, extra={"tenantId": tenant_id})
+                self._swept.failed += 1
+        self._swept.unfinished += len(due)
+
+    def _follow(self, file: Waiting) -> None:
+        arrivals = Arrivals(file.place.tenant_id)
+        settled = arrivals.settle(file.place)
+        self._swept.files[settled] += 1
+        if settled is Settled.MISSING and self._now - datetime.fromisoformat(file.created_at) > GIVEN_UP_AFTER:
+            arrivals.give_up(file.place)
+            self._swept.given_up += 1
+        if settled in {Settled.SCANNING, Settled.HIDDEN} and file.state is State.SCANNING:
+            self._swept.overdue += 1
+            arrivals.scan_again(file.place)
+
+    # --- rows and objects -----------------------------------------------------------------------------------------
+
+    def _compare_all(self, tenants: set[str], in_time: InTime) -> None:
+        """Compare the rows and objects of each tenant."""
+        for left, tenant_id in enumerate(random.sample(sorted(tenants), len(tenants))):
+            if not in_time():
+                self._swept.unfinished += len(tenants) - left
+                return
+            try:
+                for place in self._differences(tenant_id):
+                    if not in_time():
+                        break
+                    self._put_right(place)
+            except Exception:
+                logger.exception(_FAILED, extra={"tenantId": tenant_id})
+                self._swept.failed += 1
+
+    def _differences(self, tenant_id: str) -> Iterator[Place]:
+        """Yield the files of which a row or an object is not there, or more than one version is."""
+        rows = set(AttachmentRepository(of_tenant(tenant_id)).places())
+        found = Counter[Place]()
+        for stored in FileObjects(files_of_tenant(tenant_id)).all():
+            place = place_of(stored.key)
+            if place is not None:
+                found[place] += 1
+        yield from (place for place, versions in found.items() if versions > 1 or place not in rows)
+        yield from rows - found.keys()
+
+    def _put_right(self, place: Place) -> None:
+        settled = Arrivals(place.tenant_id).settle(place)
+        self._swept.files[settled] += 1
+        if settled is Settled.CLEAN and not FileObjects(files_of_tenant(place.tenant_id)).versions(place):
+            logger.error("a file that can be read has no object", extra=place._asdict())
+            self._swept.missing += 1

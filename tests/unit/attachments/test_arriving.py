@@ -1,0 +1,382 @@
+"""What becomes of an announced file: events in any order, twice, or lost; and what nobody announced."""
+
+from collections.abc import Callable
+from itertools import permutations
+from typing import Any
+
+import pytest
+from mypy_boto3_dynamodb import DynamoDBClient
+
+from functions.attachments import receive_upload, record_scan
+from functions.tickets import delete_ticket, restore_ticket
+from tests.unit.attachments.support import (
+    CONTENT,
+    TICKET_PATH,
+    Bucket,
+    announce,
+    content,
+    key_of,
+    listed,
+    noticed,
+    query_of,
+    read,
+    remove,
+    scanned,
+    state,
+)
+from tests.unit.attachments.test_announcing import usage
+from tests.unit.comments.support import by_place, history
+from tests.unit.conftest import Items
+from tests.unit.support import (
+    ADMIN,
+    AGENT,
+    AGENT_ID,
+    REPORTER,
+    REPORTER_ID,
+    TICKET_ID,
+    Context,
+    api_event,
+    cancelled,
+    send,
+)
+from ticketing.tickets.events import SYSTEM_ID
+from ticketing.tickets.repository import TicketRepository
+
+CLEAN, INFECTED = "NO_THREATS_FOUND", "THREATS_FOUND"
+
+
+def arrive(bucket: Bucket, result: str = CLEAN, **values: Any) -> str:
+    """Announce a file, upload it, let it be scanned; return its id."""
+    made = str(announce(**values).json["id"])
+    version = bucket.put(key_of(made), values.get("content", CONTENT))
+    bucket.tag(key_of(made), version, result)
+    assert scanned(key_of(made), version, result) == []
+    return made
+
+
+def events(items: Items, attachment_id: str) -> list[dict[str, Any]]:
+    return [each for each in by_place(items, "EVENT#") if each.get("attachmentId") == attachment_id]
+
+
+@pytest.mark.parametrize(
+    ("result", "final", "event"),
+    [
+        (CLEAN, "CLEAN", "AttachmentAdded"),
+        (INFECTED, "INFECTED", "AttachmentRejected"),
+        ("UNSUPPORTED", "UNSCANNABLE", "AttachmentRejected"),
+    ],
+)
+@pytest.mark.parametrize("order", [*permutations("ust", 3), "uust", "usstt", "tt", "uu"], ids="".join)
+def test_events_in_any_order_twice_or_lost_end_the_same(
+    bucket: Bucket, items: Items, acme: TicketRepository, order: str, result: str, final: str, event: str
+) -> None:
+    """u: S3's event; s: GuardDuty's; t: it tags the object. Whoever comes last, or the sweep, sees all."""
+    made = announce().json["id"]
+    key = key_of(made)
+    version = bucket.put(key)
+    steps: dict[str, Callable[[], object]] = {
+        "u": lambda: noticed(key),
+        "s": lambda: scanned(key, version, result),
+        "t": lambda: bucket.tag(key, version, result),
+    }
+    for step in order:
+        steps[step]()
+        assert content(made).status == (302 if state(made) == "CLEAN" else 409)
+    bucket.tag(key, version, result)
+    assert noticed(key) == []
+    shown = read(made).json
+    assert shown["state"] == final
+    assert shown["reason"] == (None if final == "CLEAN" else result)
+    (told,) = events(items, made)
+    assert (told["eventType"], told["visibility"], told["version"]) == (event, "public", 1)
+    assert told["actorId"] == (REPORTER_ID if final == "CLEAN" else SYSTEM_ID)
+    assert "screen.png" not in str(told)
+    assert bucket.versions() == ([version] if final == "CLEAN" else [])
+    ticket = acme.get(told["ticketId"])
+    assert ticket is not None
+    assert ticket.version == 1
+    assert not [each for each in items() if "listKey" in each and each["SK"]["S"].startswith("ATTACHMENT#")]
+    assert [each["attachmentId"] for each in history(REPORTER).json if each["attachmentId"]] == [made]
+
+
+def test_the_first_result_stands(bucket: Bucket) -> None:
+    made = arrive(bucket)
+    (version,) = bucket.versions()
+    assert scanned(key_of(made), version, INFECTED) == []
+    assert state(made) == "CLEAN"
+    other = arrive(bucket, INFECTED)
+    assert scanned(key_of(other), "gone", CLEAN) == []
+    assert state(other) == "INFECTED"
+    assert bucket.versions() == [version]
+
+
+def test_a_clean_result_without_the_tag_waits_for_it(bucket: Bucket) -> None:
+    made = announce().json["id"]
+    version = bucket.put(key_of(made))
+    assert scanned(key_of(made), version, CLEAN) == ["m1"]
+    assert state(made) == "SCANNING"
+    bucket.tag(key_of(made), version, CLEAN)
+    assert scanned(key_of(made), version, CLEAN) == []
+    assert state(made) == "CLEAN"
+
+
+@pytest.mark.parametrize("result", ["FAILED", "ACCESS_DENIED"])
+def test_where_the_scanner_fails_the_file_goes_on_waiting(bucket: Bucket, result: str) -> None:
+    made = arrive(bucket, result)
+    assert state(made) == "SCANNING"
+    assert content(made).error == (409, "attachment_not_ready")
+    (version,) = bucket.versions()
+    bucket.tag(key_of(made), version, CLEAN)
+    assert scanned(key_of(made), version, CLEAN) == []
+    assert state(made) == "CLEAN"
+
+
+def test_the_first_version_is_the_file_and_later_ones_go(bucket: Bucket) -> None:
+    made = announce().json["id"]
+    first = bucket.put(key_of(made))
+    second = bucket.put(key_of(made))
+    bucket.tag(key_of(made), second, CLEAN)
+    assert scanned(key_of(made), second, CLEAN) == []
+    assert state(made) == "SCANNING"
+    assert bucket.versions() == [first]
+    bucket.tag(key_of(made), first, CLEAN)
+    assert scanned(key_of(made), first, CLEAN) == []
+    assert state(made) == "CLEAN"
+    third = bucket.put(key_of(made))
+    assert query_of(content(made).headers["Location"])["versionId"] == first
+    assert noticed(key_of(made), third) == []
+    assert bucket.versions() == [first]
+
+
+def test_what_is_not_the_announced_content_is_never_read(bucket: Bucket) -> None:
+    """S3 compares it at our addresses; whoever came another way is found out here."""
+    made = announce().json["id"]
+    bucket.put(key_of(made), b"too short")
+    assert noticed(key_of(made)) == []
+    assert (state(made), bucket.versions()) == ("PENDING", [])
+    version = bucket.put(key_of(made), bytes(reversed(CONTENT)))
+    bucket.tag(key_of(made), version, CLEAN)
+    assert scanned(key_of(made), version, CLEAN) == []
+    assert read(made).json["reason"] == "OTHER_CONTENT"
+    assert content(made).error == (409, "attachment_rejected")
+    assert bucket.versions() == []
+
+
+def test_without_a_scanner_what_arrives_is_marked_and_read(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ATTACHMENT_SCAN", "none")
+    made = announce().json["id"]
+    bucket.put(key_of(made))
+    assert noticed(key_of(made)) == []
+    assert state(made) == "CLEAN"
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["malware-protection-resource-validation-object", "acme/x/y", "acme//", "../a", "a#b/" + "0" * 36 + "/" + "0" * 36],
+)
+def test_other_objects_are_nobodys_affair(bucket: Bucket, key: str) -> None:
+    version = bucket.put(key)
+    assert noticed(key) == scanned(key, version, INFECTED) == []
+    assert bucket.versions() == [version]
+
+
+@pytest.mark.parametrize("handler", [receive_upload.handler, record_scan.handler])
+@pytest.mark.parametrize("text", ["", "{}", '{"detail": {}}', "[" * 100_000])
+def test_what_can_not_be_understood_is_poison(handler: Any, text: str) -> None:
+    answer = handler({"Records": [{"messageId": "m1", "body": text}]}, Context())
+    assert answer["batchItemFailures"] == [{"itemIdentifier": "m1"}]
+
+
+# --- tickets and files that go ---------------------------------------------------------------------------------------
+
+
+def trash() -> None:
+    assert send(delete_ticket.handler, api_event("DELETE", TICKET_PATH, caller=ADMIN)).status == 204
+
+
+def test_a_ticket_in_the_trash_keeps_what_is_clean_and_nothing_arrives_there(bucket: Bucket, items: Items) -> None:
+    kept, late, scanning = arrive(bucket), announce().json["id"], announce().json["id"]
+    first = bucket.versions()
+    version = bucket.put(key_of(scanning))
+    assert noticed(key_of(scanning)) == []
+    trash()
+    assert read(kept).error == content(kept).error == listed().error == (404, "ticket_not_found")
+    bucket.put(key_of(late))
+    assert noticed(key_of(late)) == []
+    bucket.tag(key_of(scanning), version, CLEAN)
+    assert scanned(key_of(scanning), version, CLEAN) == []
+    assert noticed(key_of(kept)) == []
+    assert bucket.versions() == first
+    assert usage(items) == {"files": 1, "bytes": len(CONTENT)}
+    assert send(restore_ticket.handler, api_event("POST", f"{TICKET_PATH}/restore", caller=ADMIN)).status == 200
+    assert content(kept).status == 302
+    assert [each["id"] for each in listed().json] == [kept]
+
+
+def test_an_upload_for_a_file_that_was_removed_is_deleted(bucket: Bucket, items: Items) -> None:
+    made = announce().json["id"]
+    remove(made)
+    version = bucket.put(key_of(made))
+    bucket.put(key_of(made))
+    assert noticed(key_of(made), version) == []
+    assert bucket.versions() == []
+    assert usage(items) == {"files": 0, "bytes": 0}
+
+
+def test_removing_a_file_deletes_all_of_its_content(bucket: Bucket) -> None:
+    made, other = arrive(bucket), arrive(bucket)
+    bucket.put(key_of(made))
+    assert remove(made).status == 204
+    assert content(made).error == (404, "attachment_not_found")
+    assert len(bucket.versions(key_of(other))) == len(bucket.versions()) == 1
+
+
+def test_a_removal_counts_though_s3_fails(bucket: Bucket, log: Callable[[], list[dict[str, Any]]]) -> None:
+    made = arrive(bucket)
+    bucket.fails = {"DeleteObjects"}
+    assert remove(made).status == 204
+    assert any("ObjectsLeft" in line for line in log())
+    bucket.fails = set()
+    assert noticed(key_of(made)) == []
+    assert bucket.versions() == []
+
+
+# --- races -----------------------------------------------------------------------------------------------------------
+
+
+def before_write(client: DynamoDBClient, do: Callable[[], object]) -> None:
+    """Do something right before the next write of a transaction."""
+    todo = [do]
+
+    def hook(**_: Any) -> None:
+        if todo:
+            todo.pop()()
+
+    client.meta.events.register("before-call.dynamodb.TransactWriteItems", hook)
+
+
+def test_a_ticket_that_is_deleted_meanwhile_gets_no_file(
+    bucket: Bucket, dynamodb: DynamoDBClient, items: Items
+) -> None:
+    made = announce().json["id"]
+    version = bucket.put(key_of(made))
+    bucket.tag(key_of(made), version, CLEAN)
+    before_write(dynamodb, trash)
+    assert noticed(key_of(made)) == []
+    assert bucket.versions() == []
+    assert usage(items) == {"files": 0, "bytes": 0}
+    assert events(items, made) == []
+
+
+def test_a_file_that_is_removed_meanwhile_stays_removed(bucket: Bucket, dynamodb: DynamoDBClient, items: Items) -> None:
+    made = announce().json["id"]
+    version = bucket.put(key_of(made))
+    bucket.tag(key_of(made), version, CLEAN)
+    before_write(dynamodb, lambda: remove(made))
+    assert noticed(key_of(made)) == []
+    assert bucket.versions() == []
+    assert [each["eventType"] for each in events(items, made)] == ["AttachmentRemoved"]
+
+
+def test_a_file_that_becomes_internal_meanwhile_has_no_public_event(
+    bucket: Bucket, dynamodb: DynamoDBClient, items: Items
+) -> None:
+    made = announce(AGENT).json["id"]
+    version = bucket.put(key_of(made))
+    bucket.tag(key_of(made), version, CLEAN)
+    row = {"PK": {"S": f"TENANT#acme#TICKET#{TICKET_ID}"}, "SK": {"S": f"ATTACHMENT#{made}"}}
+
+    def hide() -> None:
+        dynamodb.update_item(
+            TableName="tickets",
+            Key=row,
+            UpdateExpression="SET visibility = :v, commentId = :c",
+            ExpressionAttributeValues={":v": {"S": "internal"}, ":c": {"S": "c1"}},
+        )
+
+    before_write(dynamodb, hide)
+    assert noticed(key_of(made)) == []
+    (told,) = events(items, made)
+    assert (told["visibility"], told["commentId"], told["actorId"]) == ("internal", "c1", AGENT_ID)
+    assert [each["attachmentId"] for each in history(REPORTER).json if each["attachmentId"]] == []
+
+
+def test_who_loses_a_race_decides_anew(bucket: Bucket, dynamodb: DynamoDBClient) -> None:
+    made = announce().json["id"]
+    version = bucket.put(key_of(made))
+    bucket.tag(key_of(made), version, CLEAN)
+
+    def lose() -> None:
+        raise cancelled(dynamodb, "TransactionConflict", "None", "None")
+
+    before_write(dynamodb, lose)
+    assert noticed(key_of(made)) == []
+    assert state(made) == "CLEAN"
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_address_for_reading_saves_the_very_version(bucket: Bucket) -> None:
+    made = arrive(bucket, fileName='a "b" \\ %20 \u00fc\U0001f3ab.png')
+    (version,) = bucket.versions()
+    answer = content(made)
+    assert (answer.status, answer.text, answer.headers["Cache-Control"]) == (302, "", "no-store")
+    query = query_of(answer.headers["Location"])
+    assert answer.headers["Location"].startswith(f"https://files.s3.us-east-1.amazonaws.com/{key_of(made)}?")
+    assert query["versionId"] == version
+    assert query["X-Amz-Expires"] == "300"
+    assert query["response-content-type"] == "image/png"
+    assert query["response-cache-control"] == "private, no-store"
+    assert query["response-content-encoding"] == "identity"
+    assert query["response-content-disposition"] == (
+        "attachment; filename=\"a _b_ _ _20 __.png\"; filename*=UTF-8''a%20%22b%22%20_%20%2520%20%C3%BC%F0%9F%8E%AB.png"
+    )
+    as_json = content(made, accept="text/html, application/json;q=0.9")
+    assert as_json.status == 200
+    assert as_json.json.keys() == {"url", "expiresAt"}
+    assert as_json.json["expiresAt"] == "2026-02-02T08:20:04.120Z"
+
+
+@pytest.mark.parametrize(
+    ("announced", "served"),
+    [("text/plain", "text/plain"), ("text/html", None), ("image/svg+xml", None), ("application/xhtml+xml", None)],
+)
+def test_what_a_browser_could_run_is_served_as_bytes(bucket: Bucket, announced: str, served: str | None) -> None:
+    made = arrive(bucket, contentType=announced)
+    query = query_of(content(made).headers["Location"])
+    assert query["response-content-type"] == (served or "application/octet-stream")
+    assert query["response-content-disposition"].startswith("attachment;")
+
+
+def test_the_longest_name_fits_into_an_address(bucket: Bucket) -> None:
+    made = arrive(bucket, fileName="\U0001f3ab" * 251 + ".png")
+    address = content(made).headers["Location"]
+    assert len(address) < 4000
+    assert query_of(address)["response-content-disposition"].endswith(".png")
+
+
+def test_reading_is_refused_until_it_is_clean(bucket: Bucket) -> None:
+    made = announce().json["id"]
+    assert content(made).error == (409, "attachment_not_ready")
+    infected = arrive(bucket, INFECTED)
+    answer = content(infected)
+    assert answer.error == (409, "attachment_rejected")
+    assert answer.details == ["The scanner found malware in it."]
+
+
+def test_a_file_takes_few_requests(bucket: Bucket, dynamodb: DynamoDBClient) -> None:
+    """One invocation for its arrival, one for its scan, whatever its size."""
+    made = announce().json["id"]
+    version = bucket.put(key_of(made))
+    calls: list[str] = []
+    dynamodb.meta.events.register("before-call.dynamodb", lambda model, **_: calls.append(model.name))
+    bucket.calls.clear()
+    noticed(key_of(made))
+    assert (calls, bucket.calls) == (["GetItem", "GetItem", "UpdateItem"], ["ListObjectVersions", "GetObjectTagging"])
+    bucket.tag(key_of(made), version, CLEAN)
+    calls.clear()
+    bucket.calls.clear()
+    scanned(key_of(made), version, CLEAN)
+    assert calls == ["GetItem", "GetItem", "TransactWriteItems"]
+    assert bucket.calls == ["ListObjectVersions", "HeadObject"]
