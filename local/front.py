@@ -1,7 +1,7 @@
 """The two ports of the process: the API and the emulator's control plane, and which requests each of them accepts.
 
-The API's port serves the deployed API and nothing else. The control plane has no passwords, so it must refuse web
-pages: a page of any origin can make a browser send requests to 127.0.0.1.
+The API's port serves the deployed API, signed addresses of objects (objects.py) and nothing else. The control plane
+has no passwords, so it must refuse web pages: a page of any origin can make a browser send requests to 127.0.0.1.
 """
 
 import json
@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from local.objects import ObjectAddresses
 from local.settings import LIVE_PATH, LOOPBACK, Settings
 from local.stack.outputs import StackOutputs
 
@@ -28,8 +29,9 @@ _TEXT = (b"content-type", b"text/plain; charset=utf-8")
 class Front:
     """An ASGI application in front of the emulator's."""
 
-    def __init__(self, emulator: App, settings: Settings, outputs: StackOutputs) -> None:
+    def __init__(self, emulator: App, settings: Settings, outputs: StackOutputs, objects: ObjectAddresses) -> None:
         self._emulator = emulator
+        self._objects = objects
         self._port = settings.port
         self._outputs = outputs
         self._api_names = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -67,6 +69,8 @@ class Front:
         headers = dict(scope["headers"])
         if _host(headers) not in self._api_names:
             await _refuse(send, 403, "forbidden", "The local API answers to localhost only.")
+        elif self._objects.knows(scope["path"]):
+            await self._objects(scope, receive, send)
         elif self._outputs.api_id is None:
             await _refuse(
                 send, 503, "service_unavailable", "The local stack is being deployed.", [(b"retry-after", b"5")]

@@ -16,7 +16,9 @@ from local.aws import (
     dynamodb,
     dynamodb_streams,
     eventbridge,
+    guardduty,
     lambda_functions,
+    s3,
     ses,
     sqs,
     step_functions,
@@ -25,9 +27,12 @@ from local.aws import (
 )
 from local.durable.items import Items
 from local.durable.journal import JournalError
+from local.durable.objects import Objects
 from local.durable.snapshots import Snapshots
+from local.emulator.bodies import Bodies
 from local.emulator.loading import EmulatorError, load, started
 from local.front import Front
+from local.objects import ObjectAddresses
 from local.progress import say
 from local.settings import LOOPBACK, Settings
 from local.stack.client import CallError
@@ -105,14 +110,17 @@ class _Run:
         self._emulator = load(settings)
         self._snapshots = Snapshots(self._emulator, settings, self._outputs)
         self._items = Items(self._emulator, settings, self._snapshots.save_all)
+        self._scanner = guardduty.patch(self._emulator)
+        self._objects = Objects(self._emulator, settings, self._snapshots.save_all, self._scanner.created)
         self._stopping = asyncio.Event()
         self._failure: str | None = None
         self._patch_emulator()
 
     def _patch_emulator(self) -> None:
         emulator, settings = self._emulator, self._settings
-        # Before the patches of DynamoDB, which call it: what they change must be in the journal, too.
+        # Before the patches of DynamoDB and S3, which call it: what they change must be in the journal, too.
         self._items.install()
+        self._objects.install()
         api_gateway.patch(emulator)
         cloudformation.patch(emulator)
         cloudwatch_logs.patch(emulator, settings)
@@ -121,6 +129,7 @@ class _Run:
         dynamodb_streams.patch(emulator)
         eventbridge.patch(emulator)
         lambda_functions.patch(emulator, settings)
+        s3.patch(emulator)
         ses.patch(emulator, settings)
         sqs.patch(emulator)
         step_functions.patch(emulator)
@@ -150,12 +159,15 @@ class _Run:
             self._items.restore()
             dynamodb_streams.forget_positions(self._emulator)
             self._snapshots.restored()
+            self._objects.restore()
+            self._scanner.start()
             config = Config()
             config.bind = [f"fd://{listener.fileno()}" for listener in sockets]
             config.graceful_timeout = _GRACE
             config.keep_alive_timeout = _KEEP_ALIVE
             config.errorlog = None
-            app = Front(self._emulator.app.app, self._settings, self._outputs)
+            objects = ObjectAddresses(self._emulator, Bodies(self._settings.objects))
+            app = Front(self._emulator.app.app, self._settings, self._outputs, objects)
             start, end = asyncio.create_task(self._start()), asyncio.create_task(self._end_calls())
             await serve(app, config, shutdown_trigger=self._stopping.wait)  # type: ignore[arg-type]
             await start
@@ -163,6 +175,7 @@ class _Run:
         self._emulator.lambda_runtime.reset()
         self._snapshots.save_all()
         self._items.close()
+        self._objects.close()
         if self._failure:
             print(self._failure, file=sys.stderr)
             return 1

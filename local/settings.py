@@ -109,6 +109,16 @@ class Settings:
         """The file that holds every DynamoDB item."""
         return self.state / "items.journal"
 
+    @property
+    def objects(self) -> Path:
+        """Folder of the bytes of S3's objects."""
+        return self.state / "s3"
+
+    @property
+    def objects_journal(self) -> Path:
+        """The file that says which objects S3 holds, and where their bytes are."""
+        return self.state / "objects.journal"
+
 
 def _base_url(port: int) -> str:
     return f"http://localhost:{port}"

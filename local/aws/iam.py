@@ -1,13 +1,17 @@
-"""How IAM sees and decides a call of DynamoDB: its actions, resources and attributes, and whether a policy allows it.
+"""How IAM sees and decides a call of DynamoDB or S3: its actions, resources and conditions, and what policies say.
 
 After the service authorization reference: a transaction is not an action of its own, each of its members is checked as
-the single-item action that it performs, and `dynamodb:Attributes` are the top-level attributes that a request names.
+the single-item action that it performs, and `dynamodb:Attributes` are the top-level attributes that a request names. An
+object that is written with tags is checked as one that is tagged, too, and to look at an object's head is to read it.
 """
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
+from urllib.parse import parse_qsl
 
+from local.emulator.bodies import Body
 from local.emulator.loading import MiniStack
 from local.emulator.patching import require
 from local.settings import ACCOUNT_ID, REGION
@@ -122,12 +126,87 @@ def _attributes(detail: dict[str, Any]) -> set[str]:
     return names
 
 
+class ObjectCalls:
+    """How IAM sees calls of S3."""
+
+    def __init__(self, emulator: MiniStack) -> None:
+        actions, s3 = emulator.iam_actions, emulator.s3
+        self._action_of = require(actions, "_s3_action", "method", "path", "query_params")
+        self._others = require(actions, "s3_additional_checks", "method", "path", "headers", "body", "query_params")
+        self._targets_of = require(actions, "_s3_batch_delete_targets", "bucket", "body")
+        self._tags_of = require(s3, "object_tags_for_condition", "bucket_name", "key", "query_params")
+        self._tags_in = require(s3, "_parse_tags_xml", "body")
+
+    def action(self, method: str, path: str, query: dict[str, list[str]]) -> str:
+        """Return the action of a request, such as `GetObjectVersion`."""
+        return str(self._action_of(method, path, query) or "")
+
+    def accesses(
+        self, method: str, path: str, headers: dict[str, str], body: bytes | Body, query: dict[str, list[str]]
+    ) -> list[Access]:
+        """Return the accesses that a request needs.
+
+        Returns
+        -------
+        list
+            Objects with ``action``, ``resource`` and ``conditions``: what there is of the condition keys ``s3:prefix``,
+            ``s3:existingobjecttag/…`` and ``s3:requestobjecttag…``, in lower case.
+        """
+        action, (bucket, _, key) = self.action(method, path, query), path.lstrip("/").partition("/")
+        whole = b"" if isinstance(body, Body) else body
+        existing = {f"s3:existingobjecttag/{name.lower()}": tag for name, tag in self._tags(bucket, key, query).items()}
+        conditions: dict[str, object] = {
+            **existing,
+            **{f"s3:{name}": query[name][0] for name in ("prefix",) if name in query},
+        }
+        requested = self._requested_tags(action, headers, whole)
+        if action == "DeleteObject" and not key:
+            found = [
+                (f"s3:DeleteObject{'Version' if version else ''}", arn)
+                for arn, version in self._targets_of(bucket, whole)
+            ]
+        else:
+            found = [(f"s3:{action}", f"arn:aws:s3:::{bucket}{f'/{key}' if key else ''}")]
+            found += self._others(method, path, headers, whole, query)
+        accesses: list[Access] = [
+            {
+                "action": name,
+                "resource": arn,
+                "conditions": conditions if "Tagging" not in name else conditions | requested,
+            }
+            for name, arn in found
+        ]
+        if action == "PutObject" and requested:
+            tagging: Access = {"action": "s3:PutObjectTagging", "resource": found[0][1], "conditions": requested}
+            accesses.append(tagging)
+        return accesses
+
+    def _tags(self, bucket: str, key: str, query: dict[str, list[str]]) -> dict[str, str]:
+        tags: dict[str, str] = self._tags_of(bucket, key, query) if key else {}
+        return tags
+
+    def _requested_tags(self, action: str, headers: dict[str, str], body: bytes) -> dict[str, object]:
+        """Return the condition keys about the tags that a request gives an object."""
+        if action in {"PutObjectTagging", "PutObjectVersionTagging"}:
+            try:
+                tags: dict[str, str] = self._tags_in(body)
+            except (ValueError, SyntaxError):  # no XML, or not S3's: it will be refused
+                return {}
+        else:
+            tags = dict(parse_qsl(headers.get("x-amz-tagging", ""), keep_blank_values=True))
+        named: dict[str, object] = {f"s3:requestobjecttag/{name.lower()}": value for name, value in tags.items()}
+        return named | ({"s3:requestobjecttagkeys": sorted(tags)} if tags else {})
+
+
 class Evaluator:
-    """IAM's decision about an access of DynamoDB."""
+    """IAM's decision about an access of DynamoDB or S3."""
 
     def __init__(self, emulator: MiniStack) -> None:
         module = emulator.iam_evaluator
         self._evaluate = require(module, "evaluate", "ctx", "policies", "limits")
+        self._evaluate_resource = require(
+            module, "evaluate_resource_policy", "doc", "ctx", "service", "named_only", "direct_only"
+        )
         self._context = module.EvalContext
         self._parsed = lru_cache(maxsize=1024)(require(module, "parse_policy_document", "doc"))
         self._policies_of = require(module, "_gather_role_policies", "role_name", "account_id")
@@ -141,20 +220,44 @@ class Evaluator:
         policies = self._policies_of(role, ACCOUNT_ID)
         return not policies or self._allow(policies, access, principal)
 
+    def denied_by(self, policy: str, access: Access, principal: str) -> bool:
+        """Return whether the policy of a resource, as JSON, denies the access to a principal."""
+        context = self._context_of(access, principal)
+        return bool(self._evaluate_resource(policy, context).decision == "Deny")
+
     def _allow(self, policies: list[Any], access: Access, principal: str) -> bool:
-        keys = {
-            "dynamodb:attributes": access["attributes"],
-            "dynamodb:leadingkeys": access["leadingKeys"],
-            "dynamodb:select": access["select"],
-            "dynamodb:enclosingoperation": access["enclosingOperation"],
+        return bool(self._evaluate(self._context_of(access, principal), policies).decision == "Allow")
+
+    def _context_of(self, access: Access, principal: str) -> object:
+        keys: Any = access.get("conditions") or {
+            "dynamodb:attributes": access.get("attributes"),
+            "dynamodb:leadingkeys": access.get("leadingKeys"),
+            "dynamodb:select": access.get("select"),
+            "dynamodb:enclosingoperation": access.get("enclosingOperation"),
         }
-        context = self._context(
+        return self._context(
             principal_arn=principal,
             principal_type="AssumedRole",
             principal_account=ACCOUNT_ID,
             action=access["action"],
             resource_arn=access["resource"],
             region=REGION,
+            secure_transport=True,  # nothing leaves this machine
             service_context={name: value for name, value in keys.items() if value},  # an empty one is an absent one
         )
-        return bool(self._evaluate(context, policies).decision == "Allow")
+
+
+def role_of(arn: str) -> str:
+    """Return the name of the role whose session has this ARN."""
+    return arn.split("/")[1]
+
+
+def principal_of(session: Mapping[str, Any] | None) -> str:
+    """Return who policies see in a caller: a session's role, or the account."""
+    kind, name = ("role", role_of(session["Arn"])) if session else ("root", "")
+    return f"arn:aws:iam::{ACCOUNT_ID}:{kind}" + (f"/{name}" if name else "")
+
+
+def is_assumed(session: Mapping[str, Any]) -> bool:
+    """Return whether somebody assumed a role for a session; those of functions are made by Lambda."""
+    return "SourceAccessKeyId" in session

@@ -8,6 +8,7 @@ import hashlib
 import importlib.util
 import inspect
 import os
+import secrets
 import select
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from typing import Any
 from local.emulator.loading import MiniStack
 from local.emulator.patching import replace, require, rewrite, rewritten
 from local.emulator.processes import ForkServer, Process
-from local.settings import Settings
+from local.settings import ACCOUNT_ID, Settings
 
 # boto3 and what it is made of.
 _PACKAGES = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3")
@@ -34,17 +35,49 @@ type Record = dict[str, Any]
 
 
 def patch(emulator: MiniStack, settings: Settings) -> None:
-    """Run functions with a Python of their own, share unpacked layers, and bound each function's processes and starts.
+    """Run functions as themselves with a Python of their own, share layers, and bound their processes and starts.
 
     Raises
     ------
     EmulatorError
         If what this builds on is not there.
     """
+    _give_functions_sessions(emulator)
     _let_calls_end(emulator)
     _bound_processes(emulator)
     _keep_streams_apart(emulator.lambda_runtime)
     _run_functions_apart(emulator, settings)
+
+
+def _give_functions_sessions(emulator: MiniStack) -> None:
+    """Give each function a session of its role, whose access key is the function's name.
+
+    The emulator gives all of them the account's own credentials, which anybody knows: addresses of objects that are
+    signed with them would prove nothing, and bucket policies could not tell one caller from another.
+    """
+    runtime, sts = emulator.lambda_runtime, emulator.sts
+    require(runtime, "execution_credentials", "config")
+    register = require(sts, "register_session", "access_key", "session")
+
+    def execution_credentials(config: dict[str, Any]) -> dict[str, str]:
+        name, role = config["FunctionName"], config["Role"].rpartition("/")[2]
+        # The same ones for all its processes and after a restart: an address lives as long as they do.
+        known = sts._sessions.get(name, {})  # noqa: SLF001
+        session = {
+            "Arn": f"arn:aws:sts::{ACCOUNT_ID}:assumed-role/{role}/{name}",
+            "UserId": f"{role}:{name}",
+            "PrincipalType": "AssumedRole",
+            "SecretAccessKey": known.get("SecretAccessKey") or secrets.token_hex(),
+            "SessionToken": known.get("SessionToken") or secrets.token_hex(),
+        }
+        register(name, session)
+        return {
+            "AWS_ACCESS_KEY_ID": name,  # not being 12 digits, it leaves the account as it is
+            "AWS_SECRET_ACCESS_KEY": session["SecretAccessKey"],
+            "AWS_SESSION_TOKEN": session["SessionToken"],
+        }
+
+    replace(runtime, "execution_credentials", execution_credentials)
 
 
 def _run_functions_apart(emulator: MiniStack, settings: Settings) -> None:

@@ -1,14 +1,14 @@
 """STS as AWS has it: a session reaches no more of DynamoDB than its role and its own policy both allow.
 
 The emulator gives out sessions and keeps their policies, but does not check them. Here they are checked, as IAM does,
-for calls of DynamoDB: those of functions with `TenantIsolation=strict`, and of whoever assumes a role. Calls that a
-function makes without a session are not checked here, but by tests/integration/test_policies.py.
+for calls of DynamoDB: those of functions with `TenantIsolation=strict`, and of whoever assumes a role. `s3` does the
+same for S3. Calls that a function makes as itself are not checked here, but by tests/integration/test_policies.py.
 """
 
 import json
 from typing import Any
 
-from local.aws.iam import Access, Evaluator, dynamodb_accesses
+from local.aws.iam import Access, Evaluator, dynamodb_accesses, is_assumed, role_of
 from local.emulator.calls import Response, action_of
 from local.emulator.loading import MiniStack
 from local.emulator.patching import require
@@ -35,11 +35,11 @@ def patch(emulator: MiniStack) -> None:
         method: str, path: str, headers: dict[str, str], body: bytes, query_params: dict[str, list[str]]
     ) -> Response:
         session = emulator.sts._sessions.get(key_of(headers, query_params), {})  # noqa: SLF001
-        if session:
+        if session and is_assumed(session):
             arn, policy = session["Arn"], (session.get("SessionPolicies") or {}).get("Policy")
             action = action_of(headers, body, query_params)
             for access in dynamodb_accesses(action, json.loads(body or b"{}"), _TABLE_ARN):
-                if not evaluator.role_allows(arn.split("/")[1], access, arn):
+                if not evaluator.role_allows(role_of(arn), access, arn):
                     return _refusal(arn, access, "identity-based")
                 if policy and not evaluator.allows(policy, access, arn):
                     return _refusal(arn, access, "session")

@@ -21,7 +21,7 @@ _READS = (
     "Validate",
 )
 # Logs, metrics, messages, executions and invocations change all the time: they are kept as of the last snapshot.
-# DynamoDB's items are in the journal.
+# DynamoDB's items and S3's objects are in journals.
 _NOT_SAVED = {
     "dynamodb": {
         "BatchExecuteStatement",
@@ -56,6 +56,9 @@ def changes_state(  # noqa: PLR0913, PLR0917 (the emulator's handler signature)
     service: str, method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, list[str]]
 ) -> bool:
     """Return whether a successful call may have changed what the service's snapshot holds."""
+    if service == "s3":  # whose bodies may be anything
+        _, _, key = path.lstrip("/").partition("/")
+        return method in {"PUT", "DELETE"} and not key
     action = action_of(headers, body, query)
     if action:
         return not action.startswith(_READS) and action not in _NOT_SAVED.get(service, ())

@@ -40,13 +40,16 @@ class MiniStack:
     cognito: ModuleType
     dynamodb: ModuleType
     eventbridge: ModuleType
+    iam_actions: ModuleType
     iam_evaluator: ModuleType
     lambda_runtime: ModuleType
     lambda_service: ModuleType
     logs: ModuleType
     persistence: ModuleType
     provisioners: ModuleType
+    responses: ModuleType
     router: ModuleType
+    s3: ModuleType
     ses: ModuleType
     ses_v2: ModuleType
     sqs: ModuleType
@@ -76,13 +79,16 @@ def load(settings: Settings) -> MiniStack:
         "cognito": "services.cognito",
         "dynamodb": "services.dynamodb",
         "eventbridge": "services.eventbridge",
+        "iam_actions": "core.iam_actions",
         "iam_evaluator": "core.iam_evaluator",
         "lambda_runtime": "core.lambda_runtime",
         "lambda_service": "services.lambda_svc",
         "logs": "services.cloudwatch_logs",
         "persistence": "core.persistence",
         "provisioners": "services.cloudformation.provisioners",
+        "responses": "core.responses",
         "router": "core.router",
+        "s3": "services.s3",
         "ses": "services.ses",
         "ses_v2": "services.ses_v2",
         "sqs": "services.sqs",
@@ -152,8 +158,7 @@ def _prepare_environment(settings: Settings) -> None:
             "MINISTACK_HOST": "localhost",
             "MINISTACK_REGION": REGION,
             "PERSIST_STATE": "1",
-            "S3_DATA_DIR": str(settings.state / "s3"),
-            "S3_PERSIST": "1",
+            "S3_PERSIST": "0",  # durable/objects.py does it
             "SFTP_ENABLED": "0",
             "STATE_DIR": str(settings.services),
             "TMPDIR": str(scratch),

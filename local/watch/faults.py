@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
+from local.aws.iam import ObjectCalls
 from local.emulator.calls import Response, action_of
 from local.emulator.loading import MiniStack
 from local.emulator.patching import replace, require
@@ -27,6 +28,7 @@ CONNECTIONS = "execute-api"
 
 _MAX_SECONDS = 30.0
 _PARTIAL_ACTIONS = {"PutEvents"}
+_FAILURES_OF_S3 = {"InternalServerError": (500, "InternalError"), "ThrottlingException": (503, "SlowDown")}
 # The share of entries that fails in a partial failure; at least one.
 _FAILING_SHARE = 0.5
 
@@ -83,19 +85,19 @@ class Rule:
             and self.chance.random() < self.share
         )
 
-    async def apply(self, call: Call, body: bytes, headers: dict[str, str]) -> Response:
+    async def apply(self, call: Call, body: bytes, service: str, headers: dict[str, str]) -> Response:
         """Make the call fail."""
         match self.kind:
             case "error":
-                return _failure(500, "InternalServerError", headers)
+                return _failure(500, "InternalServerError", service, headers)
             case "throttle":
-                return _failure(400, "ThrottlingException", headers)
+                return _failure(400, "ThrottlingException", service, headers)
             case "timeout":
                 await asyncio.sleep(self.seconds)
-                return _failure(503, "ServiceUnavailable", headers)
+                return _failure(503, "ServiceUnavailable", service, headers)
             case "lost_answer":
                 await call(body)
-                return _failure(500, "InternalServerError", headers)
+                return _failure(500, "InternalServerError", service, headers)
             case "partial":
                 return await self._put_partly(call, body)
 
@@ -118,9 +120,13 @@ class Rule:
         return 200, headers, json.dumps(content).encode()
 
 
-def _failure(status: int, code: str, headers: dict[str, str]) -> Response:
+def _failure(status: int, code: str, service: str, headers: dict[str, str]) -> Response:
     """Return a failure in the protocol of the caller."""
     text = "a fault of LOCAL_FAULTS"
+    if service == "s3":
+        status, code = _FAILURES_OF_S3.get(code, (status, code))
+        xml = f"<Error><Code>{code}</Code><Message>{text}</Message></Error>"
+        return status, {"Content-Type": "application/xml"}, xml.encode()
     if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         xml = f"<ErrorResponse><Error><Code>{code}</Code><Message>{text}</Message></Error></ErrorResponse>"
         return status, {"Content-Type": "text/xml"}, xml.encode()
@@ -135,6 +141,7 @@ class Faults:
         self._emulator = emulator
         self._path = path
         self._principals = principals
+        self._object_calls = ObjectCalls(emulator)
         self._stamp: tuple[int, int] | None = None
         self._rules: list[Rule] = []
 
@@ -168,10 +175,17 @@ class Faults:
                 answer: Response = await handler(method, path, headers, content, query_params)
                 return answer
 
-            action = action_of(headers, body, query_params) or f"{method} {path}"
+            action = self._name(service, method, path, headers, body, query_params)
             return await self._with_faults(service, action, headers, query_params, body, call)
 
         return handle
+
+    def _name(  # noqa: PLR0913, PLR0917 (the emulator's signature)
+        self, service: str, method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, list[str]]
+    ) -> str:
+        if service == "s3":
+            return self._object_calls.action(method, path, query)
+        return action_of(headers, body, query) or f"{method} {path}"
 
     def _with_faults_of_connections(self, handler: Any) -> Any:  # noqa: ANN401
         async def handle(  # noqa: PLR0913, PLR0917 (the emulator's signature)
@@ -200,7 +214,7 @@ class Faults:
             for rule in self._rules:
                 if rule.matches(service, action, principal):
                     logger.info("%s: %s %s of %s", rule.kind, service, action, principal)
-                    return await rule.apply(call, body, headers)
+                    return await rule.apply(call, body, service, headers)
         return await call(body)
 
     def _read(self) -> None:

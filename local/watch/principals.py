@@ -1,41 +1,27 @@
 """The principal of an AWS call: a function or state machine of the stack, by its name in the template."""
 
 from collections.abc import Mapping
-from typing import Any
 
+from local.aws.iam import is_assumed
 from local.emulator.loading import MiniStack
-from local.emulator.patching import replace, require
 from local.settings import ACCOUNT_ID, REGION, STACK_NAME
 
 _KINDS = {"AWS::Lambda::Function", "AWS::StepFunctions::StateMachine"}
 
 
 class Principals:
-    """Identifies functions by an access key of their own; the emulator gives all of them the same one."""
+    """Identifies functions by their access keys, which are their names (aws/lambda_functions.py)."""
 
     def __init__(self, emulator: MiniStack) -> None:
-        """Give each function a key of its own; call before the emulator starts.
-
-        Raises
-        ------
-        EmulatorError
-            If what is hooked into is not there.
-        """
         self._emulator = emulator
         self._names: dict[str, str] = {}
-        credentials_of = require(emulator.lambda_runtime, "execution_credentials", "config")
-
-        def execution_credentials(config: dict[str, Any]) -> dict[str, str]:
-            # Not being 12 digits, the key leaves the account as it is.
-            return {**credentials_of(config), "AWS_ACCESS_KEY_ID": config["FunctionName"]}
-
-        replace(emulator.lambda_runtime, "execution_credentials", execution_credentials)
 
     def of(self, headers: Mapping[str, str], query: Mapping[str, list[str]]) -> tuple[str | None, bool]:
-        """Return the principal of a request, None if not of the stack, and whether it uses a session's credentials."""
+        """Return the principal of a request, None if not of the stack, and whether it has assumed a role for it."""
         caller = self._emulator.router.extract_access_key_id(headers, query)
         session = self._emulator.sts._sessions.get(caller)  # noqa: SLF001
-        return self.named(session["SourceAccessKeyId"] if session else caller), session is not None
+        assumed = session is not None and is_assumed(session)
+        return self.named(session["SourceAccessKeyId"] if assumed else caller), assumed
 
     def named(self, name: str) -> str | None:
         """Return the name in the template of a function or state machine with this deployed name."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
-from local.aws.iam import Access, dynamodb_accesses
+from local.aws.iam import Access, ObjectCalls, dynamodb_accesses
 from local.emulator.calls import Response, action_of
 from local.emulator.loading import MiniStack
 from local.emulator.patching import replace, require
@@ -77,6 +77,7 @@ class Recorder:
         self._emulator = emulator
         self._size_of = require(emulator.dynamodb, "_item_size_bytes", "item")
         self._principals = principals
+        self._object_calls = ObjectCalls(emulator)
         self._file = path.open("a", buffering=1)
 
     def install(self) -> None:
@@ -152,12 +153,17 @@ class Recorder:
             response: Response = await handler(method, path, headers, body, query_params)
             if principal is None:
                 return response
-            action = action_of(headers, body, query_params) or f"{method} {path}"
+            if service == "s3":  # whose bodies may be anything
+                action = self._object_calls.action(method, path, query_params)
+                accesses = self._object_calls.accesses(method, path, headers, body, query_params)
+            else:
+                action = action_of(headers, body, query_params) or f"{method} {path}"
+                accesses = self._accesses(service, method, path, headers, body)
             self._write(
                 principal,
                 service,
                 action,
-                accesses=self._accesses(service, method, path, headers, body),
+                accesses=accesses,
                 session=session,
                 capacity=self._capacity(action, body, response[2]) if service == "dynamodb" else 0.0,
             )
