@@ -66,7 +66,7 @@ class Settings:
             aws_binds=tuple(dict.fromkeys([LOOPBACK, *binds])),
             containers=bool(binds),
             durable=environ.get("LOCAL_DURABLE", "1") != "0",
-            parameters={"ApiUrl": _base_url(port), **given},
+            parameters={"ApiUrl": _base_url(port), "AttachmentAddress": _base_url(port), **given},
             record_calls=Path(calls).resolve() if calls else None,
             faults=Path(faults).resolve() if faults else None,
         )
