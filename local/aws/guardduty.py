@@ -101,10 +101,11 @@ class _Careful:
         UnscannableError
             If they are more than an archive within the limits needs.
         """
-        if not 0 <= size <= _MAX_DIRECTORY:
+        content = self._file.read(size if 0 <= size <= _MAX_DIRECTORY else _MAX_DIRECTORY + 1)
+        if len(content) > _MAX_DIRECTORY:
             message = "EXTRACTION_LIMIT_EXCEEDED"
             raise UnscannableError(message)
-        return self._file.read(size)
+        return content
 
 
 def scan(file: IO[bytes]) -> Found:

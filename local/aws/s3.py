@@ -90,7 +90,8 @@ def _version_answer(
 def _name_versions_in_events(s3: ModuleType) -> None:
     named = '"sequencer": sequencer or "0"'
     version = '**({"version-id": version_id} if version_id else {})'
-    rewrite(s3, "_fire_s3_event", {f"{named}}},\n": f"{named}, {version}}},\n"})
+    changes = {f"{named}}},\n": f"{named}, {version}}},\n", '"Time": event_time,': '"Time": event_time[:19] + "Z",'}
+    rewrite(s3, "_fire_s3_event", changes)
 
 
 def _check_times_of_addresses(s3: ModuleType) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness.bucket import Bucket, template
 from tests.harness.stack import Stack, launch
 
 type Launch = Callable[..., Stack]
@@ -35,3 +36,11 @@ def start(own_state: Path) -> Iterator[Launch]:
     yield start
     for running in started:
         running.stop()
+
+
+@pytest.fixture(scope="session")
+def bucket(stack: Stack) -> Bucket:
+    """A bucket as that of the attachments is, which all tests share: each has keys of its own."""
+    made = Bucket(stack, "files-of-tests")
+    made.deploy(template(made.name))
+    return made
