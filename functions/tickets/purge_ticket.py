@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ticketing.aws.data import of_tenant
+from ticketing.attachments.remains import AttachmentRemains
+from ticketing.aws.data import files_of_tenant, of_tenant
 from ticketing.events.consumer import Record, Source, Work, consumer
 from ticketing.tickets.keys import TICKET, tenant_of
 from ticketing.tickets.remains import TicketRemains
@@ -21,5 +22,10 @@ def _fields(partition: str) -> Mapping[str, Any]:
 
 @consumer("purgeTicket", Source(_removed, _fields))
 def handler(partition: str, work: Work) -> None:
-    """Delete the comments, history and watchers of a deleted ticket, expired or not. Idempotent."""
-    work.log(deleted=TicketRemains(of_tenant(tenant_of(partition))).purge(partition))
+    """Delete the files, comments, history and watchers of a deleted ticket, expired or not. Idempotent.
+
+    Files go first: what is left of them leads to their objects, and their bytes are given back.
+    """
+    tenant_id = tenant_of(partition)
+    files = AttachmentRemains(of_tenant(tenant_id), files_of_tenant(tenant_id)).purge(partition)
+    work.log(files=files, deleted=TicketRemains(of_tenant(tenant_id)).purge(partition))

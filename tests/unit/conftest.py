@@ -18,6 +18,7 @@ from mypy_boto3_dynamodb import DynamoDBClient
 from tests.unit.support import (
     ADMIN,
     AGENT,
+    BUCKET,
     MOMENT,
     NOTIFICATIONS_TABLE,
     OTHER_REPORTER,
@@ -57,6 +58,7 @@ def aws_account(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+    monkeypatch.setenv("ATTACHMENTS_BUCKET", BUCKET)
     monkeypatch.setenv("NOTIFICATIONS_TABLE", NOTIFICATIONS_TABLE)
     monkeypatch.setenv("TICKETS_TABLE", TABLE)
     monkeypatch.setenv("USERS_TABLE", USERS_TABLE)

@@ -35,6 +35,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 TABLE: Final = "tickets"
 USERS_TABLE: Final = "users"
 NOTIFICATIONS_TABLE: Final = "notifications"
+BUCKET: Final = "files"
 STATE_MACHINE: Final = "arn:aws:states:us-east-1:123456789012:stateMachine:lifecycle"
 REQUEST_ID: Final = "3f8a1c52-0d7e-4b1f-9a55-6f1c2d3e4a5b"
 

@@ -179,7 +179,7 @@ def test_details_are_there_only_where_there_are_any() -> None:
 
 
 def test_every_error_of_the_contract_has_its_status() -> None:
-    for service in ("tickets", "comments", "users", "webhooks"):
+    for service in ("tickets", "attachments", "comments", "users", "webhooks"):
         import_module(f"ticketing.{service}.errors")
     # Those of the WebSocket API alone are not in the contract.
     of_the_contract = [kind for kind in ApiError.__subclasses__() if kind.__module__ != "ticketing.live.errors"]
@@ -192,6 +192,7 @@ def test_every_error_of_the_contract_has_its_status() -> None:
         "forbidden": 403,
         "ticket_not_found": 404,
         "comment_not_found": 404,
+        "attachment_not_found": 404,
         "user_not_found": 404,
         "tenant_not_found": 404,
         "api_key_not_found": 404,
@@ -206,6 +207,10 @@ def test_every_error_of_the_contract_has_its_status() -> None:
         "webhook_inactive": 409,
         "transition_not_allowed": 409,
         "ticket_closed": 409,
+        "attachment_not_ready": 409,
+        "attachment_rejected": 409,
+        "attachment_limit_reached": 409,
+        "attachment_storage_full": 409,
         "conflict": 409,
         "precondition_failed": 412,
         "payload_too_large": 413,

@@ -10,10 +10,10 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import DynamoDBBackend
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from tests.unit.attachments.support import BUCKET, Bucket
+from tests.unit.attachments.support import Bucket
 from tests.unit.comments.support import there
 from tests.unit.conftest import Clock
-from tests.unit.support import a_ticket
+from tests.unit.support import BUCKET, a_ticket
 from ticketing.aws import clients
 from ticketing.tickets.models import Ticket
 
@@ -21,7 +21,6 @@ from ticketing.tickets.models import Ticket
 @pytest.fixture(autouse=True)
 def settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Say of the deployment what functions of attachments are told."""
-    monkeypatch.setenv("ATTACHMENTS_BUCKET", BUCKET)
     monkeypatch.setenv("ATTACHMENT_MAX_BYTES", "1000")
     monkeypatch.setenv("ATTACHMENT_TENANT_BYTES", "10000")
     monkeypatch.setenv("ATTACHMENT_SCAN", "guardduty")

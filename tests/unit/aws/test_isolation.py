@@ -14,6 +14,7 @@ from tests.unit.conftest import Clock
 from tests.unit.support import (
     ADMIN,
     AGENT_ID,
+    BUCKET,
     MOMENT,
     MOMENT_TEXT,
     NOTIFICATIONS_TABLE,
@@ -25,7 +26,9 @@ from tests.unit.support import (
     data_of,
     stored,
 )
+from ticketing.attachments.objects import READING_TIME, UPLOAD_TIME
 from ticketing.aws import clients, isolation
+from ticketing.aws.data import files_of_caller
 from ticketing.aws.isolation import session_policy
 from ticketing.dynamodb.attributes import to_item
 from ticketing.errors import ServiceUnavailableError
@@ -36,6 +39,7 @@ from ticketing.users.api_keys import ApiKeyCreate, ApiKeyRepository, new_api_key
 from ticketing.users.token_repository import TokenRepository
 
 ROLE = "arn:aws:iam::123456789012:role/tickets-GetTicketRole-1A2B3C"
+BUCKET_ARN = f"arn:aws:s3:::{BUCKET}"
 ARN = "arn:aws:dynamodb:us-east-1:123456789012:table/{}"
 
 type Call = tuple[str, dict[str, Any]]
@@ -59,6 +63,22 @@ def allowed(tenant_id: str, action: str, request: dict[str, Any]) -> bool:
         session = [parse_policy_document(session_policy(tenant_id))]
         verdicts.append(evaluate(context, policies, session).decision == "Allow")
     return all(verdicts)
+
+
+def reaches(tenant_id: str, action: str, resource: str, prefix: str | None = None) -> bool:
+    """Return whether a tenant's session policy allows an action of S3."""
+    context = EvalContext(
+        principal_arn="arn:aws:sts::123456789012:assumed-role/x/y",
+        principal_type="AssumedRole",
+        principal_account="123456789012",
+        action=f"s3:{action}",
+        resource_arn=f"{BUCKET_ARN}{resource}",
+        region="us-east-1",
+        service_context={} if prefix is None else {"s3:prefix": prefix},
+    )
+    everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    session = [parse_policy_document(session_policy(tenant_id, BUCKET_ARN))]
+    return bool(evaluate(context, [parse_policy_document(everything)], session).decision == "Allow")
 
 
 def recorded(client: Any) -> list[Call]:
@@ -167,7 +187,27 @@ def test_what_names_no_key_is_refused() -> None:
     assert not allowed("acme", "Query", {"TableName": TABLE})  # DynamoDB takes none; IAM would be asked first
 
 
-def test_a_session_is_for_items_alone() -> None:
+@pytest.mark.parametrize(
+    ("action", "resource", "prefix", "allowed_to"),
+    [
+        ("PutObject", "/acme/t/a", None, {"acme"}),
+        ("GetObjectVersion", "/acme/t/a", None, {"acme"}),
+        ("DeleteObjectVersion", "/acme-2/t/a", None, {"acme-2"}),
+        ("ListBucketVersions", "", "acme/t/a", {"acme"}),
+        ("ListBucketVersions", "", "acme", set()),
+        ("ListBucketVersions", "", None, set()),
+        ("PutObjectVersionTagging", "/acme/t/a", None, set()),
+        ("PutObject", "/t/acme/a", None, set()),
+        ("DeleteBucket", "", None, set()),
+    ],
+)
+def test_a_session_reaches_the_files_of_its_tenant(
+    action: str, resource: str, prefix: str | None, allowed_to: set[str]
+) -> None:
+    assert {each for each in ("acme", "acme-2", "acm") if reaches(each, action, resource, prefix)} == allowed_to
+
+
+def test_a_session_is_for_items_alone_where_there_are_no_files() -> None:
     items, key = json.loads(session_policy("acme"))["Statement"]
     assert {action.partition(":")[0] for action in items["Action"]} == {"dynamodb"}
     assert not {action for action in items["Action"] if "*" in action or "Table" in action or "Scan" in action}
@@ -182,7 +222,7 @@ def test_what_is_no_tenants_id_gets_no_policy(tenant_id: str) -> None:
 
 
 def test_the_longest_policy_is_well_below_what_sts_takes() -> None:
-    assert len(session_policy("x" * 64)) < 2_048 / 2
+    assert len(session_policy("x" * 64, f"arn:aws:s3:::{'x' * 63}")) < 2_048 * 0.75
 
 
 # --- the sessions ----------------------------------------------------------------------------------------------------
@@ -218,17 +258,36 @@ def test_a_tenants_client_has_credentials_of_its_own(strict: list[dict[str, Any]
     assert len({id(client) for client in (acme, globex, dynamodb)}) == 3
     assert token_of(acme) != token_of(globex)
     assert [json.loads(request.pop("Policy")) for request in strict] == [
-        json.loads(session_policy(tenant_id)) for tenant_id in ("acme", "globex")
+        json.loads(session_policy(tenant_id, BUCKET_ARN)) for tenant_id in ("acme", "globex")
     ]
-    assert (
-        strict == [{"RoleArn": ROLE, "RoleSessionName": "tickets-GetTicketFunction-1A2B3C", "DurationSeconds": 900}] * 2
-    )
+    name = "tickets-GetTicketFunction-1A2B3C"
+    assert strict == [{"RoleArn": ROLE, "RoleSessionName": name, "DurationSeconds": 2700}] * 2
 
 
-def test_credentials_are_kept_until_five_minutes_before_their_end(strict: list[dict[str, Any]], time: Clock) -> None:
+def test_a_function_that_has_nothing_to_do_with_files_reaches_none(
+    strict: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ATTACHMENTS_BUCKET")
+    clients.dynamodb_for("acme")
+    assert json.loads(strict[0]["Policy"]) == json.loads(session_policy("acme"))
+
+
+def test_a_tenants_clients_and_addresses_have_the_same_credentials(strict: list[dict[str, Any]]) -> None:
+    token = token_of(clients.dynamodb_for("acme"))
+    files = files_of_caller(ADMIN)
+    assert files.client() is clients.s3_for("acme") is not clients.s3()
+    assert files.credentials().token == token
+    assert len(strict) == 1
+
+
+def test_credentials_outlive_every_address_that_they_sign() -> None:
+    assert isolation.MARGIN > UPLOAD_TIME > READING_TIME
+
+
+def test_credentials_are_kept_until_twenty_minutes_before_their_end(strict: list[dict[str, Any]], time: Clock) -> None:
     time.set(datetime.now(UTC))
     first = clients.dynamodb_for("acme")
-    time.forward(minutes=9, seconds=55)
+    time.forward(minutes=24, seconds=55)
     assert clients.dynamodb_for("acme") is first
     time.forward(seconds=10)
     second = clients.dynamodb_for("acme")
@@ -285,7 +344,7 @@ def test_credentials_that_ran_out_are_not_used_when_there_are_no_new_ones(
         raise ConnectTimeoutError(endpoint_url="https://sts")
 
     clients.sts().meta.events.register("before-call.sts.AssumeRole", fail)
-    time.now += timedelta(minutes=16)
+    time.now += timedelta(minutes=46)
     with pytest.raises(ServiceUnavailableError):
         clients.dynamodb_for("acme")
     assert len(strict) == 2

@@ -136,8 +136,15 @@ class FileObjects:
         return self._under(f"{self._files.tenant_id}/{f'{ticket_id}/' if ticket_id else ''}")
 
     def scan_result(self, stored: Stored) -> ScanResult | None:
-        """Return what the scanner said of a version; None if it has said nothing, or nothing that is known."""
-        answer = self._client.get_object_tagging(Bucket=self._files.bucket, Key=stored.key, VersionId=stored.version)
+        """Return what the scanner said of a version; None if it has said nothing, or it is gone."""
+        try:
+            answer = self._client.get_object_tagging(
+                Bucket=self._files.bucket, Key=stored.key, VersionId=stored.version
+            )
+        except ClientError as error:
+            if _status_of(error) == _NOT_FOUND:
+                return None
+            raise
         tags = {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}
         return ScanResult(tags[TAG]) if tags.get(TAG) in ScanResult else None
 
@@ -157,7 +164,7 @@ class FileObjects:
                 Bucket=self._files.bucket, Key=stored.key, VersionId=stored.version, ChecksumMode="ENABLED"
             )
         except ClientError as error:
-            if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") in {_FORBIDDEN, _NOT_FOUND}:
+            if _status_of(error) in {_FORBIDDEN, _NOT_FOUND}:
                 return None
             raise
         announced = base64.b64encode(bytes.fromhex(attachment.sha256)).decode()
@@ -219,6 +226,10 @@ def tenants_with_objects(client: S3Client, bucket: str) -> Iterator[str]:
             tenant_id = found["Prefix"].removesuffix("/")
             if TENANT_ID.fullmatch(tenant_id):
                 yield tenant_id
+
+
+def _status_of(error: ClientError) -> int | None:
+    return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
 
 
 def _oldest_first(page: ListObjectVersionsOutputTypeDef) -> Sequence[Stored]:

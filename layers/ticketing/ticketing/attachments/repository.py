@@ -3,7 +3,7 @@
 A file's row is under its ticket's partition key, `ATTACHMENT#<id>`; the ids are ordered by time. Beside the rows,
 `ATTACHMENTS` counts those of the ticket, and an item of the tenant adds up the bytes. Both change in the transactions
 in which rows come and go, so they are exact. Two indexes lead to the rows: `byNumber` to all of a tenant (their range
-key there is the size), `byChange` to those that something has to follow, from a time on (`listKey`).
+key there is the size) whose content is expected, `byChange` to those that something has to follow, from a time on.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ class AttachmentRepository:
         return read_all(items_of(self._client, query), _waiting)
 
     def places(self) -> Iterator[Place]:
-        """Yield where all of the tenant's files are, from an index (eventually consistent): one query for each 1 MB."""
+        """Yield where the tenant's files are, without rejected ones, from an index (eventually consistent)."""
         query: QueryInputTypeDef = {
             "TableName": self._table,
             "IndexName": "byNumber",
@@ -250,18 +250,14 @@ class AttachmentRepository:
         self._write([ticket, update, put_new(self._table, item_of(event))])
 
     def forget(self, attachment: Attachment) -> None:
-        """Let the sweep look at a rejected file no longer: its content is gone. It may be removed meanwhile."""
-        update = update_of(
-            self._table,
-            self._key(attachment),
-            {"listKey": None},
-            condition="#state = :now",
-            values={":now": attachment.state},
-        )
+        """Let the sweep expect nothing of a rejected file any longer: its content is gone."""
+        index_keys = dict.fromkeys(("tenantKey", "number", "listKey"))
+        now = {":now": attachment.state}
+        update = update_of(self._table, self._key(attachment), index_keys, condition="#state = :now", values=now)
         try:
             self._client.update_item(**update)
         except self._client.exceptions.ConditionalCheckFailedException:
-            return
+            return  # it was removed meanwhile
 
     # --- belonging to a comment -----------------------------------------------------------------------------------
 
