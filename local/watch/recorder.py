@@ -209,6 +209,8 @@ class Recorder:
         action = action_of(headers, body, {})
         if service == "apigateway":  # whose actions are the methods of HTTP
             return [{"action": f"apigateway:{method}", "resource": f"arn:aws:apigateway:{REGION}::{path}"}]
+        if service == "guardduty":  # of which functions make one call
+            return [{"action": "guardduty:SendObjectMalwareScan", "resource": "*"}]
         if service == "sts":
             return [{"action": f"sts:{action}", "resource": parse_qs(body.decode()).get("RoleArn", ["*"])[0]}]
         request = json.loads(body or b"{}")

@@ -16,11 +16,13 @@ import httpx
 
 from local.settings import STACK_NAME
 from local.stack.mails import Mail
+from tests.harness.files import Objects
 from tests.harness.people import DOMAIN, TICKET, Accounts, OwnTenant
 from tests.harness.postbox import until
 from tests.harness.receiver import SECONDS, Receiver, answering, in_turn
 from tests.harness.sockets import opened, opened_by_a_browser
 from tests.harness.stack import Stack
+from tests.integration.every_attachment import EveryAttachment, purged
 from ticketing.dynamodb.attributes import to_item
 from ticketing.dynamodb.tables import update_of
 from ticketing.live.limits import COUNTED_EVERY
@@ -45,6 +47,7 @@ class Everything:
         agent, reporter = self.person("agent"), self.person("reporter")
         self.operate_on_tickets(agent, reporter)
         self.operate_on_comments(agent)
+        EveryAttachment(self, self.tenant.admin, Objects(self.stack)).do()
         self.operate_on_users()
         self.operate_on_the_tenant()
         self.operate_on_api_keys()
@@ -400,9 +403,7 @@ class Everything:
 
     def purge_what_expired(self) -> None:
         """End a ticket's time in the trash. The stream's own part is tests/local/aws/test_dynamodb_streams.py."""
-        admin = self.tenant.admin
-        key = self.ticket_key(_ok(admin.post("/v1/tickets", json=TICKET))["id"])
-        self.stack.client("dynamodb").delete_item(TableName=self.stack.outputs["TicketsTableName"], Key=key)
+        key = purged(self, self.tenant.admin)
         record = {"eventName": "REMOVE", "dynamodb": {"Keys": key, "SequenceNumber": "1"}}
         self.invoke("PurgeTicketFunction", {"Records": [record]})
 

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tests.harness.client import Client
+from tests.harness.files import EICAR, announce, settled, upload
 from tests.harness.people import TICKET, Accounts, OwnTenant, Tenant
 from tests.harness.stack import Stack
 from ticketing.access.permissions import Operation
@@ -35,7 +36,7 @@ def _invite(api: Client) -> httpx.Response:
 WAITED_FOR = {f"{each[0].upper()}{each[1:]}Function" for each in Operation} | {"TicketLifecycle"}
 """Whose requests a caller waits for; consumers of events work at the same time."""
 
-type Call = Callable[[Client, str], httpx.Response]
+type Call = Callable[[Client, str], Any]
 
 RULE: dict[str, tuple[Call, list[str]]] = {
     "create": (lambda api, _: api.post("/v1/tickets", json=TICKET), [UPDATE, TRANSACTION]),
@@ -89,6 +90,30 @@ RULE: dict[str, tuple[Call, list[str]]] = {
     "deletion of a comment": (
         lambda api, url: api.delete(_comment(api, url).headers["Location"]),
         [GET, TRANSACTION, *[GET, GET, TRANSACTION]],
+    ),
+    "announcement of a file": (announce, [GET, TRANSACTION]),
+    "announcement, repeated with its key": (
+        lambda api, url: [announce(api, url, key="repeated") for _ in range(2)][1],
+        [GET, TRANSACTION, *[GET, TRANSACTION, GET, GET]],
+    ),
+    "files": (lambda api, url: api.get(f"{url}/attachments"), [GET, QUERY]),
+    "a file": (
+        lambda api, url: api.get(f"{url}/attachments/{announce(api, url)['id']}"),
+        [GET, TRANSACTION, *[GET, GET]],
+    ),
+    "content of a file": (
+        lambda api, url: api.get(f"{url}/attachments/{announce(api, url)['id']}/content"),
+        [GET, TRANSACTION, *[GET, GET]],
+    ),
+    "removal of a file": (
+        lambda api, url: api.delete(f"{url}/attachments/{announce(api, url)['id']}"),
+        [GET, TRANSACTION, *[GET, GET, TRANSACTION]],
+    ),
+    "comment with files": (
+        lambda api, url: api.post(
+            f"{url}/comments", json={"body": "x", "attachmentIds": [announce(api, url)["id"] for _ in range(3)]}
+        ),
+        [*[GET, TRANSACTION] * 3, GET, TRANSACTION],
     ),
     "watch": (lambda api, url: api.post(f"{url}/watchers/me"), [GET, TRANSACTION]),
     "watch no longer": (lambda api, url: api.delete(f"{url}/watchers/me"), [GET, TRANSACTION]),
@@ -159,6 +184,31 @@ def test_requests_per_operation(
     with _counted(stack) as actions:
         call(acme.admin, url)
     assert actions == Counter(expected)
+
+
+@pytest.mark.parametrize("content", [b"clean", EICAR, b"x" * 10_000_000], ids=["clean", "infected", "large"])
+def test_requests_for_a_file_that_arrives(
+    stack: Stack, acme: Tenant, new_ticket: Callable[..., dict[str, Any]], content: bytes
+) -> None:
+    """Whatever its size, and whichever of the two events comes first: a result that was quicker spares a write."""
+    url = f"/v1/tickets/{new_ticket()['id']}"
+    announced = announce(acme.agent, url, content)
+    before = len(stack.calls.read_text().splitlines())
+    upload(announced, content).raise_for_status()
+    settled(acme.agent, f"{url}/attachments/{announced['id']}")
+    time.sleep(2)  # until whoever was second has looked
+    calls = [json.loads(line) for line in stack.calls.read_text().splitlines()[before:]]
+    asked = {
+        principal: Counter(
+            call["action"] for call in calls if (call["principal"], call["service"]) == (principal, "dynamodb")
+        )
+        for principal in ("ReceiveUploadFunction", "RecordScanFunction")
+    }
+    together = asked["ReceiveUploadFunction"] + asked["RecordScanFunction"]
+    assert together[TRANSACTION] == 1
+    assert together[GET] <= 4
+    assert together[UPDATE] <= 1 + (content == EICAR)
+    assert set(together) <= {GET, TRANSACTION, UPDATE}
 
 
 def test_authorization_reads_one_row_and_asks_cognito_nothing(

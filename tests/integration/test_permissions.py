@@ -14,6 +14,7 @@ from tests.contract.document import PUBLIC
 from tests.harness.client import Client
 from tests.harness.contract import Contract
 from tests.harness.deliveries import write_delivery
+from tests.harness.files import announcement, write_file
 from tests.harness.people import TICKET, Accounts, OwnTenant
 from tests.harness.receiver import Receiver
 from tests.harness.size import sized
@@ -26,7 +27,10 @@ from ticketing.access.permissions import (
     Relation,
 )
 from ticketing.access.roles import Role
-from ticketing.comments.rules import MODERATORS
+from ticketing.attachments import rules as attachment_rules
+from ticketing.attachments.models import REJECTED, WAITING, State
+from ticketing.comments import rules as comment_rules
+from ticketing.tickets.events import Visibility
 from ticketing.tickets.rules import INTERNAL_COMMENTS
 
 type Call = Callable[[Client, str], httpx.Response]
@@ -53,12 +57,15 @@ KEYS: Final = (Thing.OTHERS, Thing.FOREIGN, Thing.DELETED, Thing.MISSING)
 DELETIONS: Final = (Thing.OTHERS, Thing.MISSING)
 COMMENTS: Final = (*TICKETS, Thing.INTERNAL)
 """Of comments: what the ticket is. The caller has written the one on an own ticket, a colleague all others."""
+FILES: Final = (Thing.INTERNAL, *TICKETS)
+"""Of files: the same."""
 WEBHOOKS: Final = (Thing.OTHERS, Thing.FOREIGN, Thing.MISSING)
 INVITATIONS: Final = (Thing.MISSING, Thing.OWN)
 DELIVERIES: Final = (Thing.MISSING, Thing.FOREIGN, Thing.OTHERS)
 KINDS: Final = {
     TICKETS: "ticket",
     COMMENTS: "comment",
+    FILES: "file",
     USERS: "user",
     KEYS: "key",
     DELETIONS: "deletion",
@@ -107,6 +114,7 @@ def _webhook() -> dict[str, Any]:
 PLACES: Final = {
     "ticket": "/v1/tickets",
     "comment": "/v1/tickets/0190b2c4-0000-7000-8000-000000000000/comments",
+    "file": "/v1/tickets/0190b2c4-0000-7000-8000-000000000000/attachments",
     "user": "/v1/users",
     "key": "/v1/api-keys",
     "deletion": "/v1/tenant-deletions",
@@ -115,6 +123,8 @@ PLACES: Final = {
 }
 READS: Final = {operation for operation in Operation if operation.startswith(("get", "list"))}
 COMMENT: Final = {"body": "Any news?"}
+MODERATORS: Final = comment_rules.MODERATORS | {Operation.DELETE_ATTACHMENT: attachment_rules.MODERATORS}
+"""The roles that may do to anybody's thing what others may do to their own alone."""
 MISSING_ID: Final = "0190b2c4-0000-7000-8000-000000000000"
 
 STEPS: Final = {
@@ -134,6 +144,13 @@ STEPS: Final = {
     Operation.GET_COMMENT: Step(200, COMMENTS, lambda api, url: api.get(url)),
     Operation.UPDATE_COMMENT: Step(200, COMMENTS, lambda api, url: api.patch(url, json={"body": "Another"})),
     Operation.DELETE_COMMENT: Step(204, COMMENTS, lambda api, url: api.delete(url)),
+    Operation.LIST_ATTACHMENTS: Step(200, TICKETS, lambda api, url: api.get(f"{url}/attachments")),
+    Operation.CREATE_ATTACHMENT: Step(
+        201, TICKETS, lambda api, url: api.post(f"{url}/attachments", json=announcement())
+    ),
+    Operation.GET_ATTACHMENT: Step(200, FILES, lambda api, url: api.get(url)),
+    Operation.GET_ATTACHMENT_CONTENT: Step(302, FILES, lambda api, url: api.get(f"{url}/content")),
+    Operation.DELETE_ATTACHMENT: Step(204, FILES, lambda api, url: api.delete(url)),
     Operation.WATCH_TICKET: Step(204, TICKETS, lambda api, url: api.post(f"{url}/watchers/me")),
     Operation.UNWATCH_TICKET: Step(204, TICKETS, lambda api, url: api.delete(f"{url}/watchers/me")),
     Operation.GET_WATCHING: Step(200, TICKETS, lambda api, url: api.get(f"{url}/watchers/me")),
@@ -284,6 +301,7 @@ class House:
         make: dict[str, Callable[[], str]] = {
             "ticket": lambda: self._ticket(caller, thing),
             "comment": lambda: self._comment(caller, thing),
+            "file": lambda: self._file(caller, thing),
             "user": lambda: self._user(caller, thing),
             "key": lambda: self._key(thing),
             "deletion": self._deletion,
@@ -329,6 +347,28 @@ class House:
         if deleted:
             assert self._tenant.admin.delete(ticket).status_code == httpx.codes.NO_CONTENT
         return url
+
+    def file_in(self, state: State, caller: Client, visibility: Visibility, *, own: bool) -> str:
+        """Make a file in a state, on a ticket of the caller's, that they or a colleague announced."""
+        ticket = self._ticket(caller, Thing.OWN)
+        return self._written(ticket, caller if own else self._colleague, state=state, visibility=visibility)
+
+    def caller(self, name: str) -> Client:
+        """Return a caller of this kind."""
+        return self._caller(name)
+
+    def _file(self, caller: Client, thing: Thing) -> str:
+        own, deleted = thing in {Thing.OWN, Thing.INTERNAL, Thing.DELETED}, thing is Thing.DELETED
+        ticket = self._ticket(caller, Thing.OWN if own else thing)
+        uploader = caller if thing is Thing.OWN and _id_of(caller) else self._colleague
+        visibility = Visibility.INTERNAL if thing is Thing.INTERNAL else Visibility.PUBLIC
+        url = self._written(ticket, uploader, self._whose(thing), visibility=visibility)
+        if deleted:
+            assert self._tenant.admin.delete(ticket).status_code == httpx.codes.NO_CONTENT
+        return url
+
+    def _written(self, ticket: str, uploader: Client, tenant: OwnTenant | None = None, **fields: Any) -> str:
+        return write_file(self._stack, (tenant or self._tenant).id, ticket, str(_id_of(uploader)), **fields)
 
     def _assign(self, url: str, user_id: str) -> None:
         """Assign a ticket past the API, which refuses reporters: one who was an agent before may still be assigned."""
@@ -407,6 +447,38 @@ def test_every_operation_for_every_caller_and_thing(
     caller, place = house.scene(operation, name, thing)
     answer = STEPS[operation].call(caller, place)
     assert answer.status_code == _expected(operation, name, thing), answer.text
+
+
+OF_A_FILE: Final = (Operation.GET_ATTACHMENT, Operation.GET_ATTACHMENT_CONTENT, Operation.DELETE_ATTACHMENT)
+FILE_CASES: Final = [
+    pytest.param(operation, name, state, visibility, own, id=f"{operation}, {name}, {state}, {visibility}, {own=}")
+    for operation in OF_A_FILE
+    for name in ("reporter", "agent", "admin")
+    for state in State
+    for visibility in Visibility
+    for own in (True, False)
+]
+
+
+def _expected_of_file(operation: Operation, name: str, state: State, visibility: Visibility, *, own: bool) -> int:
+    """Return the status for a file on the caller's own ticket."""
+    if visibility is Visibility.INTERNAL and name not in INTERNAL_COMMENTS:
+        return 404
+    if operation is Operation.GET_ATTACHMENT_CONTENT and state in WAITING | REJECTED:
+        return 409
+    if operation is Operation.DELETE_ATTACHMENT and not own and name not in attachment_rules.MODERATORS:
+        return 403
+    return STEPS[operation].success
+
+
+@pytest.mark.each
+@pytest.mark.parametrize(("operation", "name", "state", "visibility", "own"), sized(FILE_CASES, short=FILE_CASES[::7]))
+def test_every_operation_on_a_file_for_every_state_and_visibility(
+    house: House, operation: Operation, name: str, state: State, visibility: Visibility, *, own: bool
+) -> None:
+    caller = house.caller(name)
+    answer = STEPS[operation].call(caller, house.file_in(state, caller, visibility, own=own))
+    assert answer.status_code == _expected_of_file(operation, name, state, visibility, own=own), answer.text
 
 
 def test_the_receipt_of_a_deletion_is_for_who_asked_for_it(

@@ -24,7 +24,10 @@ type Policies = dict[str, list[dict[str, Any]]]
 LIFECYCLE = "TicketLifecycle"
 TICKET_READERS = {
     "GetCommentFunction",
+    "GetAttachmentContentFunction",
+    "GetAttachmentFunction",
     "GetTicketFunction",
+    "ListAttachmentsFunction",
     "ListCommentsFunction",
     "ListTicketHistoryFunction",
     "ListTicketsFunction",
@@ -51,7 +54,7 @@ LOG_DELIVERY = {
     "logs:PutResourcePolicy",
     "logs:UpdateLogDelivery",
 }
-UNSCOPABLE = LOG_DELIVERY | {"dynamodb:ListStreams"}
+UNSCOPABLE = LOG_DELIVERY | {"dynamodb:ListStreams", "guardduty:SendObjectMalwareScan"}
 # What Lambda does in the name of the role: reading the stream, and putting aside what failed.
 BY_LAMBDA = {
     "dynamodb:DescribeStream",
@@ -91,6 +94,7 @@ class Access:
     select: str | None = None
     source: str | None = None
     sender: str | None = None
+    prefix: str | None = None
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +115,7 @@ def accesses(
             access.get("select"),
             access.get("source"),
             access.get("sender"),
+            access.get("conditions", {}).get("s3:prefix"),
         )
         for line in lines
         for access in line["accesses"]
@@ -140,6 +145,7 @@ def roles(stack: Stack) -> dict[str, str]:
 def policies(stack: Stack, roles: dict[str, str]) -> Policies:
     """The statements of each principal's role, as deployed: names and ARNs are real."""
     iam = stack.client("iam")
+    managed: dict[str, dict[str, Any]] = {}  # so that those that share a policy have the very same statements
 
     def statements(role: str) -> list[dict[str, Any]]:
         documents = [
@@ -148,9 +154,10 @@ def policies(stack: Stack, roles: dict[str, str]) -> Policies:
         ]
         for policy in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
             arn = policy["PolicyArn"]
-            version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
-            found = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
-            documents.append(found)
+            if arn not in managed:
+                version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+                managed[arn] = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
+            documents.append(managed[arn])
         return [statement for document in documents for statement in document["Statement"]]
 
     return {name: statements(role) for name, role in roles.items()}
@@ -163,6 +170,7 @@ def _is_allowed(access: Access, policies: Policies) -> bool:
         "dynamodb:leadingkeys": sorted(access.leading),
         "dynamodb:select": access.select,
         "events:source": access.source,
+        "s3:prefix": access.prefix,
         "ses:fromaddress": access.sender,
     }
     request = EvalContext(
@@ -228,13 +236,14 @@ def test_nothing_is_missing(accesses: set[Access], policies: Policies) -> None:
 def test_nothing_is_to_spare(accesses: set[Access], policies: Policies) -> None:
     spare = set[tuple[str, ...]]()
     for principal, statements in policies.items():
-        mine = [access for access in accesses if access.principal == principal]
         for statement in statements:
             actions = set(_listed(statement["Action"]))
             if actions in (OWN_LOGS, LOG_DELIVERY):
                 continue
+            sharing = {name for name, theirs in policies.items() if any(each is statement for each in theirs)}
+            used = [access for access in accesses if access.principal in sharing]
             for action in actions - BY_LAMBDA:
-                spare |= _spare(principal, statement, action, mine)
+                spare |= _spare(principal, statement, action, used)
     assert not spare, "\n".join(map(str, sorted(spare)))
 
 

@@ -1,0 +1,153 @@
+"""Files on tickets, as clients send and fetch them: announced by the API, uploaded to and read from S3."""
+
+import base64
+import hashlib
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+import httpx
+
+from local.aws.guardduty import EICAR
+from tests.harness.client import Client
+from tests.harness.stack import Stack
+from ticketing import clock, ids
+from ticketing.access.roles import Role
+from ticketing.attachments.models import REJECTED, Attachment, Reason, State
+from ticketing.attachments.repository import usage_key
+from ticketing.dynamodb.attributes import to_item
+from ticketing.tickets.events import Visibility
+from ticketing.tickets.keys import ticket_partition
+
+__all__ = ["EICAR"]
+
+CONTENT: Final = b"Every ten minutes, since this morning."
+SECONDS_TO_SETTLE: Final = 60.0
+_SECONDS: Final = 60.0
+
+type File = dict[str, Any]
+
+
+def announcement(content: bytes = CONTENT, **fields: Any) -> File:
+    """Return the body that announces a file with this content."""
+    body = {"fileName": "notes.txt", "contentType": "text/plain", "size": len(content)}
+    return body | {"sha256": hashlib.sha256(content).hexdigest()} | fields
+
+
+def announce(api: Client, ticket: str, content: bytes = CONTENT, *, key: str | None = None, **fields: Any) -> File:
+    """Announce a file on a ticket, and return it with the address for its upload."""
+    return api.create(f"{ticket}/attachments", announcement(content, **fields), key=key)
+
+
+def upload(announced: File, content: bytes = CONTENT, **headers: str) -> httpx.Response:
+    """Send a file's content to its address, with other headers than those that belong to it if any are given."""
+    wanted: Mapping[str, str] = announced["upload"]["headers"]
+    return httpx.put(announced["upload"]["url"], content=content, headers={**wanted, **headers}, timeout=_SECONDS)
+
+
+def attach(api: Client, ticket: str, content: bytes = CONTENT, *, state: str = "CLEAN", **fields: Any) -> File:
+    """Announce a file, upload it, and return it once it is in a state."""
+    announced = announce(api, ticket, content, **fields)
+    upload(announced, content).raise_for_status()
+    return settled(api, f"{ticket}/attachments/{announced['id']}", state)
+
+
+def settled(api: Client, place: str, *states: str) -> File:
+    """Return the file at a place once it is in one of these states; by default, the one that it ends in."""
+    wanted = states or ("CLEAN", "INFECTED", "UNSCANNABLE")
+    deadline = time.monotonic() + SECONDS_TO_SETTLE
+    while True:
+        found: File = api.get(place, expect=httpx.codes.OK).json()
+        if found["state"] in wanted:
+            return found
+        assert time.monotonic() < deadline, found
+        time.sleep(0.1)
+
+
+def address(api: Client, place: str) -> str:
+    """Return the address of a file's content."""
+    answer = api.get(f"{place}/content", headers={"Accept": "application/json"}, expect=httpx.codes.OK)
+    return str(answer.json()["url"])
+
+
+def fetched(url: str) -> httpx.Response:
+    """Return what S3 answers at an address."""
+    return httpx.get(url, timeout=_SECONDS)
+
+
+def checksum(content: bytes) -> str:
+    """Return a content's SHA-256 as S3 has it in headers."""
+    return base64.b64encode(hashlib.sha256(content).digest()).decode()
+
+
+def write_file(
+    stack: Stack,
+    tenant_id: str,
+    ticket: str,
+    uploader_id: str,
+    *,
+    state: State = State.CLEAN,
+    visibility: Visibility = Visibility.PUBLIC,
+) -> str:
+    """Write the row of a file that nobody has uploaded on a ticket, given by its path, and return where it is."""
+    file = Attachment(
+        id=ids.new_id(),
+        tenant_id=tenant_id,
+        ticket_id=ticket.rpartition("/")[2],
+        **announcement(),
+        state=state,
+        visibility=visibility,
+        uploaded_by_id=uploader_id,
+        uploaded_by_role=Role.AGENT,
+        created_at=clock.timestamp(clock.now()),
+        object_version="none" if state is State.CLEAN else None,
+        reason=Reason.THREATS_FOUND if state in REJECTED else None,
+    )
+    partition = ticket_partition(tenant_id, file.ticket_id)
+    dynamodb, table = stack.client("dynamodb"), stack.outputs["TicketsTableName"]
+    row = {"PK": partition, "SK": f"ATTACHMENT#{file.id}"} | file.model_dump(mode="json", by_alias=True)
+    dynamodb.put_item(TableName=table, Item=to_item(row))
+    # What the rows are counted by, so that the file can be removed like any other.
+    for key, counted in (
+        ({"PK": partition, "SK": "ATTACHMENTS"}, {"files": 1}),
+        (usage_key(tenant_id), {"bytes": file.size}),
+    ):
+        ((name, number),) = counted.items()
+        dynamodb.update_item(
+            TableName=table,
+            Key=to_item(key),
+            UpdateExpression="ADD #name :number",
+            ExpressionAttributeNames={"#name": name},
+            ExpressionAttributeValues=to_item({":number": number}),
+        )
+    return f"{ticket}/attachments/{file.id}"
+
+
+class Objects:
+    """What is in the bucket, whatever the API says of it."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._client = stack.client("s3")
+        self._bucket = stack.outputs["AttachmentsBucketName"]
+
+    def under(self, prefix: str) -> list[str]:
+        """Return the keys under a prefix, once for each version, marks of deletions included."""
+        found = self._client.list_object_versions(Bucket=self._bucket, Prefix=prefix)
+        return [each["Key"] for kind in ("Versions", "DeleteMarkers") for each in found.get(kind, ())]
+
+    def are_gone(self, prefix: str) -> bool:
+        """Return whether nothing is under a prefix within the time in which it has to be."""
+        deadline = time.monotonic() + SECONDS_TO_SETTLE
+        while self.under(prefix):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.2)
+        return True
+
+    def untag(self, key: str) -> None:
+        """Take away what the scanner has said of an object."""
+        self._client.delete_object_tagging(Bucket=self._bucket, Key=key)
+
+    def put(self, key: str, content: bytes = CONTENT) -> str:
+        """Put an object there past the API, and return its version."""
+        return str(self._client.put_object(Bucket=self._bucket, Key=key, Body=content)["VersionId"])
