@@ -1,19 +1,26 @@
 """A comment that comes with a move: itself, its event, its key and its watchers, in the same write or not at all."""
 
 import uuid
+from typing import Any
 
 import pytest
 
 from tests.workflow.interpreter import WRITE, Script, after, answer_lost, cancelled
 from tests.workflow.machine import AGENT, OWN_REPORTER, REPORTER, SOMEBODY, TENANT, Actor, Machine, Values, new_ticket
 from ticketing.access.roles import Role
+from ticketing.attachments.repository import AttachmentRepository
+from ticketing.aws.data import TenantData
 from ticketing.comments.models import Comment
-from ticketing.tickets.events import TicketEvent
+from ticketing.deployment import Tables
+from ticketing.tickets.events import TicketEvent, Visibility
 from ticketing.tickets.lifecycle import Status
 from ticketing.tickets.outbox import item_of
 
 KEY = "00000000-0000-8000-8000-00000000000a"
 SAID = {"body": "It is back: {% $key %}, \n\"quoted\", '\U0001f3ab'", "mentions": [SOMEBODY]}
+
+
+FILES = ["00000000-0000-7000-8000-00000000000b", "00000000-0000-7000-8000-00000000000c"]
 
 
 def key_item(ticket: Values, comment_id: str = "1") -> Values:
@@ -136,3 +143,54 @@ def test_a_write_whose_answer_was_lost_is_not_taken_for_one_of_before(embedded: 
     said = {"body": "x", "key": KEY}
     assert embedded.move(ticket, Status.OPEN, new_comment=said, expected_version=7).outcome == "MOVED"
     assert len(embedded.others(ticket)) == 2
+
+
+# --- its files -------------------------------------------------------------------------------------------------------
+
+
+def file_row(ticket: Values, attachment_id: str, **values: Any) -> Values:
+    """Return the row of a file that the ticket's reporter uploaded, as far as it matters here."""
+    mine = {"id": attachment_id, "uploadedById": REPORTER, "state": "SCANNING", "visibility": "internal"}
+    return {"PK": ticket["PK"], "SK": f"ATTACHMENT#{attachment_id}"} | mine | values
+
+
+def test_its_files_are_tied_as_the_layer_ties_them(embedded: Machine) -> None:
+    ticket = embedded.put(new_ticket(Status.RESOLVED))
+    for each, state in zip(FILES, ("PENDING", "CLEAN"), strict=True):
+        embedded.put(file_row(ticket, each, state=state))
+    said = SAID | {"key": KEY, "attachmentIds": FILES, "mentions": [SOMEBODY, REPORTER]}
+    execution = embedded.move(ticket, Status.OPEN, OWN_REPORTER, new_comment=said, expected_version=7)
+    assert execution.outcome == "MOVED"
+    by_machine = {each["SK"]: each for each in embedded.others(ticket)}
+    comment_id = execution.output["commentId"]
+    assert by_machine[f"COMMENT#{comment_id}"]["attachmentIds"] == FILES
+    for each in FILES:
+        embedded.put(file_row(ticket, each, state=by_machine[f"ATTACHMENT#{each}"]["state"]))
+    data = TenantData(embedded.dynamodb, Tables(embedded.table, "", ""), TENANT)
+    ties = AttachmentRepository(data).ties(ticket["id"], FILES, REPORTER, comment_id, Visibility.PUBLIC)
+    embedded.dynamodb.transact_write_items(TransactItems=list(ties.values()))
+    assert {each["SK"]: each for each in embedded.others(ticket)} == by_machine
+
+
+@pytest.mark.parametrize("key", [None, KEY], ids=["without-key", "with-key"])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param({"uploadedById": SOMEBODY}, id="another's"),
+        pytest.param({"commentId": "c"}, id="another comment's"),
+        pytest.param({"state": "INFECTED"}, id="rejected"),
+        pytest.param(None, id="none"),
+    ],
+)
+def test_a_file_that_it_can_not_have_is_no_comment_of_before(
+    embedded: Machine, wrong: Values | None, key: str | None
+) -> None:
+    """The layer has checked it, so it is a race that is lost every time."""
+    ticket = embedded.put(new_ticket(Status.RESOLVED))
+    if wrong is not None:
+        embedded.put(file_row(ticket, FILES[0], **wrong))
+    before = embedded.others(ticket)
+    said = SAID | {"key": key, "attachmentIds": FILES[:1]}
+    assert embedded.move(ticket, Status.OPEN, OWN_REPORTER, new_comment=said).outcome == "CONFLICT"
+    assert embedded.read(ticket) == ticket
+    assert embedded.others(ticket) == before

@@ -13,6 +13,7 @@ from ticketing.tickets.lifecycle import Status
 
 TEXT = "must be a text of 1 to {} characters"
 ID = "must be a UUID in lower case"
+FILES = "newComment.attachmentIds: must be at most 20 different UUIDs in lower case"
 MENTIONS = "newComment.mentions: must be at most 20 different UUIDs in lower case"
 REQUIRED = [
     "tenantId: must be the id of a tenant",
@@ -70,8 +71,9 @@ INVALID: list[tuple[Values, list[str]]] = [
     ({"newComment": []}, ["newComment: must be an object", f"newComment.body: {TEXT.format(10000)}"]),
     ({"newComment": {"body": "x" * 10_001}}, [f"newComment.body: {TEXT.format(10000)}"]),
     *(
-        ({"newComment": {"body": "x", "mentions": mentions}}, [MENTIONS])
-        for mentions in ("x", ["x"], [SOMEBODY, SOMEBODY], [SOMEBODY] * 21)
+        ({"newComment": {"body": "x", name: ids}}, [problem])
+        for name, problem in (("mentions", MENTIONS), ("attachmentIds", FILES))
+        for ids in ("x", ["x"], [SOMEBODY, SOMEBODY], [SOMEBODY] * 21)
     ),
     (
         {"newComment": {"body": "x", "SK": "TICKET", "key": "k", "requestHash": "h"}},
@@ -88,7 +90,7 @@ VALID: list[Values] = [
     {"fields": {"assignedToId": None, "resolution": None, "tags": []}, "comment": "x\n\ty"},
     {"fields": {"title": "\U0001f3ab" * 200, "description": "d", "reporterId": SOMEBODY, "assignedToId": SOMEBODY}},
     {"fields": {"priority": "LOW", "type": "QUESTION", "tags": ["a", "b"], "resolution": "r"}, "expectedVersion": 7},
-    {"newComment": {"body": "x", "mentions": None, "key": None, "requestHash": None}},
+    {"newComment": {"body": "x", "mentions": None, "attachmentIds": None, "key": None, "requestHash": None}},
 ]
 
 

@@ -67,6 +67,7 @@ def test_a_comment_is_answered_whole() -> None:
         "body": "**Bold** text,\n  with a second line.",
         "visibility": "public",
         "mentions": [],
+        "attachmentIds": [],
         "createdAt": LATER,
         "updatedAt": LATER,
         "edited": False,

@@ -393,6 +393,7 @@ def test_a_new_tickets_event_tells_all_that_it_was_made_with() -> None:
         },
         "comment": None,
         "commentId": None,
+        "attachmentId": None,
         "visibility": None,
         "mentions": None,
     }

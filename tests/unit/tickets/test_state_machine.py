@@ -54,7 +54,7 @@ def test_the_input_is_all_that_the_state_machine_needs(lifecycle: StubbedLifecyc
         '"actor":{"id":"33333333-3333-4333-8333-333333333333","role":"agent"},"to":"OPEN",'
         '"fields":{"assignedToId":null,"tags":["a"]},"comment":"Füße 🎫","expectedVersion":3,'
         '"newComment":{"body":"Füße","mentions":["'
-        '33333333-3333-4333-8333-333333333333"],"key":null,"requestHash":null}}'
+        '33333333-3333-4333-8333-333333333333"],"attachmentIds":[],"key":null,"requestHash":null}}'
     )
 
 

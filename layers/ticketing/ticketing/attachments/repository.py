@@ -304,18 +304,18 @@ class AttachmentRepository:
         VersionConflictError
             The ticket, the file or its comment was changed or removed after it was read.
         """
-        members = [ticket, *self.removals([attachment])]
-        if event is not None:
-            members.append(put_new(self._table, item_of(event)))
+        members = [ticket, *self.removals([attachment], [event] if event else [])]
         if attachment.comment_id is not None:
             members += self._untied(attachment, attachment.comment_id)
         self._write(members)
 
-    def removals(self, attachments: Sequence[Attachment]) -> Writes:
-        """Return the writes, for a transaction, that delete rows of one ticket and give their bytes back.
+    def removals(self, attachments: Sequence[Attachment], events: Sequence[TicketEvent] = ()) -> Writes:
+        """Return the writes, for a transaction, that delete rows of one ticket and give their bytes back; with events.
 
-        They fail if one of the rows is not as it was read, or gone.
+        They fail if one of the rows is not as it was read, or gone. Without rows there are none.
         """
+        if not attachments:
+            return []
         deletions: Writes = []
         for each in attachments:
             condition, bound = _unchanged(each)
@@ -334,6 +334,7 @@ class AttachmentRepository:
             *deletions,
             self._count(attachments[0].ticket_id, -len(attachments), "attribute_exists(#files)"),
             self._use(-sum(each.size for each in attachments), "attribute_exists(#bytes)"),
+            *(put_new(self._table, item_of(event)) for event in events),
         ]
 
     def purge(self, attachments: Sequence[Attachment]) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from ticketing.api.bodies import UUID, Body, LongText, Model, PageQuery, listed
+from ticketing.api.bodies import UUID, Body, Id, LongText, Model, PageQuery, listed
 from ticketing.tickets.events import Visibility
 
 _MENTION: Final = re.compile(rf"@\[({UUID.strip('^$')})\]")
@@ -15,6 +15,9 @@ _MENTION: Final = re.compile(rf"@\[({UUID.strip('^$')})\]")
 
 MOST_MENTIONS: Final = 20
 """How many people a comment may mention. Each takes two items of its transaction, which can have 100."""
+
+MOST_FILES: Final = 20
+"""How many files a comment may have. Each takes an item of its transaction, and three when they go."""
 
 
 def mentions_in(text: str) -> list[str]:
@@ -32,11 +35,16 @@ def _mentions_few(text: str) -> str:
 CommentText = Annotated[LongText, AfterValidator(_mentions_few)]
 
 
+AttachmentIds = Annotated[list[Id], Field(max_length=MOST_FILES), AfterValidator(lambda ids: list(dict.fromkeys(ids)))]
+
+
 class CommentCreate(Body):
     """The body of createComment."""
 
     body: CommentText
     visibility: Visibility = Visibility.PUBLIC
+    attachment_ids: AttachmentIds = []
+    """Files that the author uploaded to the ticket. They get the comment's visibility."""
 
 
 class CommentUpdate(Body):
@@ -58,7 +66,8 @@ class CommentQuery(PageQuery, ExpandCommentQuery):
 class Comment(Model):
     """A comment as it is stored, without its keys. Times are RFC 3339 texts in UTC with milliseconds.
 
-    `body` is Markdown as it was sent, trimmed at both ends; `mentions` are the ids of the users that it mentions.
+    `body` is Markdown as it was sent, trimmed at both ends; `mentions` are the ids of the users that it mentions,
+    `attachment_ids` those of its files.
     """
 
     id: str
@@ -68,6 +77,7 @@ class Comment(Model):
     body: str
     visibility: Visibility
     mentions: list[str] = []
+    attachment_ids: list[str] = []
     created_at: str
     updated_at: str
     request_hash: str | None = None

@@ -15,7 +15,11 @@ from typing import Any, Final
 from ticketing import clock, ids
 from ticketing.access.identity import Caller
 from ticketing.access.permissions import Grant
-from ticketing.aws.data import of_caller
+from ticketing.attachments.models import REJECTED, Attachment
+from ticketing.attachments.objects import FileObjects
+from ticketing.attachments.operations import delete_objects, event_of
+from ticketing.attachments.repository import AttachmentRepository
+from ticketing.aws.data import files_of_caller, of_caller
 from ticketing.comments.errors import CommentNotFoundError
 from ticketing.comments.models import Comment, CommentCreate, mentions_in
 from ticketing.comments.repository import CommentExistsError, CommentRepository
@@ -46,6 +50,9 @@ _ATTEMPTS: Final = 10
 """How many times a comment is attempted. Comments don't contradict each other, so it waits: 5 s in total at most."""
 
 _NOT_SHOWN: Final = {"tenant_id", "request_hash"}
+
+_FILE: Final = "attachmentIds "
+"""What the names of files' checks begin with: any UUID may be sent as the id of a file, also a person's."""
 
 
 def find_comment(caller: Caller, comment: Comment | None) -> Comment:
@@ -79,6 +86,7 @@ class TicketComments:
         self._tickets = TicketRepository(of_caller(self._caller))
         self._comments = CommentRepository(of_caller(self._caller))
         self._watchers = WatcherRepository(of_caller(self._caller))
+        self._attachments = AttachmentRepository(of_caller(self._caller))
         self._people = People(of_caller(self._caller))
 
     def create(self, body: CommentCreate, idempotency_key: str | None) -> Comment:
@@ -109,7 +117,7 @@ class TicketComments:
         return until_written(partial(self._update, comment_id, text), _ATTEMPTS)
 
     def delete(self, comment_id: str) -> None:
-        """Delete a comment and its text permanently. This works on a closed ticket too: secrets must be removable.
+        """Delete a comment, its text and its files permanently, on a closed ticket too: secrets must be removable.
 
         Raises
         ------
@@ -118,7 +126,9 @@ class TicketComments:
         ConflictError
             Each attempt met another change of the ticket or the comment.
         """
-        until_written(partial(self._delete, comment_id), _ATTEMPTS)
+        files = until_written(partial(self._delete, comment_id), _ATTEMPTS)
+        if files:
+            delete_objects(FileObjects(files_of_caller(self._caller)), [each.place for each in files])
 
     def _create(self, body: CommentCreate, key: str | None) -> Comment:
         ticket = find_ticket(self._granted, self._tickets.get(self._ticket_id))
@@ -148,6 +158,7 @@ class TicketComments:
             body=body.body,
             visibility=body.visibility,
             mentions=mentions_in(body.body),
+            attachment_ids=body.attachment_ids,
             created_at=clock.timestamp(now),
             updated_at=clock.timestamp(now),
             request_hash=request_hash,
@@ -173,24 +184,30 @@ class TicketComments:
         event = self._event(EventType.COMMENT_ADDED, comment, now, ticket, after)
         items = self._comments.items_of(comment, event, key)
         mentioned = self._watchers.watch_unless_set(ticket.id, comment.mentions)
-        checks = self._checks(comment, comment.mentions)
+        files = self._attachments.ties(
+            ticket.id, comment.attachment_ids, comment.author_id, comment.id, comment.visibility
+        )
+        checks = {**self._checks(comment, comment.mentions), **{f"{_FILE}{each}": files[each] for each in files}}
         try:
             self._comments.create(items, ticket=ticket_write, watchers=mentioned, checks=checks)
         except CheckFailedError as error:
-            raise _invalid_mentions(error.names, comment) from error
+            raise _invalid_references(error.names, comment) from error
 
     def _reopen(self, ticket: Ticket, comment: Comment, key: str | None) -> Comment:
         """Let the state machine reopen the ticket and write the comment in the same transaction; return the comment.
 
         The state machine makes the comment's id, and its times are the move's. It can't read the users table, so
-        mentioned people are checked before the write, not in it.
+        mentioned people are checked before the write, not in it. It checks files itself, but can't say which is wrong.
         """
         people = self._people.known(set(comment.mentions) - {self._caller.user_id}, consistent=True)
-        gone = [person.id for person in people.values() if not person.active]
-        if gone and key and self._comments.created_by(ticket.id, key):
+        wrong = [person.id for person in people.values() if not person.active]
+        if comment.attachment_ids:
+            free = self._free_files(comment)
+            wrong += [f"{_FILE}{each}" for each in comment.attachment_ids if each not in free]
+        if wrong and key and self._comments.created_by(ticket.id, key):
             raise CommentExistsError
-        if gone:
-            raise _invalid_mentions(gone, comment)
+        if wrong:
+            raise _invalid_references(wrong, comment)
         verdict = lifecycle_client().move(
             ticket.id,
             Status.OPEN,
@@ -198,7 +215,9 @@ class TicketComments:
             fields={},
             comment=None,
             expected_version=ticket.version,
-            new_comment=NewComment(comment.body, tuple(comment.mentions), key, comment.request_hash),
+            new_comment=NewComment(
+                comment.body, tuple(comment.mentions), tuple(comment.attachment_ids), key, comment.request_hash
+            ),
         )
         if verdict.outcome is Outcome.VERSION_MISMATCH:
             raise VersionConflictError
@@ -222,13 +241,33 @@ class TicketComments:
         try:
             self._comments.update(comment, after, event, ticket=check, watchers=mentioned, checks=checks)
         except CheckFailedError as error:
-            raise _invalid_mentions(error.names, comment) from error
+            raise _invalid_references(error.names, comment) from error
         return after
 
-    def _delete(self, comment_id: str) -> None:
+    def _delete(self, comment_id: str) -> list[Attachment]:
+        """Delete a comment with the rows of its files, and return these."""
         ticket, comment, now = self._found(comment_id)
         event = self._event(EventType.COMMENT_DELETED, comment, now, ticket, ticket)
-        self._comments.delete(comment, event, ticket=self._tickets.version_check(ticket))
+        files = self._files(comment)
+        removals = self._attachments.removals(
+            files, [event_of(EventType.ATTACHMENT_REMOVED, each, ticket, self._caller) for each in files]
+        )
+        self._comments.delete(comment, event, ticket=self._tickets.version_check(ticket), files=removals)
+        return files
+
+    def _files(self, comment: Comment) -> list[Attachment]:
+        """Return the files of a comment: one query if it has some."""
+        if not comment.attachment_ids:
+            return []
+        return [each for each in self._attachments.of_ticket(self._ticket_id) if each.comment_id == comment.id]
+
+    def _free_files(self, comment: Comment) -> set[str]:
+        """Return the ids of the files that a new comment may have, as `AttachmentRepository.ties` checks them."""
+        return {
+            each.id
+            for each in self._attachments.of_ticket(self._ticket_id)
+            if each.uploaded_by_id == comment.author_id and each.comment_id is None and each.state not in REJECTED
+        }
 
     def _found(self, comment_id: str) -> tuple[Ticket, Comment, datetime]:
         """Return the ticket, a comment that the caller may change now, and the time of that check."""
@@ -261,7 +300,14 @@ def _reopens(ticket: Ticket, comment: Comment) -> bool:
     return by_reporter and ticket.status is Status.RESOLVED
 
 
-def _invalid_mentions(people: Collection[str], comment: Comment) -> InvalidReferenceError:
-    message = "The comment can't mention these people."
+def _invalid_references(names: Collection[str], comment: Comment) -> InvalidReferenceError:
+    """Return the error for people and files, by the names of their checks, that a comment can't name."""
     who = "active agent or admin" if comment.is_internal else "active user"
-    return InvalidReferenceError(message, [f"body: @[{each}] is no {who} of this tenant" for each in sorted(people)])
+    people = [f"body: @[{each}] is no {who} of this tenant" for each in sorted(names) if not each.startswith(_FILE)]
+    files = [
+        f"attachmentIds: {each.removeprefix(_FILE)} is no file of yours on this ticket that belongs to no comment"
+        for each in sorted(names)
+        if each.startswith(_FILE)
+    ]
+    message = "The comment can't name these people or files." if files else "The comment can't mention these people."
+    return InvalidReferenceError(message, people + files)

@@ -8,7 +8,7 @@ the key would not be ordered by time.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from ticketing.aws.data import TenantData
@@ -24,7 +24,7 @@ from ticketing.dynamodb.tables import (
 )
 from ticketing.dynamodb.transactions import Checks, cancellation_codes, raise_for_cancellation
 from ticketing.tickets.events import TicketEvent
-from ticketing.tickets.keys import ticket_partition
+from ticketing.tickets.keys import COMMENT_PREFIX, comment_key, ticket_partition
 from ticketing.tickets.outbox import item_of
 from ticketing.tickets.queries import without_internal
 
@@ -33,10 +33,6 @@ if TYPE_CHECKING:
 
 type Items = list[dict[str, Any]]
 """Items of the table, in plain values."""
-
-PREFIX: Final = "COMMENT#"
-"""What the range key of every comment starts with."""
-
 
 _KEY_PREFIX: Final = "COMMENT_KEY#"
 
@@ -57,11 +53,12 @@ class CommentRepository:
 
     def get(self, ticket_id: str, comment_id: str) -> Comment | None:
         """Return a comment as last written (a consistent read), or None if there is none."""
-        return self._read(ticket_id, f"{PREFIX}{comment_id}", _comment)
+        return self._read(comment_key(self._tenant_id, ticket_id, comment_id), _comment)
 
     def created_by(self, ticket_id: str, key: str) -> str | None:
         """Return the id of the comment that a key created on a ticket, deleted or not, or None: a consistent read."""
-        return self._read(ticket_id, f"{_KEY_PREFIX}{key}", lambda item: str(item["commentId"]["S"]))
+        place = {"PK": ticket_partition(self._tenant_id, ticket_id), "SK": f"{_KEY_PREFIX}{key}"}
+        return self._read(place, lambda item: str(item["commentId"]["S"]))
 
     def list(self, ticket_id: str, *, internal: bool, limit: int, cursor: str | None) -> Page[Comment]:
         """Return one page of a ticket's comments, oldest first, with or without the internal ones.
@@ -78,7 +75,7 @@ class CommentRepository:
         query: QueryInputTypeDef = {
             "TableName": self._table,
             "KeyConditionExpression": "PK = :pk AND begins_with(SK, :comments)",
-            "ExpressionAttributeValues": to_item({":pk": partition, ":comments": PREFIX}),
+            "ExpressionAttributeValues": to_item({":pk": partition, ":comments": COMMENT_PREFIX}),
             "ConsistentRead": True,
             "Limit": limit + 1,
         }
@@ -114,9 +111,9 @@ class CommentRepository:
         CommentExistsError
             The Idempotency-Key created a comment before.
         CheckFailedError
-            It mentions people who can't be mentioned; `names` are their ids.
+            It names people or files that can't be named; `names` are those of their checks.
         VersionConflictError
-            The ticket was changed or deleted after it was read, or a mentioned user is being changed.
+            The ticket was changed or deleted after it was read, or a person or file that it names is being changed.
         """
         members = [ticket, *(put_new(self._table, item) for item in items), *watchers, *checks.values()]
         try:
@@ -146,13 +143,20 @@ class CommentRepository:
         }
         self._write([ticket, change, put_new(self._table, item_of(event)), *watchers, *checks.values()], checks)
 
-    def delete(self, comment: Comment, event: TicketEvent, *, ticket: TransactWriteItemTypeDef) -> None:
-        """Delete a comment and its text, if its ticket has not changed.
+    def delete(
+        self,
+        comment: Comment,
+        event: TicketEvent,
+        *,
+        ticket: TransactWriteItemTypeDef,
+        files: Sequence[TransactWriteItemTypeDef] = (),
+    ) -> None:
+        """Delete a comment and its text, with the writes that remove its files, if its ticket has not changed.
 
         Raises
         ------
         VersionConflictError
-            The ticket was changed or deleted after it was read, or the comment was deleted.
+            The ticket was changed or deleted after it was read, the comment was deleted, or its files have changed.
         """
         deletion: TransactWriteItemTypeDef = {
             "Delete": {
@@ -161,7 +165,12 @@ class CommentRepository:
                 "ConditionExpression": "attribute_exists(PK)",
             }
         }
-        self._write([ticket, deletion, put_new(self._table, item_of(event))], {})
+        if comment.attachment_ids:
+            deletion["Delete"] |= {
+                "ConditionExpression": "attachmentIds = :files",
+                "ExpressionAttributeValues": to_item({":files": comment.attachment_ids}),
+            }
+        self._write([ticket, deletion, put_new(self._table, item_of(event)), *files], {})
 
     def _write(self, members: Sequence[TransactWriteItemTypeDef], checks: Checks) -> None:
         try:
@@ -170,13 +179,12 @@ class CommentRepository:
             raise_for_cancellation(error, checks)
             raise
 
-    def _read[T](self, ticket_id: str, place: str, read: Callable[[Item], T]) -> T | None:
-        key = to_item({"PK": ticket_partition(self._tenant_id, ticket_id), "SK": place})
-        answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
+    def _read[T](self, key: Mapping[str, str], read: Callable[[Item], T]) -> T | None:
+        answer = self._client.get_item(TableName=self._table, Key=to_item(key), ConsistentRead=True)
         return read_one(answer["Item"], read) if "Item" in answer else None
 
     def _key(self, comment: Comment) -> dict[str, str]:
-        return {"PK": ticket_partition(self._tenant_id, comment.ticket_id), "SK": f"{PREFIX}{comment.id}"}
+        return comment_key(self._tenant_id, comment.ticket_id, comment.id)
 
 
 def _comment(item: Item) -> Comment:

@@ -13,8 +13,9 @@ from itertools import batched, chain
 from typing import Any, Final
 
 from ticketing import clock
+from ticketing.attachments.remains import AttachmentRemains
 from ticketing.audit import repository as audit
-from ticketing.aws.data import TenantData, of_tenant
+from ticketing.aws.data import TenantData, files_of_tenant, of_tenant
 from ticketing.dynamodb.tables import batch_delete, keys_in
 from ticketing.dynamodb.transactions import until_written
 from ticketing.events import remains as events
@@ -56,7 +57,17 @@ def erase(tenant_id: str, step: str, in_time: InTime) -> dict[str, Any]:
     if receipt is None or receipt.state is DeletionState.DONE:
         return {"done": True}
     data = of_tenant(tenant_id)
-    eraser = Eraser(data, receipt, tenants, UserRemains(data), TicketRemains(data), user_pool(), usage_plan(), in_time)
+    eraser = Eraser(
+        data,
+        receipt,
+        tenants,
+        UserRemains(data),
+        TicketRemains(data),
+        AttachmentRemains(data, files_of_tenant(tenant_id)),
+        user_pool(),
+        usage_plan(),
+        in_time,
+    )
     return {"done": do(eraser), **eraser.erased}
 
 
@@ -69,6 +80,7 @@ class Eraser:
     tenants: TenantRepository
     remains: UserRemains
     tickets_left: TicketRemains
+    files_left: AttachmentRemains
     user_pool: UserPool
     usage_plan: UsagePlan
     in_time: InTime
@@ -79,8 +91,14 @@ class Eraser:
         return self._each(self.remains.api_keys(), self._api_key) and self._each(self.remains.people(), self._person)
 
     def tickets(self) -> bool:
-        """Delete the tickets with their events, comments and watchers."""
+        """Delete the tickets with their events, comments, watchers and the rows of their files."""
         return self._each(self.tickets_left.partitions(), self._ticket)
+
+    def attachments(self) -> bool:
+        """Delete the contents of files. No row leads to one any more."""
+        erased = self.files_left.erase_objects(self.in_time)
+        self.remains.count(clock.timestamp(clock.now()), {})
+        return erased
 
     def notifications(self) -> bool:
         """Delete webhooks, deliveries, connections, the feed of live updates, and the records of handled events."""
@@ -90,8 +108,11 @@ class Eraser:
     def end(self) -> bool:
         """Delete what was being written when the deletion started, the audit trail, and the tenant itself.
 
-        This completes the receipt.
+        An address for an upload may have been good until now. This completes the receipt.
         """
+        if not self.attachments():
+            return False
+        self.files_left.erase_usage()
         if not self.users() or not self._partitions(self.data.tables.tickets, audit.partitions(self.data)):
             return False
         for email in self.remains.invitations():
@@ -159,6 +180,7 @@ class Eraser:
 STEPS: Final[Mapping[str, Callable[[Eraser], bool]]] = {
     "users": Eraser.users,
     "tickets": Eraser.tickets,
+    "attachments": Eraser.attachments,
     "notifications": Eraser.notifications,
     "end": Eraser.end,
 }

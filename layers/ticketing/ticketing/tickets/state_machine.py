@@ -37,11 +37,16 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NewComment:
-    """A public comment by the caller, written together with a transition. Those whom it mentions watch the ticket."""
+    """A public comment by the caller, written together with a transition.
+
+    Those whom it mentions watch the ticket; its files are tied to it, if they are still the caller's and no comment's.
+    """
 
     body: str
     mentions: tuple[str, ...] = ()
     """The ids of the users that the text mentions. They must have been checked: the state machine can't."""
+    attachment_ids: tuple[str, ...] = ()
+    """The ids of its files. Checked before, so that a failure is a lost race."""
     key: str | None = None
     """What a retry with the same Idempotency-Key is recognized by, a UUID."""
     request_hash: str | None = None
@@ -52,6 +57,7 @@ class NewComment:
         return {
             "body": self.body,
             "mentions": list(self.mentions),
+            "attachmentIds": list(self.attachment_ids),
             "key": self.key,
             "requestHash": self.request_hash,
         }

@@ -1,4 +1,4 @@
-"""Two tables, a user pool, a usage plan and a state machine on moto, and people to fill them with."""
+"""Tables, a bucket, a user pool, a usage plan and a state machine on moto, and people to fill them with."""
 
 import json
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from botocore.exceptions import EndpointConnectionError
 from botocore.session import get_session
 from moto.dynamodb.models import DynamoDBBackend
 
-from tests.unit.support import MOMENT_TEXT, NOTIFICATIONS_TABLE, TABLE, USERS_TABLE, data_of, put_item
+from tests.unit.support import BUCKET, MOMENT_TEXT, NOTIFICATIONS_TABLE, TABLE, USERS_TABLE, data_of, put_item
 from ticketing.access.roles import Role
 from ticketing.aws import clients
 from ticketing.dynamodb.attributes import from_item, to_item
@@ -65,11 +65,11 @@ class World:
     def __init__(self, backend: DynamoDBBackend, pool_id: str, state_machine: str) -> None:
         self._tables = backend.tables
         self.dynamodb, self.cognito, self.apigateway = clients.dynamodb(), clients.cognito(), clients.apigateway()
-        self.stepfunctions = clients.stepfunctions()
+        self.stepfunctions, self.s3 = clients.stepfunctions(), clients.s3()
         self.pool_id = pool_id
         self.state_machine = state_machine
         self.faults = Faults()
-        for client in (self.dynamodb, self.cognito, self.apigateway, self.stepfunctions):
+        for client in (self.dynamodb, self.cognito, self.apigateway, self.stepfunctions, self.s3):
             self.faults.watch(client)
 
     def account(self, email: str, tenant_id: str = "", role: Role | None = None, *, verified: bool = True) -> str:
@@ -153,6 +153,21 @@ class World:
             self.put(TICKETS, {"PK": partition, "SK": f"EVENT#{version:010d}", "version": version})
         return partition
 
+    def file(self, tenant_id: str, ticket: str) -> None:
+        """Write a file of a ticket, as far as keys go: its row, its bytes, and two versions of its object."""
+        for key, sort in (
+            (ticket, "ATTACHMENT#1"),
+            (ticket, "ATTACHMENTS"),
+            (f"TENANT#{tenant_id}#COUNTER", "ATTACHMENTS"),
+        ):
+            self.put(TICKETS, {"PK": key, "SK": sort})
+        for _ in range(2):
+            self.s3.put_object(Bucket=BUCKET, Key=f"{tenant_id}/{ticket.rpartition('#')[2]}/1", Body=b"x")
+
+    def objects(self) -> list[str]:
+        """Return the keys of all versions of objects."""
+        return [one["Key"] for one in self.s3.list_object_versions(Bucket=BUCKET).get("Versions", [])]
+
     def notifications(self, tenant_id: str, number: int = 2) -> None:
         """Write what the notifications table keeps of a tenant, so many of each kind, as far as keys go."""
         gone, webhooks = "old", [str(each) for each in range(number)]
@@ -213,6 +228,8 @@ class World:
         """Take everything out."""
         for table in (USERS, TICKETS, NOTIFICATIONS):
             self._tables[table].items.clear()
+        for one in self.s3.list_object_versions(Bucket=BUCKET).get("Versions", []):
+            self.s3.delete_object(Bucket=BUCKET, Key=one["Key"], VersionId=one["VersionId"])
         for user in self.cognito.list_users(UserPoolId=self.pool_id)["Users"]:
             self.cognito.admin_delete_user(UserPoolId=self.pool_id, Username=user["Username"])
         for key in self.apigateway.get_api_keys()["items"]:
@@ -229,7 +246,7 @@ class Place:
 
 @pytest.fixture(scope="package")
 def place(moto_backend: DynamoDBBackend) -> Iterator[Place]:
-    """Make the user pool and the usage plan; a process may come to these tests more than once."""
+    """Make the user pool, the usage plan and the bucket; a process may come to these tests more than once."""
     session = get_session()
     session.set_credentials("testing", "testing")
     session.set_config_variable("region", "us-east-1")
@@ -244,7 +261,13 @@ def place(moto_backend: DynamoDBBackend) -> Iterator[Place]:
         cognito.create_group(UserPoolId=pool["Id"], GroupName=role)
     apigateway: Any = session.create_client("apigateway")
     plan = apigateway.create_usage_plan(name=PLAN)
+    s3: Any = session.create_client("s3")
+    s3.create_bucket(Bucket=BUCKET)
+    s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
     yield Place(moto_backend, pool["Id"])
+    for one in s3.list_object_versions(Bucket=BUCKET).get("Versions", []):
+        s3.delete_object(Bucket=BUCKET, Key=one["Key"], VersionId=one["VersionId"])
+    s3.delete_bucket(Bucket=BUCKET)
     apigateway.delete_usage_plan(usagePlanId=plan["id"])
     cognito.delete_user_pool(UserPoolId=pool["Id"])
 
