@@ -91,6 +91,8 @@ class Access:
     select: str | None = None
     source: str | None = None
     sender: str | None = None
+    conditions: frozenset[tuple[str, str | tuple[str, ...]]] = frozenset()
+    """Condition keys of S3 and their values."""
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +113,10 @@ def accesses(
             access.get("select"),
             access.get("source"),
             access.get("sender"),
+            frozenset(
+                (key, tuple(value) if isinstance(value, list) else value)
+                for key, value in access.get("conditions", {}).items()
+            ),
         )
         for line in lines
         for access in line["accesses"]
@@ -164,6 +170,7 @@ def _is_allowed(access: Access, policies: Policies) -> bool:
         "dynamodb:select": access.select,
         "events:source": access.source,
         "ses:fromaddress": access.sender,
+        **{key: list(value) if isinstance(value, tuple) else value for key, value in access.conditions},
     }
     request = EvalContext(
         principal_arn=f"arn:aws:sts::000000000000:assumed-role/{access.principal}/x",
