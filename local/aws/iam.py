@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qs, parse_qsl
 
 from local.emulator.bodies import Body
 from local.emulator.loading import MiniStack
@@ -154,36 +154,32 @@ class ObjectCalls:
         """
         action, (bucket, _, key) = self.action(method, path, query), path.lstrip("/").partition("/")
         whole = b"" if isinstance(body, Body) else body
-        existing = {f"s3:existingobjecttag/{name.lower()}": tag for name, tag in self._tags(bucket, key, query).items()}
-        conditions: dict[str, object] = {
-            **existing,
-            **{f"s3:{name}": query[name][0] for name in ("prefix",) if name in query},
-        }
-        requested = self._requested_tags(action, headers, whole)
         if action == "DeleteObject" and not key:
-            found = [
-                (f"s3:DeleteObject{'Version' if version else ''}", arn)
-                for arn, version in self._targets_of(bucket, whole)
-            ]
-        else:
-            found = [(f"s3:{action}", f"arn:aws:s3:::{bucket}{f'/{key}' if key else ''}")]
-            found += self._others(method, path, headers, whole, query)
-        accesses: list[Access] = [
-            {
-                "action": name,
-                "resource": arn,
-                "conditions": conditions if "Tagging" not in name else conditions | requested,
-            }
-            for name, arn in found
-        ]
+            targets = self._targets_of(bucket, whole)
+            return [_object_access(f"DeleteObject{'Version' if version else ''}", arn) for arn, version in targets]
+        requested = self._requested_tags(action, headers, whole)
+        resource = f"arn:aws:s3:::{bucket}{f'/{key}' if key else ''}"
+        conditions = self._existing_tags(action, resource, query)
+        conditions |= requested if "Tagging" in action else {}
+        conditions |= {"s3:prefix": query["prefix"][0]} if "prefix" in query else {}
+        accesses = [_object_access(action, resource, conditions)]
         if action == "PutObject" and requested:
-            tagging: Access = {"action": "s3:PutObjectTagging", "resource": found[0][1], "conditions": requested}
-            accesses.append(tagging)
+            accesses.append(_object_access("PutObjectTagging", resource, requested))
+        # Of what is copied, and what else a call does by the way.
+        _, _, source = headers.get("x-amz-copy-source", "").partition("?")
+        for name, arn in self._others(method, path, headers, whole, query):
+            other = name.removeprefix("s3:")
+            version = query if arn == resource else parse_qs(source)
+            accesses.append(_object_access(other, arn, self._existing_tags(other, arn, version)))
         return accesses
 
-    def _tags(self, bucket: str, key: str, query: dict[str, list[str]]) -> dict[str, str]:
-        tags: dict[str, str] = self._tags_of(bucket, key, query) if key else {}
-        return tags
+    def _existing_tags(self, action: str, resource: str, query: dict[str, list[str]]) -> dict[str, object]:
+        """Return the condition keys about the tags that an object has, for the actions that know them."""
+        bucket, _, key = resource.removeprefix("arn:aws:s3:::").partition("/")
+        if not key or not any(kind in action for kind in ("Get", "Tagging", "Acl")):
+            return {}
+        tags: dict[str, str] = self._tags_of(bucket, key, query)
+        return {f"s3:existingobjecttag/{name.lower()}": value for name, value in tags.items()}
 
     def _requested_tags(self, action: str, headers: dict[str, str], body: bytes) -> dict[str, object]:
         """Return the condition keys about the tags that a request gives an object."""
@@ -196,6 +192,10 @@ class ObjectCalls:
             tags = dict(parse_qsl(headers.get("x-amz-tagging", ""), keep_blank_values=True))
         named: dict[str, object] = {f"s3:requestobjecttag/{name.lower()}": value for name, value in tags.items()}
         return named | ({"s3:requestobjecttagkeys": sorted(tags)} if tags else {})
+
+
+def _object_access(action: str, resource: str, conditions: Mapping[str, object] | None = None) -> Access:
+    return {"action": f"s3:{action}", "resource": resource, "conditions": dict(conditions or {})}
 
 
 class Evaluator:

@@ -94,7 +94,8 @@ class Access:
     select: str | None = None
     source: str | None = None
     sender: str | None = None
-    prefix: str | None = None
+    conditions: frozenset[tuple[str, str | tuple[str, ...]]] = frozenset()
+    """Condition keys of S3 and their values."""
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +116,10 @@ def accesses(
             access.get("select"),
             access.get("source"),
             access.get("sender"),
-            access.get("conditions", {}).get("s3:prefix"),
+            frozenset(
+                (key, tuple(value) if isinstance(value, list) else value)
+                for key, value in access.get("conditions", {}).items()
+            ),
         )
         for line in lines
         for access in line["accesses"]
@@ -170,8 +174,8 @@ def _is_allowed(access: Access, policies: Policies) -> bool:
         "dynamodb:leadingkeys": sorted(access.leading),
         "dynamodb:select": access.select,
         "events:source": access.source,
-        "s3:prefix": access.prefix,
         "ses:fromaddress": access.sender,
+        **{key: list(value) if isinstance(value, tuple) else value for key, value in access.conditions},
     }
     request = EvalContext(
         principal_arn=f"arn:aws:sts::000000000000:assumed-role/{access.principal}/x",

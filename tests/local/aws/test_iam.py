@@ -1,10 +1,13 @@
-"""How IAM sees calls of DynamoDB."""
+"""How IAM sees calls of DynamoDB and S3."""
 
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from ministack.core import iam_actions
+from ministack.services import s3
 
-from local.aws.iam import dynamodb_accesses
+from local.aws.iam import ObjectCalls, dynamodb_accesses
 
 ARN = "arn:aws:dynamodb:us-east-1:000000000000:table/{}"
 KEY = {"PK": {"S": "a"}, "SK": {"S": "b"}}
@@ -107,3 +110,50 @@ def test_batches_are_one_access_per_table() -> None:
     assert access["attributes"] == ["PK", "SK", "title"]
     assert access["leadingKeys"] == ["a", "c"]
     assert access["select"] == "SPECIFIC_ATTRIBUTES"
+
+
+DELETION = b"<Delete><Object><Key>a</Key></Object><Object><Key>b</Key><VersionId>1</VersionId></Object></Delete>"
+TAGGING = b"<Tagging><TagSet><Tag><Key>Kind</Key><Value>x</Value></Tag></TagSet></Tagging>"
+TAGGED = {"s3:requestobjecttag/kind": "x", "s3:requestobjecttagkeys": ["Kind"]}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "query", "more", "expected"),
+    [
+        ("PUT", "/b/k", {}, {}, [("PutObject", "b/k", {})]),
+        (
+            "PUT",
+            "/b/k",
+            {},
+            {"headers": {"x-amz-tagging": "Kind=x"}},
+            [("PutObject", "b/k", {}), ("PutObjectTagging", "b/k", TAGGED)],
+        ),
+        ("HEAD", "/b/t/k", {"versionId": ["1"]}, {}, [("GetObjectVersion", "b/t/k", {})]),
+        ("GET", "/b", {"versions": [""], "prefix": ["t/"]}, {}, [("ListBucketVersions", "b", {"s3:prefix": "t/"})]),
+        ("PUT", "/b/k", {"tagging": [""]}, {"body": TAGGING}, [("PutObjectTagging", "b/k", TAGGED)]),
+        ("PUT", "/b/k", {"tagging": [""]}, {"body": b"<"}, [("PutObjectTagging", "b/k", {})]),
+        (
+            "POST",
+            "/b",
+            {"delete": [""]},
+            {"body": DELETION},
+            [("DeleteObject", "b/a", {}), ("DeleteObjectVersion", "b/b", {})],
+        ),
+        (
+            "PUT",
+            "/b/k",
+            {},
+            {"headers": {"x-amz-copy-source": "c/s?versionId=1"}},
+            [("PutObject", "b/k", {}), ("GetObjectVersion", "c/s", {})],
+        ),
+    ],
+)
+def test_calls_of_s3(
+    method: str, path: str, query: dict[str, list[str]], more: dict[str, Any], expected: list[tuple[str, str, object]]
+) -> None:
+    calls = ObjectCalls(cast("Any", SimpleNamespace(iam_actions=iam_actions, s3=s3)))
+    accesses = calls.accesses(method, path, more.get("headers", {}), more.get("body", b""), query)
+    assert accesses == [
+        {"action": f"s3:{action}", "resource": f"arn:aws:s3:::{resource}", "conditions": conditions}
+        for action, resource, conditions in expected
+    ]

@@ -90,6 +90,12 @@ def _credentials(signer: Any) -> dict[str, str]:
 def test_nobody_reads_it_by_an_address_or_as_a_copy(bucket: Bucket, infected: dict[str, str]) -> None:
     copy = {"Bucket": bucket.name, "Key": new_key(), "CopySource": infected}
     assert refused(bucket.s3.copy_object, **copy) == "AccessDenied"
+    clean = new_key()
+    assert bucket.upload(clean, CONTENT).status_code == 200
+    version = bucket.event("Scans", clean)["detail"]["s3ObjectDetails"]["versionId"]
+    assert refused(bucket.s3.copy_object, **{**copy, "Key": clean}) == "AccessDenied"
+    source = {"Bucket": bucket.name, "Key": clean, "VersionId": version}
+    assert refused(bucket.s3.copy_object, **{**copy, "CopySource": source}) == ""
     wanted = {**infected, "ObjectAttributes": ["Checksum"]}
     assert refused(bucket.s3.get_object_attributes, **wanted) == "AccessDenied"
 

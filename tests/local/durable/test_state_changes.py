@@ -38,6 +38,9 @@ def test_query_protocol(action: str, *, changes: bool) -> None:
     [
         ("s3", "PUT", "/bucket", True),
         ("s3", "GET", "/bucket/key", False),
+        ("s3", "PUT", "/bucket/key", False),
+        ("s3", "DELETE", "/bucket/key", False),
+        ("s3", "POST", "/bucket", False),
         ("lambda", "PUT", "/2015-03-31/functions/f/code", True),
         ("lambda", "POST", "/2015-03-31/functions/f/invocations", False),
         ("apigateway", "DELETE", "/restapis/x", True),

@@ -9,6 +9,8 @@ from types import ModuleType, SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from ministack.core import iam_actions
+from ministack.services import s3
 
 from local.emulator.loading import MiniStack
 from local.watch.faults import inject_faults
@@ -41,11 +43,12 @@ class Services:
             return self._answer(body)
 
         self.app, self.mails, self.live = ModuleType("app"), ModuleType("ses_v2"), ModuleType("apigateway")
-        self.table: dict[str, Any] = dict.fromkeys(("dynamodb", "events", "sqs", "sts"), handle)
+        self.table: dict[str, Any] = dict.fromkeys(("dynamodb", "events", "sqs", "sts"), handle) | {"s3": self._store}
         vars(self.app)["SERVICE_HANDLERS"] = self.table
         vars(self.mails)["handle_request"] = handle
         vars(self.live)["handle_connections_api"] = post
-        emulator = SimpleNamespace(app=self.app, ses_v2=self.mails, apigateway_v2=self.live)
+        services = {"ses_v2": self.mails, "apigateway_v2": self.live, "s3": s3, "iam_actions": iam_actions}
+        emulator = SimpleNamespace(app=self.app, **services)
 
         def of(headers: dict[str, str], _query: object) -> tuple[str | None, bool]:
             return {"publish": "PublishEventsFunction", "push": "PushEventsFunction"}.get(
@@ -53,6 +56,10 @@ class Services:
             ), False
 
         inject_faults(cast("MiniStack", emulator), path, cast("Principals", SimpleNamespace(of=of)))
+
+    async def _store(self, method: str, _path: str, _headers: object, body: bytes, _query: object) -> Response:
+        self.bodies.append((method, body))
+        return 200, {}, b""
 
     def _answer(self, body: bytes) -> Response:
         self.bodies.append(json.loads(body))
@@ -175,6 +182,34 @@ def test_posts_to_connections_and_mails_are_calls_like_others(services: Services
     services.set()
     assert asyncio.run(live["handle_connections_api"]("POST", "api", "live", "c", b"{}", headers))[0] == 200
     assert asyncio.run(mails["handle_request"]("POST", "/", headers, b"{}", {}))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "query", "action"),
+    [
+        ("PUT", "/bucket/key", {}, "PutObject"),
+        ("GET", "/bucket/key", {"versionId": ["1"]}, "GetObjectVersion"),
+        ("HEAD", "/bucket/key", {}, "GetObject"),
+        ("GET", "/bucket", {"versions": [""]}, "ListBucketVersions"),
+        ("DELETE", "/bucket/key", {"versionId": ["1"]}, "DeleteObjectVersion"),
+    ],
+)
+def test_calls_of_s3_are_named_as_iam_names_them(
+    services: Services, method: str, path: str, query: dict[str, list[str]], action: str
+) -> None:
+    def call(headers: dict[str, str]) -> Response:
+        answer: Response = asyncio.run(services.table["s3"](method, path, headers, b"Action=x", query))
+        return answer
+
+    # The type of an object, not of a request.
+    headers = {"authorization": "publish", "content-type": "application/x-www-form-urlencoded"}
+    services.set({"service": "s3", "action": "DeleteBucket", "share": 1, "kind": "error"})
+    assert call(headers)[0] == 200
+    for kind, expected in {"error": (500, b"InternalError"), "throttle": (503, b"SlowDown")}.items():
+        services.set({"service": "s3", "action": action, "share": 1, "kind": kind})
+        status, _, body = call(headers)
+        assert (status, body.partition(b"<Code>")[2].partition(b"</Code>")[0]) == expected
+    assert services.bodies == [(method, b"Action=x")]
 
 
 def test_faults_are_switched_while_it_runs(services: Services) -> None:
