@@ -2,13 +2,16 @@
 
 import base64
 import hashlib
+import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 import httpx
 
 from local.aws.guardduty import EICAR
+from local.settings import STACK_NAME
 from tests.harness.client import Client
 from tests.harness.stack import Stack
 from ticketing import clock, ids
@@ -16,6 +19,7 @@ from ticketing.access.roles import Role
 from ticketing.attachments.models import REJECTED, Attachment, Reason, State
 from ticketing.attachments.repository import usage_key
 from ticketing.dynamodb.attributes import to_item
+from ticketing.dynamodb.tables import update_of
 from ticketing.tickets.events import Visibility
 from ticketing.tickets.keys import ticket_partition
 
@@ -123,6 +127,37 @@ def write_file(
     return f"{ticket}/attachments/{file.id}"
 
 
+@contextmanager
+def scanner_denied(stack: Stack) -> Iterator[None]:
+    """Let the scanner read nothing meanwhile."""
+    iam, formation = stack.client("iam"), stack.client("cloudformation")
+    found = formation.describe_stack_resource(StackName=STACK_NAME, LogicalResourceId="AttachmentScanRole")
+    role = found["StackResourceDetail"]["PhysicalResourceId"]
+    denial = {"Effect": "Deny", "Action": ["s3:GetObject", "s3:GetObjectVersion"], "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [denial]})
+    iam.put_role_policy(RoleName=role, PolicyName="Denied", PolicyDocument=document)
+    try:
+        yield
+    finally:
+        iam.delete_role_policy(RoleName=role, PolicyName="Denied")
+
+
+def sweep(stack: Stack) -> None:
+    """Run the sweep as its schedule does; it must not fail."""
+    formation = stack.client("cloudformation")
+    found = formation.describe_stack_resource(StackName=STACK_NAME, LogicalResourceId="SweepAttachmentsFunction")
+    name = found["StackResourceDetail"]["PhysicalResourceId"]
+    answer = stack.client("lambda").invoke(FunctionName=name, Payload=b"{}")
+    assert "FunctionError" not in answer, answer["Payload"].read()
+
+
+def change_row(stack: Stack, tenant_id: str, place: str, **values: str) -> None:
+    """Change a file's row past the API."""
+    _, _, _, ticket_id, _, attachment_id = place.split("/")
+    key = {"PK": ticket_partition(tenant_id, ticket_id), "SK": f"ATTACHMENT#{attachment_id}"}
+    stack.client("dynamodb").update_item(**update_of(stack.outputs["TicketsTableName"], key, values))
+
+
 class Objects:
     """What is in the bucket, whatever the API says of it."""
 
@@ -144,9 +179,10 @@ class Objects:
             time.sleep(0.2)
         return True
 
-    def untag(self, key: str) -> None:
-        """Take away what the scanner has said of an object."""
-        self._client.delete_object_tagging(Bucket=self._bucket, Key=key)
+    def tags(self, key: str) -> dict[str, str]:
+        """Return the tags of an object."""
+        found = self._client.get_object_tagging(Bucket=self._bucket, Key=key)["TagSet"]
+        return {each["Key"]: each["Value"] for each in found}
 
     def put(self, key: str, content: bytes = CONTENT) -> str:
         """Put an object there past the API, and return its version."""

@@ -5,9 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.harness.files import EICAR, Objects, address, announce, attach, fetched, settled, upload
+from local.aws.guardduty import TAG
+from tests.harness.files import (
+    EICAR,
+    Objects,
+    address,
+    announce,
+    attach,
+    change_row,
+    fetched,
+    scanner_denied,
+    settled,
+    sweep,
+    upload,
+)
 from tests.harness.people import TICKET
-from ticketing.dynamodb.tables import update_of
+from tests.harness.postbox import until
 
 if TYPE_CHECKING:
     from tests.harness.client import Client
@@ -35,7 +48,7 @@ class EveryAttachment:
         """Call every operation, announce with a key, upload twice, read, and remove what is clean and what is not."""
         url = self.ticket()
         announce(self.admin, url, key="policies")
-        again = announce(self.admin, url, key="policies", visibility="public")
+        again = announce(self.admin, url, key="policies")
         place = f"{url}/attachments/{again['id']}"
         upload(again).raise_for_status()
         settled(self.admin, place)
@@ -51,8 +64,10 @@ class EveryAttachment:
         """Tie files to comments, one that reopens a ticket among them, and remove files and comments."""
         reporter = self.everything.tenant.join("reporter")
         url = reporter.post("/v1/tickets", json=TICKET, expect=201).headers["Location"]
-        one, other = attach(self.admin, url), attach(self.admin, url)
-        comment = self.comment(self.admin, url, one, other)
+        one, other, late = attach(self.admin, url), attach(self.admin, url), announce(self.admin, url)
+        comment = self.comment(self.admin, url, one, other, late)
+        upload(late).raise_for_status()
+        settled(self.admin, f"{url}/attachments/{late['id']}")
         self.remove(url, one)
         self.admin.delete(f"{url}/comments/{comment['id']}", expect=204)
         for move in ({"to": "OPEN"}, {"to": "RESOLVED", "resolution": "R"}):
@@ -70,28 +85,30 @@ class EveryAttachment:
         assert self.objects.are_gone(self.key(url, ""))
 
     def sweep(self) -> None:
-        """Leave behind what events were lost for, and have it swept."""
+        """Leave behind what events were lost for, and what could not be scanned, and have it swept."""
         url, gone = self.ticket(), self.ticket()
-        waiting, tied, lost = (announce(self.admin, url) for _ in range(3))
+        never, tied, lost = (announce(self.admin, url) for _ in range(3))
         self.comment(self.admin, url, tied)
-        for file in (waiting, tied):
-            self.change(url, file, createdAt=LONG_AGO, listKey=f"{LONG_AGO}#{file['id']}")
         late = announce(self.admin, gone)
         self.comment(self.admin, gone, late)
-        self.change(gone, late, listKey=f"{LONG_AGO}#{late['id']}")
         self.admin.delete(gone, expect=204)
-        self.change(url, lost, listKey=f"{LONG_AGO}#{lost['id']}")
-        silent = attach(self.admin, url)
-        self.change(url, silent, state="SCANNING", listKey=f"{LONG_AGO}#{silent['id']}")
-        self.objects.untag(self.key(url, silent["id"]))
+        with scanner_denied(self.everything.stack):
+            silent = announce(self.admin, url)
+            upload(silent).raise_for_status()
+            settled(self.admin, f"{url}/attachments/{silent['id']}", "SCANNING")
+            until(lambda: self.objects.tags(self.key(url, silent["id"])), {TAG: "ACCESS_DENIED"}.__eq__)
         clean, infected = attach(self.admin, url), attach(self.admin, url, EICAR, state="INFECTED")
-        for file, state in ((clean, "SCANNING"), (infected, "INFECTED")):
-            self.change(url, file, state=state, listKey=f"{LONG_AGO}#{file['id']}")
-        self.everything.invoke("SweepAttachmentsFunction", {})
-        for file in (waiting, tied):
+        self.change(url, clean, state="SCANNING", **due(clean))
+        for file in (never, tied):
+            self.change(url, file, createdAt=LONG_AGO, **due(file))
+        for file in (lost, silent, infected):
+            self.change(url, file, **due(file))
+        self.change(gone, late, **due(late))
+        sweep(self.everything.stack)
+        for file in (never, tied):
             self.admin.get(f"{url}/attachments/{file['id']}", expect=404)
-        settled(self.admin, f"{url}/attachments/{clean['id']}", "CLEAN")
-        settled(self.admin, f"{url}/attachments/{silent['id']}", "CLEAN")
+        for file in (clean, silent):
+            settled(self.admin, f"{url}/attachments/{file['id']}", "CLEAN")
 
     def ticket(self) -> str:
         """Make a ticket and return where it is."""
@@ -111,10 +128,12 @@ class EveryAttachment:
 
     def change(self, url: str, file: dict[str, Any], **values: str) -> None:
         """Change a file's row past the API."""
-        partition = f"TENANT#{self.everything.tenant.id}#TICKET#{url.rpartition('/')[2]}"
-        key = {"PK": partition, "SK": f"ATTACHMENT#{file['id']}"}
-        table = self.everything.stack.outputs["TicketsTableName"]
-        self.everything.stack.client("dynamodb").update_item(**update_of(table, key, values))
+        change_row(self.everything.stack, self.everything.tenant.id, f"{url}/attachments/{file['id']}", **values)
+
+
+def due(file: dict[str, Any]) -> dict[str, str]:
+    """Return what lets the sweep look at a file at once."""
+    return {"listKey": f"{LONG_AGO}#{file['id']}"}
 
 
 def purged(everything: Everything, admin: Client) -> dict[str, Any]:

@@ -24,14 +24,12 @@ type Policies = dict[str, list[dict[str, Any]]]
 LIFECYCLE = "TicketLifecycle"
 TICKET_READERS = {
     "GetCommentFunction",
-    "GetAttachmentContentFunction",
-    "GetAttachmentFunction",
     "GetTicketFunction",
-    "ListAttachmentsFunction",
     "ListCommentsFunction",
     "ListTicketHistoryFunction",
     "ListTicketsFunction",
 }
+FILE_READERS = {"GetAttachmentContentFunction", "GetAttachmentFunction", "ListAttachmentsFunction"}
 WEBHOOK_READERS = {"GetDeliveryFunction", "GetWebhookFunction", "ListDeliveriesFunction", "ListWebhooksFunction"}
 USER_READERS = {
     "GetApiKeyFunction",
@@ -331,7 +329,7 @@ def test_nobody_else_may_change_who_somebody_is(
 
 
 def test_readers_can_not_write(stack: Stack, policies: Policies) -> None:
-    readers = TICKET_READERS | USER_READERS | WEBHOOK_READERS
+    readers = FILE_READERS | TICKET_READERS | USER_READERS | WEBHOOK_READERS
     readers |= {"GetWatchingFunction", "TransitionTicketFunction", "PreflightFunction"}
     for principal in readers:
         for action in ("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"):
