@@ -29,8 +29,12 @@ from ticketing import errors
 from ticketing.access.roles import Role
 from ticketing.api.bodies import PageQuery
 from ticketing.api.request import BODY_LIMIT
+from ticketing.attachments import models as attachments
+from ticketing.attachments import operations as attachment_operations
+from ticketing.attachments.models import AttachmentCreate, AttachmentQuery
 from ticketing.comments import operations as comment_operations
 from ticketing.comments.models import (
+    MOST_FILES,
     MOST_MENTIONS,
     Comment,
     CommentCreate,
@@ -94,7 +98,7 @@ REQUEST_MODELS: dict[str, type[BaseModel]] = {
     model.__name__: model
     for model in (
         *(TicketCreate, TicketReplace, TicketUpdate, TransitionRequest),
-        *(CommentCreate, CommentUpdate),
+        *(CommentCreate, CommentUpdate, AttachmentCreate),
         *(InviteUser, UserUpdate, MeUpdate, NotificationsUpdate),
         *(TenantCreate, TenantUpdate, SettingsUpdate, api_keys.ApiKeyCreate),
         *(WebhookCreate, WebhookUpdate, SecretRotation),
@@ -106,6 +110,7 @@ QUERY_MODELS: dict[str, type[BaseModel]] = {
     "listTicketHistory": HistoryQuery,
     "listComments": CommentQuery,
     "getComment": ExpandCommentQuery,
+    "listAttachments": AttachmentQuery,
     "listUsers": UserQuery,
     "listApiKeys": PageQuery,
     "listAuditEvents": PageQuery,
@@ -171,6 +176,7 @@ def test_limit_is_the_one_that_is_told() -> None:
         (SCHEMAS["WhoMayCreate"], WhoMayCreate),
         (SCHEMAS["Event"]["properties"]["type"], EventType),
         (SCHEMAS["Visibility"], Visibility),
+        (SCHEMAS["AttachmentState"], attachments.State),
         (SCHEMAS["TenantDeletion"]["properties"]["state"], DeletionState),
         (SCHEMAS["EventType"], EventType),
         (SCHEMAS["DeliveryState"], DeliveryState),
@@ -237,10 +243,25 @@ PROBES: list[Any] = [
     ),
     *(f"{'a' * 64}@b.c", f"{'a' * 65}@b.c", f"a@{'b' * 246}.example", f"a@{'b' * 245}.example"),
     *("en", "pt-PT", "zh-Hant-TW", "e", "engl", "en_US", "en-", "en-x", f"en{'-abcdefgh' * 4}"),
+    *(
+        "a/b",
+        "A/B",
+        " a/b",
+        "a/b; c=d",
+        "/b",
+        "a/",
+        f"{'a' * 63}/{'b' * 63}",
+        f"{'a' * 64}/b",
+        "..",
+        ". .",
+        "../x",
+        ".\xa0.",
+    ),
+    *("aB" * 32, "ab" * 33, "g" * 64, [UUID] * 20, [UUID] * 21),
     *("Europe/Lisbon", "UTC", *FUTURE, *NO_TIMES),
     *(["b.example"], [" B.Example "], ["b"], ["-b.c"], ["b-.cd"], ["b..cd"], ["b.c"], ["@b.cd"], ["b.cd"] * 2),
     *(["b.example"] * 50, ["b.example"] * 51, [f"{'b' * 63}.example"], [f"{'b' * 64}.example"]),
-    *(["*"], ["*", "TicketCreated"], ["TicketCreated"] * 9, ["TicketCreated"] * 10, ["ticketCreated"], *DeliveryState),
+    *(["*"], ["*", "TicketCreated"], ["TicketCreated"] * 12, ["TicketCreated"] * 13, ["ticketCreated"], *DeliveryState),
     *("whsec_", f"whsec_{'A' * 32}", f"whsec_{'A' * 43}=", f"whsec_{'A' * 86}==", f"whsec_{'A' * 28}", "A" * 32),
     *({"commented": False}, {"commented": "no"}, {"autoCloseDays": None}, {"autoCloseDays": 0}, {"whoMayCreate": None}),
 ]
@@ -260,7 +281,8 @@ def _accepts(model: type[BaseModel], body: Any) -> bool:
 def _least(name: str) -> dict[str, Any]:
     """The smallest body that a request schema takes."""
     ticket = {"title": "x", "description": "x", "status": "NEW", "priority": "LOW", "type": "QUESTION", "to": "OPEN"}
-    values = ticket | {"name": "x", "email": "a@b.example", "role": "agent", "eventTypes": ["*"]}
+    file = {"fileName": "x", "contentType": "a/b", "size": 1, "sha256": "0" * 64}
+    values = ticket | file | {"name": "x", "email": "a@b.example", "role": "agent", "eventTypes": ["*"]}
     return {field: values.get(field, UUID) for field in SCHEMAS[name].get("required", [])}
 
 
@@ -384,7 +406,16 @@ def test_comment_shows_what_the_model_has() -> None:
     assert schema["properties"].keys() == {*schema["required"], *_expandable("listComments")}
     assert schema["properties"]["author"] == SCHEMAS["PersonReference"]
     assert schema["properties"]["mentions"]["maxItems"] == MOST_MENTIONS
+    assert schema["properties"]["attachmentIds"]["maxItems"] == MOST_FILES
     assert _expandable("getComment") == _expandable("listComments")
+
+
+def test_attachment_shows_what_the_model_has() -> None:
+    shown = _properties(attachments.Attachment)[0] - {to_camel(name) for name in attachment_operations._NOT_SHOWN}
+    schema, new = SCHEMAS["Attachment"], SCHEMAS["NewAttachment"]
+    assert schema["properties"].keys() == set(schema["required"]) == shown
+    assert new["properties"].keys() == set(new["required"]) == shown | {"upload"}
+    assert schema["properties"].items() <= new["properties"].items()
 
 
 def test_tenant_shows_what_the_model_has() -> None:

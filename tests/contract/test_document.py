@@ -32,6 +32,7 @@ FOLDERS = {
     "Tickets": "tickets",
     "Lifecycle": "tickets",
     "Comments": "comments",
+    "Attachments": "attachments",
     "Users": "users",
     "Tenants": "users",
     "API keys": "users",
@@ -42,6 +43,7 @@ FOLDERS = {
 """Where the functions of the operations with a tag are."""
 
 WITHOUT_A_ROUTE = {
+    "attachments": {"receive_upload", "record_scan", "sweep_attachments"},
     "erasure": {"erase_tenant"},
     "events": {"publish_events", "resend_events"},
     "live": {"connect", "disconnect", "push_event", "receive_message"},

@@ -37,6 +37,7 @@ type Json = dict[str, Any]
 
 TYPES = [kind.value for kind in EventType]
 COMMENTS = {EventType.COMMENT_ADDED, EventType.COMMENT_UPDATED, EventType.COMMENT_DELETED}
+FILES = {EventType.ATTACHMENT_ADDED, EventType.ATTACHMENT_REJECTED, EventType.ATTACHMENT_REMOVED}
 ENVELOPE = f"Envelope.v{SCHEMA_VERSION}.json"
 SCHEMAS: dict[str, Json] = {name: json.loads(text) for name, text in schemas().items()}
 _REGISTRY: Registry[Any] = Registry().with_resources(
@@ -112,10 +113,11 @@ def test_a_reader_refuses_what_it_can_not_understand(change: Json) -> None:
         TicketEvent.model_validate(example("TicketUpdated") | change)
 
 
-def test_no_example_of_a_comment_holds_its_text() -> None:
-    for kind in COMMENTS:
+def test_no_example_of_a_comment_or_file_holds_its_text_or_name() -> None:
+    for kind in COMMENTS | FILES:
         assert "comment" not in example(kind)
         assert "body" not in json.dumps(example(kind))
+        assert "fileName" not in json.dumps(example(kind))
 
 
 # --- Whoever writes ---------------------------------------------------------------------------------------------------
@@ -135,15 +137,23 @@ SUMMARIES = st.builds(
 
 
 @given(
-    kind=st.sampled_from(sorted(COMMENTS)),
+    kind=st.sampled_from(sorted(COMMENTS | FILES)),
+    tied=st.booleans(),
     summary=SUMMARIES,
     role=st.sampled_from(Role),
     visibility=st.sampled_from(Visibility),
     mentions=st.none() | st.lists(st.uuids().map(str), max_size=3),
 )
-def test_events_of_comments_fit(
-    kind: EventType, summary: TicketSummary, role: Role, visibility: Visibility, mentions: list[str] | None
+def test_events_of_comments_and_files_fit(
+    kind: EventType,
+    summary: TicketSummary,
+    role: Role,
+    visibility: Visibility,
+    mentions: list[str] | None,
+    *,
+    tied: bool,
 ) -> None:
+    of_comment = kind in COMMENTS
     event = TicketEvent(
         id=new_id(),
         type=kind,
@@ -154,9 +164,10 @@ def test_events_of_comments_fit(
         actor=Actor(id=new_id(), role=role),
         changes={},
         ticket=summary,
-        comment_id=new_id(),
+        comment_id=new_id() if of_comment or tied else None,
+        attachment_id=None if of_comment else new_id(),
         visibility=visibility,
-        mentions=mentions,
+        mentions=mentions if of_comment else None,
     )
     assert problems_of(event.model_dump(mode="json", by_alias=True, exclude_none=True)) == []
 
@@ -191,7 +202,7 @@ def written(stack: Stack, acme: Tenant) -> list[Json]:
 
 
 def test_all_types_were_written(written: list[Json]) -> None:
-    assert {each["detail"]["type"] for each in written} == set(TYPES)
+    assert {each["detail"]["type"] for each in written} == set(TYPES) - FILES
 
 
 def test_what_is_on_the_bus_fits_and_holds_nothing_beyond(written: list[Json]) -> None:

@@ -69,7 +69,7 @@ def _schema(**phases: bool) -> Any:
             "checks": {
                 # A good request may still be for nobody, for another role, come too late, or be one too many.
                 "positive_data_acceptance": {
-                    "expected-statuses": ["2xx", "304", "403", "404", "409", "412", "422", "429"]
+                    "expected-statuses": ["2xx", "302", "304", "403", "404", "409", "412", "413", "422", "429"]
                 },
                 "negative_data_rejection": {"expected-statuses": ["400", "403", "404", "415"]},
             },

@@ -51,7 +51,7 @@ BUDGET = {
     "comments": 430,
     "users": 435,
     "audit": 435,
-    "erasure": 440,
+    "erasure": 455,
     "identity": 430,
     "events": 435,
     "live": 470,

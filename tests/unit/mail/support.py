@@ -15,6 +15,8 @@ from functions.mail import mail_events
 from local.aws.ses import render
 from tests.unit.support import TABLE, TICKET_ID, USERS_TABLE, Context, a_ticket, an_event, template
 from ticketing.access.identity import Caller
+from ticketing.access.roles import Role
+from ticketing.attachments.models import Attachment, State
 from ticketing.comments.models import Comment
 from ticketing.dynamodb.attributes import to_item
 from ticketing.ids import derived_id
@@ -70,6 +72,26 @@ def put_comment(client: DynamoDBClient, body: str = "Try it now.", **values: Any
     ).model_copy(update=values)
     key = {"PK": ticket_partition("acme", TICKET_ID), "SK": f"COMMENT#{COMMENT_ID}"}
     client.put_item(TableName=TABLE, Item=to_item(key | comment.model_dump(mode="json", by_alias=True)))
+
+
+def put_file(client: DynamoDBClient, file_id: str, name: str, **values: Any) -> None:
+    """Write a file of the ticket, with these values (inside names)."""
+    file = Attachment(
+        id=file_id,
+        tenant_id="acme",
+        ticket_id=TICKET_ID,
+        file_name=name,
+        content_type="image/png",
+        size=1,
+        sha256="0" * 64,
+        state=State.CLEAN,
+        visibility=Visibility.PUBLIC,
+        uploaded_by_id=TICKET_ID,
+        uploaded_by_role=Role.AGENT,
+        created_at="2026-02-02T08:15:04.120Z",
+    ).model_copy(update=values)
+    key = {"PK": ticket_partition("acme", TICKET_ID), "SK": f"ATTACHMENT#{file_id}"}
+    client.put_item(TableName=TABLE, Item=to_item(key | file.model_dump(mode="json", by_alias=True)))
 
 
 def happened(name: str, kind: EventType = EventType.TICKET_UPDATED, **values: Any) -> TicketEvent:

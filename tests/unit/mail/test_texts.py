@@ -6,7 +6,18 @@ from typing import Any
 import pytest
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from tests.unit.mail.support import Arrived, Ses, commented, deliver, happened, moved, put_comment, put_recipient
+from tests.unit.mail.support import (
+    COMMENT_ID,
+    Arrived,
+    Ses,
+    commented,
+    deliver,
+    happened,
+    moved,
+    put_comment,
+    put_file,
+    put_recipient,
+)
 from tests.unit.support import ADMIN_ID, AGENT, OTHER_REPORTER, REPORTER, REPORTER_ID, TICKET_ID
 from ticketing.access.roles import Role
 from ticketing.tickets.events import SYSTEM_ID, Actor, TicketEvent
@@ -73,6 +84,23 @@ def test_without_an_address_of_the_app_there_is_no_link(ses: Ses, monkeypatch: p
     mail = mailed(ses, moved("OPEN", "RESOLVED"))
     assert "desk.example.com" not in mail.text + mail.html
     assert "Open the ticket" not in mail.html
+
+
+def test_the_files_of_a_comment_are_named_and_never_attached(dynamodb: DynamoDBClient, ses: Ses) -> None:
+    put_file(dynamodb, "1", "<b>.png", comment_id=COMMENT_ID)
+    put_file(dynamodb, "2", "late.log", comment_id=COMMENT_ID, state="SCANNING")
+    put_file(dynamodb, "3", "virus.exe", comment_id=COMMENT_ID, state="INFECTED")
+    put_file(dynamodb, "4", "other.png")
+    put_comment(dynamodb, attachment_ids=["1", "2", "3"])
+    mail = mailed(ses, commented())
+    assert "Try it now.\n\nFiles:\n- <b>.png\n- late.log\n" in mail.text
+    assert "- <b>.png" in Shown.of(mail.html)
+    page = Shown()
+    page.feed(mail.html)
+    assert "b" not in page.tags
+    assert LINK in mail.text
+    assert not any(name in mail.text + mail.html for name in ("virus.exe", "other.png"))
+    assert set(ses.taken[0]["Content"]) == {"Template"}
 
 
 class Shown(HTMLParser):

@@ -18,6 +18,8 @@ MOST_OF_TICKET: Final = 50
 _NOT_IN_NAMES: Final = re.compile("[\x00-\x1f\x7f-\x9f/\\\\\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 """Separators of paths, control characters, and those that let `exe.png` be read as `gnp.exe`."""
 
+_NAMES_SOMETHING: Final = re.compile(r"[^.\s]")
+
 _MEDIA_TYPE: Final = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,62}/[a-z0-9][a-z0-9!#$&^_.+-]{0,62}")
 """A type and subtype of RFC 6838, without parameters."""
 
@@ -54,11 +56,10 @@ class Reason(StrEnum):
 
 def _safe(name: str) -> str:
     """Return a file's name without what could lead elsewhere, or look like another name."""
-    safe = _NOT_IN_NAMES.sub("_", name)
-    if not safe.strip(". "):
+    if not _NAMES_SOMETHING.search(name):
         message = "must be more than dots"
         raise ValueError(message)
-    return safe
+    return _NOT_IN_NAMES.sub("_", name)
 
 
 def _media_type(text: str) -> str:
@@ -76,8 +77,8 @@ def _sha256(text: str) -> str:
 
 
 FileName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255), AfterValidator(_safe)]
-MediaType = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True), AfterValidator(_media_type)]
-Sha256 = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True), AfterValidator(_sha256)]
+MediaType = Annotated[str, StringConstraints(to_lower=True), AfterValidator(_media_type)]
+Sha256 = Annotated[str, StringConstraints(to_lower=True), AfterValidator(_sha256)]
 
 
 class AttachmentCreate(Body):

@@ -32,7 +32,7 @@ from ticketing.attachments.rules import check_removal, check_visibility
 from ticketing.aws.data import files_of_caller, of_caller
 from ticketing.deployment import DEPLOYMENT
 from ticketing.dynamodb.transactions import until_written
-from ticketing.errors import BadRequestError, ConflictError, IdempotencyKeyReusedError
+from ticketing.errors import ConflictError, IdempotencyKeyReusedError, PayloadTooLargeError
 from ticketing.metrics import count
 from ticketing.tickets.errors import TicketClosedError
 from ticketing.tickets.events import EventType, TicketEvent, Visibility
@@ -129,7 +129,7 @@ class TicketAttachments:
 
         Raises
         ------
-        BadRequestError, ForbiddenError, TicketNotFoundError, TicketClosedError, IdempotencyKeyReusedError
+        PayloadTooLargeError, ForbiddenError, TicketNotFoundError, TicketClosedError, IdempotencyKeyReusedError
             Nothing was written.
         AttachmentLimitReachedError, AttachmentStorageFullError
             The ticket has as many files, or the tenant's have as many bytes, as they may have. Nothing was written.
@@ -138,8 +138,8 @@ class TicketAttachments:
         """
         largest = DEPLOYMENT.attachment_max_bytes
         if body.size > largest:
-            message = "The file is too large."
-            raise BadRequestError(message, [f"size: must be at most {largest} bytes"])
+            message = f"A file has {largest} bytes at most."
+            raise PayloadTooLargeError(message)
         check_visibility(self._caller, internal=body.visibility is Visibility.INTERNAL)
         key = idempotency_key and ids.derived_id(self._caller.tenant_id, self._caller.user_id, idempotency_key)
         return until_written(partial(self._announce, body, key), _ATTEMPTS)

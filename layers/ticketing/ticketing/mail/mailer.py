@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Final
 from aws_lambda_powertools.logging import Logger
 
 from ticketing import clock
+from ticketing.attachments.models import REJECTED
+from ticketing.attachments.repository import AttachmentRepository
 from ticketing.aws.data import of_tenant
 from ticketing.comments.repository import CommentRepository
 from ticketing.comments.rules import watchers_of
@@ -26,14 +28,13 @@ from ticketing.mail.mail_queue import Paid
 from ticketing.mail.recipients import Recipients
 from ticketing.mail.rules import Reason, Skipped, is_too_old, reason_for, reason_for_watchers, reasons_of
 from ticketing.mail.sender import Email
-from ticketing.mail.texts import values_of
+from ticketing.mail.texts import Said, values_of
 from ticketing.mail.unsubscribe_links import UnsubscribeLinks
 from ticketing.tickets.events import SYSTEM_ID
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from ticketing.comments.models import Comment
     from ticketing.events.consumer import Work
     from ticketing.mail.mail_queue import MailEvent
     from ticketing.mail.recipients import Recipient
@@ -89,8 +90,8 @@ class Mailer:
         if is_too_old(event):
             _skip(work, Skipped.TOO_OLD, len(concerned))
             return
-        comment = _comment(event)
-        if event.comment_id is not None and comment is None:
+        said = _comment(event)
+        if event.comment_id is not None and said is None:
             _skip(work, Skipped.COMMENT_GONE, len(concerned))
             return
         people = Recipients(of_tenant(event.tenant_id)).known([*concerned, event.actor.id])
@@ -101,7 +102,7 @@ class Mailer:
             _skip(work, why)
 
         def email(recipient: Recipient, reason: Reason) -> Email:
-            return self._email(event, recipient, reason, people, comment)
+            return self._email(event, recipient, reason, people, said)
 
         self._send_all(event, chosen, email, work)
 
@@ -166,7 +167,7 @@ class Mailer:
         recipient: Recipient,
         reason: Reason,
         people: Mapping[str, Recipient],
-        comment: Comment | None,
+        said: Said | None,
     ) -> Email:
         link = UnsubscribeLinks(of_tenant(event.tenant_id)).of(recipient.id)
         unsubscribe = self.addresses.unsubscribe(link)
@@ -174,7 +175,7 @@ class Mailer:
         return Email(
             to=str(recipient.email),
             reason=reason,
-            values=values_of(event, recipient, people, comment, links),
+            values=values_of(event, recipient, people, said, links),
             unsubscribe=unsubscribe,
             tags={"tenant": event.tenant_id, "user": recipient.id},
         )
@@ -222,10 +223,17 @@ def _send_again(message: MailEvent, work: Work) -> None:
     message.send()
 
 
-def _comment(event: TicketEvent) -> Comment | None:
+def _comment(event: TicketEvent) -> Said | None:
+    """Return the comment of an event as it is now, with the names of its files; one query more if it has some."""
     if event.comment_id is None:
         return None
-    return CommentRepository(of_tenant(event.tenant_id)).get(event.ticket_id, event.comment_id)
+    data = of_tenant(event.tenant_id)
+    comment = CommentRepository(data).get(event.ticket_id, event.comment_id)
+    if comment is None:
+        return None
+    files = AttachmentRepository(data).of_ticket(event.ticket_id) if comment.attachment_ids else ()
+    names = [each.file_name for each in files if each.comment_id == comment.id and each.state not in REJECTED]
+    return Said(comment, names)
 
 
 def _skip(work: Work, why: Skipped, number: int = 1) -> None:

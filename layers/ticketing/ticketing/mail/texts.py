@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from ticketing.tickets.events import SYSTEM_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from ticketing.comments.models import Comment
     from ticketing.mail.recipients import Recipient
@@ -48,11 +48,25 @@ class Addresses:
         return f"{self.api}/v1/unsubscribe?{urlencode({'token': link.token})}"
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A comment that an email is about, and the names of its files, which are read in the application."""
+
+    comment: Comment
+    files: Sequence[str] = ()
+
+    @property
+    def text(self) -> str:
+        """The text of the comment, with the names of its files below."""
+        names = [f"- {_one_line(name)}" for name in self.files]
+        return "\n".join([self.comment.body, "", "Files:", *names]) if names else self.comment.body
+
+
 def values_of(
     event: TicketEvent,
     recipient: Recipient,
     people: Mapping[str, Recipient],
-    comment: Comment | None,
+    said: Said | None,
     links: Mapping[str, str],
 ) -> dict[str, Any]:
     """Return the values for the template of any reason.
@@ -65,7 +79,7 @@ def values_of(
         Who gets the email; times are in their time zone.
     people
         People by id, the event's actor among them if they still exist.
-    comment
+    said
         The comment that the event is about, if any.
     links
         URLs by their names in the templates.
@@ -80,7 +94,7 @@ def values_of(
         "title": _one_line(event.ticket.title) if event.ticket else "",
         "actor": _one_line(_name(event.actor.id, people)),
         "when": _local_time(event.occurred_at, recipient.time_zone),
-        "text": comment.body if comment else _said(event),
+        "text": said.text if said else _said(event),
         **links,
     }
     return values | {"html": {name: html.escape(value).replace("\n", "<br>\n") for name, value in values.items()}}
