@@ -1,4 +1,4 @@
-"""Processes of functions: how many there are, how they start and end, and whose answer a call gets."""
+"""Processes of functions: how many there are, how they start and end, whose they are, and whose answer a call gets."""
 
 import io
 import json
@@ -12,13 +12,15 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+from types import ModuleType, SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from local.aws import lambda_functions
+from local.aws.iam import is_assumed, principal_of
 from local.aws.lambda_functions import PROCESSES
+from local.emulator.loading import MiniStack
 from tests.harness.sockets import opened
 from tests.harness.stack import Stack
 
@@ -185,3 +187,31 @@ def test_ctrl_c_waits_for_calls_that_end_soon_and_for_no_others(start: Callable[
         assert running.stop() == 0
         assert time.monotonic() - began < 15
         assert never.exception() or never.result() != "waited"
+
+
+def test_a_function_is_a_session_of_its_role() -> None:
+    """The same one whenever it starts, so that addresses that it has signed stay good."""
+    runtime, sts = ModuleType("runtime"), ModuleType("sts")
+    sessions: dict[str, dict[str, str]] = {}
+
+    def execution_credentials(config: dict[str, str]) -> dict[str, str]:
+        raise NotImplementedError(config)
+
+    def register_session(access_key: str, session: dict[str, str]) -> None:
+        sessions[access_key] = session
+
+    vars(runtime)["execution_credentials"] = execution_credentials
+    vars(sts).update(register_session=register_session, _sessions=sessions)
+    lambda_functions._give_functions_sessions(cast("MiniStack", SimpleNamespace(lambda_runtime=runtime, sts=sts)))
+    config = {"FunctionName": "stack-GetTicket", "Role": "arn:aws:iam::000000000000:role/stack-GetTicketRole"}
+    given, again = (vars(runtime)["execution_credentials"](config) for _ in range(2))
+    assert given == again
+    assert given["AWS_ACCESS_KEY_ID"] == "stack-GetTicket"
+    session = sessions["stack-GetTicket"]
+    assert session["Arn"] == "arn:aws:sts::000000000000:assumed-role/stack-GetTicketRole/stack-GetTicket"
+    assert (session["SecretAccessKey"], session["SessionToken"]) == (
+        given["AWS_SECRET_ACCESS_KEY"],
+        given["AWS_SESSION_TOKEN"],
+    )
+    assert principal_of(session) == "arn:aws:iam::000000000000:role/stack-GetTicketRole"
+    assert not is_assumed(session)
