@@ -190,7 +190,6 @@ def _served_by(function: str, path: str, *, success: str) -> dict[str, Any]:
             "httpMethod": "POST",
             "uri": _invocation_of(function),
             "credentials": _API_ROLE,
-            "passthroughBehavior": "when_no_match",
             "timeoutInMillis": _TIMEOUT_MS,
         },
     }
