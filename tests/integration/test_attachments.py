@@ -209,7 +209,6 @@ def test_a_name_leads_nowhere(acme: Tenant, url: str, name: str, stored: str) ->
         announcement(fileName="..."),
         announcement(fileName="x" * 256),
         announcement(b""),
-        announcement(size=100_000_001),
         announcement(size="38"),
         announcement(sha256="00"),
         announcement(sha256="g" * 64),
@@ -225,6 +224,12 @@ def test_bad_input_stores_nothing(acme: Tenant, url: str, body: dict[str, Any]) 
     refused = acme.reporter.post(f"{url}/attachments", json=body, expect=httpx.codes.BAD_REQUEST)
     assert refused.json()["code"] == "bad_request"
     assert acme.reporter.get(f"{url}/attachments").json() == []
+
+
+def test_a_file_that_is_too_large_is_not_announced(acme: Tenant, url: str) -> None:
+    refused = acme.reporter.post(f"{url}/attachments", json=announcement(size=100_000_001), expect=413)
+    assert refused.json()["code"] == "payload_too_large"
+    announce(acme.reporter, url, size=100_000_000)
 
 
 def test_a_ticket_has_fifty_files_and_a_closed_one_takes_none(acme: Tenant, url: str) -> None:

@@ -190,7 +190,7 @@ def test_requests_per_operation(
 def test_requests_for_a_file_that_arrives(
     stack: Stack, acme: Tenant, new_ticket: Callable[..., dict[str, Any]], content: bytes
 ) -> None:
-    """Whatever its size, and whichever of the two events comes first: a result that was quicker spares a write."""
+    """Whatever its size. If both consumers decide at once, one of them loses, and decides again."""
     url = f"/v1/tickets/{new_ticket()['id']}"
     announced = announce(acme.agent, url, content)
     before = len(stack.calls.read_text().splitlines())
@@ -205,10 +205,10 @@ def test_requests_for_a_file_that_arrives(
         for principal in ("ReceiveUploadFunction", "RecordScanFunction")
     }
     together = asked["ReceiveUploadFunction"] + asked["RecordScanFunction"]
-    assert together[TRANSACTION] == 1
-    assert together[GET] <= 4
-    assert together[UPDATE] <= 1 + (content == EICAR)
     assert set(together) <= {GET, TRANSACTION, UPDATE}
+    assert 1 <= together[TRANSACTION] <= 2
+    assert together[UPDATE] <= 1 + 2 * (content == EICAR)
+    assert together[GET] <= 8
 
 
 def test_authorization_reads_one_row_and_asks_cognito_nothing(
