@@ -55,10 +55,10 @@ def measure(rounds: int) -> Iterator[Figure]:
     receiver = _Receiver(free_port())
     parameters = f"TenantRate={RATE} TenantBurst={4 * RATE:.0f} WebhookPrivateOrigins={receiver.origin}"
     with ExitStack() as until_the_end:
-        stacks = [_stack(parameters, until_the_end) for _ in range(2)]
-        for stack in stacks:
-            stack.wait_until_ready()
-        waits = asyncio.run(_measure(*stacks, receiver, rounds))
+        stack, another = _stack(parameters, until_the_end), _stack(parameters, until_the_end)
+        stack.wait_until_ready()
+        another.wait_until_ready()
+        waits = asyncio.run(_measure(stack, another, receiver, rounds))
     group = f"A tenant beside one that makes all of its {RATE:g} requests a second"
     alone, elsewhere, beside = waits.values()
     for name in alone:
