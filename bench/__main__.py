@@ -1,4 +1,4 @@
-"""`make bench`: measures the backend on this machine, prints one table and writes it to .bench/results.json.
+"""`make bench`: measures the backend on this machine, prints tables as it goes and writes .bench/results.json.
 
 Figures of one machine and one run: read the ratios, which compare things measured side by side.
 """
@@ -6,6 +6,7 @@ Figures of one machine and one run: read the ratios, which compare things measur
 import argparse
 import json
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from bench import against, http, live, neighbors, requests, start, warm
@@ -25,32 +26,40 @@ def main() -> int:
     options = parser.parse_args()
     quick: bool = options.quick
     if options.against:
-        return _verdict([*against.measure(options.against, rounds=50 if quick else 400)])
+        return _verdict(_shown(against.measure(options.against, rounds=50 if quick else 400)))
 
-    figures: list[Figure] = [*start.measure(rounds=3 if quick else 15)]
+    figures = _shown(start.measure(rounds=3 if quick else 15))
     with tempfile.TemporaryDirectory(prefix="bench-") as state:
         stack = Stack.launch(Path(state))
         try:
             stack.wait_until_ready()
-            figures += requests.measure(stack)
-            figures += warm.measure(stack, rounds=50 if quick else 500)
-            figures += http.measure(stack, rounds=50 if quick else 400)
-            figures += live.measure(stack, rounds=20 if quick else 200, connections=100 if quick else 1000)
-            figures += http.measure_lists(stack, sizes=(100, 1_000) if quick else (1_000, 100_000))
+            figures += _shown(requests.measure(stack))
+            figures += _shown(warm.measure(stack, rounds=50 if quick else 500))
+            figures += _shown(http.measure(stack, rounds=50 if quick else 400))
+            figures += _shown(live.measure(stack, rounds=20 if quick else 200, connections=100 if quick else 1000))
+            figures += _shown(http.measure_lists(stack, sizes=(100, 1_000) if quick else (1_000, 100_000)))
         finally:
             stack.stop()
-    figures += neighbors.measure(rounds=5 if quick else 40)
+    figures += _shown(neighbors.measure(rounds=5 if quick else 40))
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps([figure.as_json() for figure in figures], indent=2) + "\n")
-    verdict = _verdict(figures)
     print(f"\nWritten to {RESULTS}")
-    return verdict
+    return _verdict(figures)
+
+
+def _shown(measured: Iterable[Figure]) -> list[Figure]:
+    """Show figures as soon as they are measured, whatever becomes of the rest."""
+    figures = list(measured)
+    show(figures)
+    return figures
 
 
 def _verdict(figures: list[Figure]) -> int:
-    """Show the figures; return 1 if one is out of its reach."""
-    show(figures)
-    return 1 if any(figure.is_out_of_reach for figure in figures) else 0
+    """Name what is out of its reach; return 1 if something is."""
+    missed = [figure for figure in figures if figure.is_out_of_reach]
+    for figure in missed:
+        print(f"Out of reach: {figure.name}, {figure.value:.2f} {figure.unit}")
+    return 1 if missed else 0
 
 
 if __name__ == "__main__":

@@ -10,16 +10,17 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, redirect_stdout
+from contextlib import AbstractContextManager, contextmanager, redirect_stdout
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Self
+from typing import Any, Self, TextIO
 
 from botocore.client import BaseClient
 
 from bench.callers import TICKET, move, replacement
 from bench.report import Figure
 from bench.stack import Stack
+from ticketing.api import frame
 
 GROUP = "Handler's own time of the processor, warm, without the calls of AWS, median"
 REACH = 2.0
@@ -70,7 +71,7 @@ def measure(stack: Stack, rounds: int) -> Iterator[Figure]:
         "USERS_TABLE": stack.outputs["UsersTableName"],
     }
     # Logs and metrics are written, as they are on AWS, but not to the table of the bench.
-    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), _Clock() as clock:
+    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), _logging_to(nowhere), _Clock() as clock:
         create = _handler("create_ticket")
         ticket = json.loads(create(_event("POST", body=TICKET), _CONTEXT)["body"])
         other = json.loads(create(_event("POST", body=TICKET), _CONTEXT)["body"])
@@ -98,6 +99,17 @@ def measure(stack: Stack, rounds: int) -> Iterator[Figure]:
                     raise RuntimeError(answer["body"])
     for name, times in own.items():
         yield Figure(GROUP, name, statistics.median(times[rounds // 10 :]) * 1000, "ms", reach=REACH)
+
+
+@contextmanager
+def _logging_to(stream: TextIO) -> Iterator[None]:
+    """Let the log, whose stream was chosen when the first module that logs was imported, go to another."""
+    handler: Any = frame.logger.registered_handler
+    usual = handler.setStream(stream)
+    try:
+        yield
+    finally:
+        handler.setStream(usual)
 
 
 def _handler(name: str) -> LambdaHandler:

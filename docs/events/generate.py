@@ -13,14 +13,8 @@ from pydantic import BaseModel
 from ticketing.audit import models as audit
 from ticketing.audit.models import AuditEvent
 from ticketing.events.publishing import SOURCE
-from ticketing.tickets.events import (
-    SCHEMA_VERSION,
-    Actor,
-    Change,
-    EventType,
-    TicketEvent,
-    TicketSummary,
-)
+from ticketing.tickets.events import SCHEMA_VERSION, Actor, Change, TicketEvent, TicketSummary
+from ticketing.tickets.kinds import EventType
 
 HERE: Final = Path(__file__).parent
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"

@@ -9,7 +9,7 @@ from ticketing.aws.data import of_tenant
 from ticketing.mail.recipients import Recipients
 from ticketing.mail.unsubscribe_links import UnsubscribeLinks, parse
 from ticketing.mail.unsubscribe_page import DONE, HEADERS
-from ticketing.users.models import MailOff
+from ticketing.users.states import MailOff
 
 
 @public(PublicOperation.UNSUBSCRIBE)

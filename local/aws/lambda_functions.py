@@ -28,6 +28,8 @@ from local.settings import ACCOUNT_ID, Settings
 # boto3 and what it is made of.
 _PACKAGES = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3")
 PROCESSES = max(4, 2 * (os.cpu_count() or 1))
+# A queue's consumers may wait for somebody else's server, as deliveries of webhooks do, and not for a processor.
+QUEUE_PROCESSES = 2 * PROCESSES
 # AWS ends a start after so long, and makes another in the time that the call itself may take.
 _START_SECONDS = 10
 
@@ -164,15 +166,18 @@ def _bound_processes(emulator: MiniStack) -> None:
     run = require(service, "_execute_function_warm", "func", "event", "request_id")
     concurrency = require(service, "_sqs_esm_concurrency", "esm", "func_rec", "config", "queue")
     places: dict[str, threading.Semaphore] = {}
+    consumers: set[str] = set()
 
     def run_in_place(func: Record, event: object, request_id: str) -> Record:
-        config = func.get("config") or func
-        with places.setdefault(config["FunctionName"], threading.Semaphore(PROCESSES)):
+        name = (func.get("config") or func)["FunctionName"]
+        number = QUEUE_PROCESSES if name in consumers else PROCESSES
+        with places.setdefault(name, threading.Semaphore(number)):
             answer: Record = run(func, event, request_id)
         return answer
 
     def concurrency_here(esm: Record, func_rec: Record, config: Record, queue: Record | None = None) -> int:
-        return min(PROCESSES, int(concurrency(esm, func_rec, config, queue)))
+        consumers.add(config["FunctionName"])
+        return min(QUEUE_PROCESSES, int(concurrency(esm, func_rec, config, queue)))
 
     replace(service, "_execute_function_warm", run_in_place)
     replace(service, "_sqs_esm_concurrency", concurrency_here)

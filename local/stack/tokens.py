@@ -20,6 +20,8 @@ def print_token(settings: Settings, user: str) -> int:
     except CallError as error:
         if error.code in {"UserNotFoundException", "NotAuthorizedException"}:
             return _refuse(f"There is no user {user} with the demo password. Try agent@acme.example.")
+        if error.code == "UserNotConfirmedException":
+            return _refuse(f"{user} has signed up and not confirmed the address yet. `make mails` shows the code.")
         return _refuse(str(error))
     except (OSError, HTTPException, ValueError):
         # Nobody answers, or somebody else who has the port now.

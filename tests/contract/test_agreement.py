@@ -43,22 +43,16 @@ from ticketing.comments.models import (
     ExpandCommentQuery,
 )
 from ticketing.people.repository import Person
-from ticketing.tickets.events import (
-    Actor,
-    EventType,
-    TicketEvent,
-    Visibility,
-)
+from ticketing.tickets.events import Actor, TicketEvent
+from ticketing.tickets.kinds import EventType, Priority, TicketType, Visibility
 from ticketing.tickets.lifecycle import Status
 from ticketing.tickets.models import (
     ExpandQuery,
     HistoryQuery,
-    Priority,
     Ticket,
     TicketCreate,
     TicketQuery,
     TicketReplace,
-    TicketType,
     TicketUpdate,
     TransitionRequest,
 )
@@ -70,16 +64,15 @@ from ticketing.users import (
     operations,
     tenant_operations,
 )
-from ticketing.users.models import InviteUser, Kind, MeUpdate, Notifications, NotificationsUpdate, UserQuery, UserUpdate
+from ticketing.users.models import InviteUser, MeUpdate, Notifications, NotificationsUpdate, UserQuery, UserUpdate
+from ticketing.users.states import DeletionState, Kind, WhoMayCreate
 from ticketing.users.tenant_models import (
     DeleteTenantQuery,
-    DeletionState,
     SettingsUpdate,
     TenantCreate,
     TenantDeletion,
     TenantSettings,
     TenantUpdate,
-    WhoMayCreate,
 )
 from ticketing.webhooks import delivery_operations
 from ticketing.webhooks import operations as webhook_operations

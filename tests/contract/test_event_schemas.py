@@ -21,16 +21,9 @@ from tests.harness.stack import Stack
 from ticketing.access.roles import Role
 from ticketing.dynamodb.attributes import to_item
 from ticketing.ids import new_id
-from ticketing.tickets.events import (
-    SCHEMA_VERSION,
-    Actor,
-    EventType,
-    TicketEvent,
-    TicketSummary,
-    Visibility,
-)
+from ticketing.tickets.events import SCHEMA_VERSION, Actor, TicketEvent, TicketSummary
+from ticketing.tickets.kinds import EventType, Priority, TicketType, Visibility
 from ticketing.tickets.lifecycle import Status
-from ticketing.tickets.models import Priority, TicketType
 from ticketing.tickets.outbox import item_of
 
 type Json = dict[str, Any]

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from tests.harness.stack import Stack
 from ticketing.dynamodb.attributes import to_item
-from ticketing.tickets.events import EventType
+from ticketing.tickets.kinds import EventType
 from ticketing.webhooks.delivery_repository import delivery_key
 from ticketing.webhooks.models import Delivery, DeliveryState
 

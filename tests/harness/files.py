@@ -20,8 +20,8 @@ from ticketing.attachments.models import REJECTED, Attachment, Reason, State
 from ticketing.attachments.repository import usage_key
 from ticketing.dynamodb.attributes import to_item
 from ticketing.dynamodb.tables import update_of
-from ticketing.tickets.events import Visibility
 from ticketing.tickets.keys import ticket_partition
+from ticketing.tickets.kinds import Visibility
 
 __all__ = ["EICAR"]
 

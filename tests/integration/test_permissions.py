@@ -30,7 +30,7 @@ from ticketing.access.roles import Role
 from ticketing.attachments import rules as attachment_rules
 from ticketing.attachments.models import REJECTED, WAITING, State
 from ticketing.comments import rules as comment_rules
-from ticketing.tickets.events import Visibility
+from ticketing.tickets.kinds import Visibility
 from ticketing.tickets.rules import INTERNAL_COMMENTS
 
 type Call = Callable[[Client, str], httpx.Response]

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -93,6 +94,20 @@ def test_make_token_for_nobody_says_so(stack: Stack) -> None:
     assert result.returncode != 0
     assert result.stdout == ""
     assert "There is no user nobody@acme.example" in result.stderr
+
+
+def test_make_token_before_the_address_is_confirmed_says_so(stack: Stack) -> None:
+    """Sign-up leaves somebody without a token until the code of the email was given back."""
+    email = f"{uuid4()}@acme.example"
+    stack.client("cognito-idp").sign_up(
+        ClientId=stack.outputs["UserPoolClientId"],
+        Username=email,
+        Password=stack.password,
+        UserAttributes=[{"Name": "email", "Value": email}],
+    )
+    result = make("-s", "token", f"USER={email}", LOCAL_STATE=str(stack.state))
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "has signed up and not confirmed the address yet" in result.stderr
 
 
 def test_make_token_ignores_the_shells_user(stack: Stack) -> None:

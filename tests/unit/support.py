@@ -24,11 +24,13 @@ from ticketing.access.identity import Caller
 from ticketing.access.roles import Role
 from ticketing.aws.data import TenantData
 from ticketing.deployment import Tables
-from ticketing.tickets.events import Change, EventType, TicketEvent
+from ticketing.tickets.events import Change, TicketEvent
+from ticketing.tickets.kinds import EventType, Priority, TicketType
 from ticketing.tickets.lifecycle import Status
-from ticketing.tickets.models import Priority, Ticket, TicketType
+from ticketing.tickets.models import Ticket
 from ticketing.tickets.repository import TicketRepository
-from ticketing.users.models import Kind, User
+from ticketing.users.models import User
+from ticketing.users.states import Kind
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 

@@ -12,7 +12,8 @@ from ticketing.attachments.repository import AttachmentRepository
 from ticketing.aws.data import TenantData
 from ticketing.comments.models import Comment
 from ticketing.deployment import Tables
-from ticketing.tickets.events import TicketEvent, Visibility
+from ticketing.tickets.events import TicketEvent
+from ticketing.tickets.kinds import Visibility
 from ticketing.tickets.lifecycle import Status
 from ticketing.tickets.outbox import item_of
 

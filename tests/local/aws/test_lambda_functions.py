@@ -19,7 +19,7 @@ import pytest
 
 from local.aws import lambda_functions
 from local.aws.iam import is_assumed, principal_of
-from local.aws.lambda_functions import PROCESSES
+from local.aws.lambda_functions import PROCESSES, QUEUE_PROCESSES
 from local.emulator.loading import MiniStack
 from tests.harness.sockets import opened
 from tests.harness.stack import Stack
@@ -136,11 +136,11 @@ def test_messages_wait_in_their_queue_for_a_process(
         ScalingConfig={"MaximumConcurrency": 50},
     )
     try:
-        for _ in range(2 * PROCESSES):
+        for _ in range(2 * QUEUE_PROCESSES):
             sqs.send_message(QueueUrl=queue, MessageBody=str(tmp_path))
-        waiting(tmp_path, PROCESSES)
+        waiting(tmp_path, QUEUE_PROCESSES)
         attributes = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=numbers)["Attributes"]
-        assert attributes == dict.fromkeys(numbers, str(PROCESSES))
+        assert attributes == dict.fromkeys(numbers, str(QUEUE_PROCESSES))
     finally:
         functions.delete_event_source_mapping(UUID=mapping["UUID"])
         (tmp_path / "go on").touch()

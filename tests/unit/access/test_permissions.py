@@ -32,8 +32,9 @@ from ticketing.access.roles import Role
 from ticketing.comments.rules import check_comment, is_response
 from ticketing.errors import ForbiddenError
 from ticketing.tickets.errors import TicketNotFoundError
+from ticketing.tickets.kinds import Creators
 from ticketing.tickets.lifecycle import Status
-from ticketing.tickets.models import Creators, Ticket
+from ticketing.tickets.models import Ticket
 from ticketing.tickets.rules import (
     CREATORS,
     INTERNAL_COMMENTS,

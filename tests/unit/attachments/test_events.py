@@ -8,7 +8,8 @@ from ticketing.events.publishing import entry_of
 from ticketing.live.messages import event_text
 from ticketing.live.topics import topics_of
 from ticketing.mail.rules import reasons_of
-from ticketing.tickets.events import EventType, TicketEvent, Visibility
+from ticketing.tickets.events import TicketEvent
+from ticketing.tickets.kinds import EventType, Visibility
 from ticketing.tickets.outbox import item_of
 from ticketing.tickets.rules import may_see
 from ticketing.webhooks.models import Webhook

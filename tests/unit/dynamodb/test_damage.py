@@ -39,15 +39,16 @@ from ticketing.live.feed import Feed
 from ticketing.mail.recipients import Recipients
 from ticketing.people.active_users import ActiveUsers
 from ticketing.people.repository import People
-from ticketing.tickets.events import Visibility
+from ticketing.tickets.kinds import Visibility
 from ticketing.tickets.lifecycle import Status
 from ticketing.tickets.queries import TicketFilter
 from ticketing.tickets.remains import TicketRemains
 from ticketing.tickets.repository import TicketRepository
 from ticketing.users.api_keys import ApiKey, ApiKeyRepository
-from ticketing.users.models import Kind, User
+from ticketing.users.models import User
 from ticketing.users.repository import UserFilter, UserRepository, pending
 from ticketing.users.rows import user_item
+from ticketing.users.states import Kind
 from ticketing.users.tenant_repository import auto_closing
 from ticketing.webhooks.delivery_repository import DeliveryRepository
 from ticketing.webhooks.dispatching import new_delivery

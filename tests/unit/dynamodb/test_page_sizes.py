@@ -29,7 +29,8 @@ from tests.unit.support import (
 from tests.unit.webhooks.conftest import a_webhook
 from ticketing.dynamodb.attributes import to_item
 from ticketing.ids import derived_id
-from ticketing.tickets.events import Change, EventType
+from ticketing.tickets.events import Change
+from ticketing.tickets.kinds import EventType
 from ticketing.tickets.outbox import item_of
 from ticketing.webhooks.delivery_repository import DeliveryRepository
 from ticketing.webhooks.dispatching import new_delivery

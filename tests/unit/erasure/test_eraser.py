@@ -15,7 +15,8 @@ from ticketing.dynamodb.transactions import VersionConflictError
 from ticketing.erasure.eraser import STEPS, erase
 from ticketing.tickets.remains import TicketRemains
 from ticketing.users.remains import UserRemains
-from ticketing.users.tenant_models import DeletionState, TenantDeletion
+from ticketing.users.states import DeletionState
+from ticketing.users.tenant_models import TenantDeletion
 from ticketing.users.tenant_repository import TenantRepository
 
 ALWAYS: Callable[[], bool] = lambda: True  # noqa: E731 - there is always time

@@ -11,7 +11,8 @@ from mypy_boto3_events import EventBridgeClient
 from tests.unit.support import a_ticket, an_event
 from ticketing.dynamodb.attributes import to_item
 from ticketing.ids import derived_id
-from ticketing.tickets.events import Change, EventType, TicketEvent
+from ticketing.tickets.events import Change, TicketEvent
+from ticketing.tickets.kinds import EventType
 from ticketing.tickets.outbox import item_of
 
 type Record = dict[str, Any]

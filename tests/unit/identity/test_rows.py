@@ -11,7 +11,7 @@ from mypy_boto3_dynamodb import DynamoDBClient
 from tests.unit.identity.support import API, USER, Rows, authorized, effect, refused, token
 from ticketing.access.roles import Role
 from ticketing.people.newcomers import REQUESTS_PER_DAY, newcomers
-from ticketing.users.models import Kind
+from ticketing.users.states import Kind
 
 
 @pytest.mark.parametrize("values", [{"tenant": None}, {"tenant": ""}, {"tenant": None, "groups": None}], ids=str)

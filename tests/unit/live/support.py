@@ -12,14 +12,8 @@ from tests.unit.support import AGENT, REQUEST_ID, a_ticket, an_event
 from ticketing.access.identity import Caller
 from ticketing.ids import new_id
 from ticketing.live.connections import Connection
-from ticketing.tickets.events import (
-    Actor,
-    Change,
-    EventType,
-    TicketEvent,
-    TicketSummary,
-    Visibility,
-)
+from ticketing.tickets.events import Actor, Change, TicketEvent, TicketSummary
+from ticketing.tickets.kinds import EventType, Visibility
 
 CONNECTION: str = "L0SM9cOFvHcCIhw="
 """An id as API Gateway makes them."""

@@ -28,7 +28,8 @@ from ticketing.events.publishing import entry_of
 from ticketing.live.connections import Connections
 from ticketing.live.messages import LARGEST
 from ticketing.live.topics import of_ticket
-from ticketing.tickets.events import Change, TicketEvent, Visibility
+from ticketing.tickets.events import Change, TicketEvent
+from ticketing.tickets.kinds import Visibility
 from ticketing.users.repository import UserRepository
 
 TICKET = of_ticket(TICKET_ID)

@@ -9,7 +9,8 @@ from tests.unit.support import data_of
 from ticketing.live import feed as module
 from ticketing.live.errors import EventNotFoundError
 from ticketing.live.feed import Feed
-from ticketing.tickets.events import TicketEvent, Visibility
+from ticketing.tickets.events import TicketEvent
+from ticketing.tickets.kinds import Visibility
 
 
 def added(feed: Feed, time: Clock, *, minutes: float = 10) -> TicketEvent:

@@ -33,7 +33,7 @@ from ticketing.live.connections import MOST_TOPICS, Connections
 from ticketing.live.feed import Feed
 from ticketing.live.messages import LARGEST, LONGEST
 from ticketing.live.topics import of_ticket
-from ticketing.tickets.events import Visibility
+from ticketing.tickets.kinds import Visibility
 from ticketing.users.repository import UserRepository
 
 OPENED = connection(CONNECTION, AGENT)

@@ -7,7 +7,8 @@ from tests.unit.support import ADMIN, AGENT, AGENT_ID, OTHER_ID, OTHER_REPORTER,
 from ticketing.access.identity import Caller
 from ticketing.access.roles import Role
 from ticketing.live.topics import of_ticket, topics_of
-from ticketing.tickets.events import Change, Visibility
+from ticketing.tickets.events import Change
+from ticketing.tickets.kinds import Visibility
 from ticketing.tickets.rules import may_see
 
 TICKET = of_ticket(TICKET_ID)

@@ -20,14 +20,10 @@ from ticketing.attachments.models import Attachment, State
 from ticketing.comments.models import Comment
 from ticketing.dynamodb.attributes import to_item
 from ticketing.ids import derived_id
-from ticketing.tickets.events import (
-    Change,
-    EventType,
-    TicketEvent,
-    Visibility,
-)
+from ticketing.tickets.events import Change, TicketEvent
 from ticketing.tickets.keys import ticket_partition
-from ticketing.users.models import Kind
+from ticketing.tickets.kinds import EventType, Visibility
+from ticketing.users.states import Kind
 
 COMMENT_ID = derived_id("comment")
 PARTS = {"SubjectPart": "subject", "TextPart": "text", "HtmlPart": "html"}

@@ -120,6 +120,26 @@ def test_a_message_that_comes_twice_is_one_mail_each(ses: Ses, queue: Queue) -> 
     assert ses.asked == 4 * 5
 
 
+def test_many_emails_of_one_event_are_sent_in_parts(dynamodb: DynamoDBClient, ses: Ses, queue: Queue) -> None:
+    """Others' emails come between them; a part that comes twice, or is concerned with somebody who left, is no harm."""
+    crowd = [Caller(derived_id(f"one of many {number}"), "acme", Role.AGENT) for number in range(12)]
+    for person in crowd:
+        put_recipient(dynamodb, person)
+    event = commented("crowd", mentions=[person.user_id for person in crowd])  # and a watcher
+    assert deliver(event) == []
+    assert (ses.asked, len(queue.waiting)) == (0, 3)
+    parts = [body for _, body in queue.waiting]
+    assert deliver(parts[0]) == []
+    assert ses.asked == 5
+    put_recipient(dynamodb, crowd[-1], active=False)
+    assert deliver(*parts) == []
+    assert (ses.asked, len(queue.waiting)) == (12, 3)
+    assert len({mail.tags["user"] for mail in ses.mails}) == 12
+    assert deliver(event) == []
+    queue.work(minutes=60)
+    assert ses.asked == 12
+
+
 def test_what_the_system_does_is_nobodys_budget(ses: Ses, queue: Queue) -> None:
     for number in range(10):
         event = moved("OPEN", "RESOLVED", f"{number}", actor=Actor(id=SYSTEM_ID, role=Role.SYSTEM))

@@ -16,7 +16,7 @@ from tests.unit.support import OTHER_ID, REPORTER, REPORTER_ID, USERS_TABLE, Con
 from ticketing.aws import clients
 from ticketing.mail.recipients import Recipients
 from ticketing.mail.unsubscribe_links import UnsubscribeLinks
-from ticketing.users.models import MailOff
+from ticketing.users.states import MailOff
 
 pytestmark = pytest.mark.usefixtures("recipients")
 

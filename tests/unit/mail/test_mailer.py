@@ -30,7 +30,7 @@ from tests.unit.mail.support import (
 )
 from tests.unit.support import ADMIN, ADMIN_ID, AGENT, NOTIFICATIONS_TABLE, OTHER_ID, OTHER_REPORTER, REPORTER, Context
 from ticketing.aws import clients
-from ticketing.tickets.events import EventType, Visibility
+from ticketing.tickets.kinds import EventType, Visibility
 
 pytestmark = pytest.mark.usefixtures("recipients")
 

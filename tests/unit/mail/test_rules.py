@@ -17,14 +17,11 @@ from ticketing.mail.rules import (
     reason_for_watchers,
     reasons_of,
 )
-from ticketing.tickets.events import (
-    Actor,
-    EventType,
-    TicketEvent,
-    Visibility,
-)
+from ticketing.tickets.events import Actor, TicketEvent
+from ticketing.tickets.kinds import EventType, Visibility
 from ticketing.tickets.lifecycle import LIFECYCLE, Status, Transition
-from ticketing.users.models import Kind, Notifications
+from ticketing.users.models import Notifications
+from ticketing.users.states import Kind
 
 TOLD = {
     (Status.OPEN, Status.RESOLVED): Reason.RESOLVED,

@@ -308,7 +308,7 @@ def test_one_tenants_many_delay_no_others_few() -> None:
     ]
     assert len(targets) >= 3
     assert all(target["SqsParameters"] == {"MessageGroupId": "$.detail.tenantId"} for target in targets)
-    for name, source in (("MailEvents", "Queue"), ("DeliverWebhook", "Deliveries")):
+    for name, source in (("MailEvents", "Queue"), ("DispatchWebhooks", "Events"), ("DeliverWebhook", "Deliveries")):
         event = resources[f"{name}Function"]["Properties"]["Events"][source]["Properties"]
         assert (event["BatchSize"], event["ScalingConfig"]["MaximumConcurrency"] > 1) == (1, True)
 

@@ -48,8 +48,9 @@ from tests.unit.support import (
 from ticketing.access.identity import Caller
 from ticketing.access.roles import Role
 from ticketing.ids import derived_id
+from ticketing.tickets.kinds import Priority
 from ticketing.tickets.lifecycle import Status
-from ticketing.tickets.models import Priority, Ticket
+from ticketing.tickets.models import Ticket
 from ticketing.tickets.repository import TicketRepository
 
 pytestmark = pytest.mark.usefixtures("dynamodb", "people", "time")

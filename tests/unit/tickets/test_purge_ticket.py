@@ -11,7 +11,8 @@ from functions.tickets import purge_ticket
 from tests.unit.conftest import Items
 from tests.unit.support import TABLE, TICKET_ID, Context, a_ticket, an_event, as_item, cancelled, data_of, stored
 from ticketing.ids import derived_id
-from ticketing.tickets.models import Creators, Ticket
+from ticketing.tickets.kinds import Creators
+from ticketing.tickets.models import Ticket
 from ticketing.tickets.remains import TicketRemains
 from ticketing.tickets.repository import TicketGoneError, TicketRepository
 

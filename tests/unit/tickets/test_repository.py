@@ -29,14 +29,10 @@ from ticketing.dynamodb.tables import Page
 from ticketing.dynamodb.transactions import VersionConflictError
 from ticketing.errors import BadRequestError
 from ticketing.ids import derived_id
-from ticketing.tickets.events import Change, EventType, TicketEvent
+from ticketing.tickets.events import Change, TicketEvent
+from ticketing.tickets.kinds import Creators, EventType, Priority, TicketType
 from ticketing.tickets.lifecycle import Status
-from ticketing.tickets.models import (
-    Creators,
-    Priority,
-    Ticket,
-    TicketType,
-)
+from ticketing.tickets.models import Ticket
 from ticketing.tickets.queries import TicketFilter
 from ticketing.tickets.repository import (
     NotAmongCreatorsError,

@@ -32,8 +32,8 @@ from ticketing.errors import (
     ServiceUnavailableError,
 )
 from ticketing.tickets.errors import TicketNotFoundError, TransitionNotAllowedError, TransitionRequirementMissingError
+from ticketing.tickets.kinds import Priority
 from ticketing.tickets.lifecycle import Status
-from ticketing.tickets.models import Priority
 from ticketing.tickets.operations import edit_ticket, move_ticket
 from ticketing.tickets.repository import TicketRepository
 from ticketing.tickets.state_machine import LifecycleClient, NewComment, Outcome, Verdict

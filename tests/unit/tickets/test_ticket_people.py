@@ -43,7 +43,8 @@ from tests.unit.support import (
 from ticketing.access.identity import Caller
 from ticketing.access.roles import Role
 from ticketing.ids import derived_id
-from ticketing.tickets.events import SYSTEM_ID, EventType, TicketEvent
+from ticketing.tickets.events import SYSTEM_ID, TicketEvent
+from ticketing.tickets.kinds import EventType
 from ticketing.tickets.lifecycle import Status
 from ticketing.tickets.models import Ticket
 from ticketing.tickets.repository import TicketRepository

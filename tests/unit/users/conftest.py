@@ -20,7 +20,8 @@ from ticketing.people.keys import user_key
 from ticketing.users.models import User
 from ticketing.users.repository import UserRepository
 from ticketing.users.rows import user_item
-from ticketing.users.tenant_models import Tenant, TenantSettings, TenantState
+from ticketing.users.states import TenantState
+from ticketing.users.tenant_models import Tenant, TenantSettings
 from ticketing.users.user_pool import TENANT, UserPool
 
 PLAN = "plan-of-the-tests"

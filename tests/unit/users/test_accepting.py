@@ -13,7 +13,7 @@ from ticketing.access.identity import Caller
 from ticketing.access.roles import Role
 from ticketing.users.remains import UserRemains
 from ticketing.users.repository import UserRepository
-from ticketing.users.tenant_models import TenantState
+from ticketing.users.states import TenantState
 from ticketing.users.user_pool import TENANT
 
 ADDRESS = "ben@acme.example"

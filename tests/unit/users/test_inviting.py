@@ -20,7 +20,7 @@ from ticketing.users.invitation_mails import invitation_mails
 from ticketing.users.invitations import VALID
 from ticketing.users.operations import next_second
 from ticketing.users.repository import UserRepository
-from ticketing.users.tenant_models import TenantState
+from ticketing.users.states import TenantState
 from ticketing.users.user_pool import NEVER_SIGNED_IN, TENANT
 
 BEN: dict[str, Any] = {"email": "Ben@Acme.example", "role": "agent", "name": "Ben Okafor"}

@@ -22,9 +22,8 @@ from ticketing.audit.repository import AuditRepository
 from ticketing.aws import clients
 from ticketing.dynamodb.transactions import VersionConflictError
 from ticketing.users import reconciliation
-from ticketing.users.models import Kind
 from ticketing.users.reconciliation import UnreconciledError
-from ticketing.users.tenant_models import TenantState
+from ticketing.users.states import Kind, TenantState
 from ticketing.users.usage_plan import usage_key
 from ticketing.users.user_pool import TENANT
 

@@ -35,8 +35,7 @@ from tests.unit.users.conftest import World
 from ticketing.access.identity import Caller
 from ticketing.access.roles import Role
 from ticketing.mail.recipients import Recipients
-from ticketing.users.models import Kind, MailOff
-from ticketing.users.tenant_models import TenantState
+from ticketing.users.states import Kind, MailOff, TenantState
 
 ME = "/v1/users/me"
 ALL_NOTICES = dict.fromkeys(("assigned", "commented", "mentioned", "resolved", "reopened", "mail"), True)

@@ -14,11 +14,11 @@ from ticketing.dynamodb.attributes import to_item
 from ticketing.dynamodb.transactions import VersionConflictError
 from ticketing.errors import BadRequestError
 from ticketing.users.errors import LastAdminError, TenantNotFoundError
-from ticketing.users.models import Invitation, Kind, User
+from ticketing.users.models import Invitation, User
 from ticketing.users.operations import next_version
 from ticketing.users.repository import RowExistsError, UserFilter, UserRepository, pending
 from ticketing.users.rows import name_key, user_item
-from ticketing.users.tenant_models import TenantState
+from ticketing.users.states import Kind, TenantState
 
 
 def everybody(users: UserRepository, wanted: UserFilter, limit: int = 2) -> list[str]:

@@ -11,7 +11,8 @@ from tests.unit.conftest import Clock
 from tests.unit.support import ADMIN_ID, MOMENT, MOMENT_TEXT, NOTIFICATIONS_TABLE, Context, a_ticket, an_event, data_of
 from tests.unit.webhooks.conftest import World, a_webhook
 from ticketing.aws import clients
-from ticketing.tickets.events import EventType, TicketEvent, Visibility
+from ticketing.tickets.events import TicketEvent
+from ticketing.tickets.kinds import EventType, Visibility
 from ticketing.webhooks.models import Secret
 from ticketing.webhooks.repository import WebhookRepository
 

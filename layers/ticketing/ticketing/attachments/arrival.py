@@ -23,7 +23,8 @@ from ticketing.aws import clients
 from ticketing.aws.data import files_of_tenant, of_tenant
 from ticketing.deployment import DEPLOYMENT
 from ticketing.dynamodb.transactions import until_written
-from ticketing.tickets.events import SYSTEM_ID, EventType
+from ticketing.tickets.events import SYSTEM_ID
+from ticketing.tickets.kinds import EventType
 from ticketing.tickets.repository import TicketRepository
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, Strict, StringConstraints
 
 from ticketing.access.roles import Role
 from ticketing.api.bodies import Body, Model, PageQuery
-from ticketing.tickets.events import Visibility
+from ticketing.tickets.kinds import Visibility
 
 MOST_OF_TICKET: Final = 50
 """How many files a ticket may have."""

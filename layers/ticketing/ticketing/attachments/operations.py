@@ -35,7 +35,8 @@ from ticketing.dynamodb.transactions import until_written
 from ticketing.errors import ConflictError, IdempotencyKeyReusedError, PayloadTooLargeError
 from ticketing.metrics import count
 from ticketing.tickets.errors import TicketClosedError
-from ticketing.tickets.events import EventType, TicketEvent, Visibility
+from ticketing.tickets.events import TicketEvent
+from ticketing.tickets.kinds import EventType, Visibility
 from ticketing.tickets.lifecycle import Status
 from ticketing.tickets.operations import find_ticket
 from ticketing.tickets.repository import TicketRepository

@@ -25,8 +25,9 @@ from ticketing.dynamodb.transactions import (
     cancellation_codes,
     raise_for_cancellation,
 )
-from ticketing.tickets.events import TicketEvent, Visibility
+from ticketing.tickets.events import TicketEvent
 from ticketing.tickets.keys import TICKET, comment_key, ticket_key, ticket_partition
+from ticketing.tickets.kinds import Visibility
 from ticketing.tickets.outbox import item_of
 from ticketing.tickets.queries import without_internal
 

@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from ticketing.api.bodies import UUID, Body, Id, LongText, Model, PageQuery, listed
-from ticketing.tickets.events import Visibility
+from ticketing.tickets.kinds import Visibility
 
 _MENTION: Final = re.compile(rf"@\[({UUID.strip('^$')})\]")
 

@@ -29,12 +29,8 @@ from ticketing.dynamodb.transactions import CheckFailedError, Checks, VersionCon
 from ticketing.errors import ConflictError, IdempotencyKeyReusedError
 from ticketing.people.repository import People
 from ticketing.tickets.errors import InvalidReferenceError, TicketClosedError
-from ticketing.tickets.events import (
-    EventType,
-    TicketEvent,
-    Visibility,
-    changes_between,
-)
+from ticketing.tickets.events import TicketEvent, changes_between
+from ticketing.tickets.kinds import EventType, Visibility
 from ticketing.tickets.lifecycle import Status
 from ticketing.tickets.models import Ticket
 from ticketing.tickets.operations import (

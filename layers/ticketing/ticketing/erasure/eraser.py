@@ -23,7 +23,8 @@ from ticketing.live import remains as live
 from ticketing.mail import remains as mail
 from ticketing.tickets.remains import TicketRemains
 from ticketing.users.remains import UserRemains
-from ticketing.users.tenant_models import DeletionState, TenantDeletion
+from ticketing.users.states import DeletionState
+from ticketing.users.tenant_models import TenantDeletion
 from ticketing.users.tenant_repository import TenantRepository
 from ticketing.users.usage_plan import UsagePlan, usage_plan
 from ticketing.users.user_pool import UserPool, user_pool

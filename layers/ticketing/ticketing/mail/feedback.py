@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ticketing.users.models import MailOff
+from ticketing.users.states import MailOff
 
 _FALSE_ALARM: Final = "not-spam"
 """The kind of complaint that takes one back: somebody moved an email out of their spam folder."""

@@ -1,7 +1,8 @@
 """Emails about events: one each, at most once, to everybody whom an event concerns, who wants it and may see it.
 
 The email to a person is claimed before SES is called, and not released after an unknown outcome (decision 16 in
-docs/decisions). Emails that exceed the budget of a person or a tenant wait, and hold up nobody else's (decision 27).
+docs/decisions). Emails that exceed the budget of a person or a tenant wait, and hold up nobody else's (decision 27);
+nor do the many emails of one event, which are sent in parts.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from ticketing.comments.watcher_repository import WatcherRepository
 from ticketing.events.once import Once
 from ticketing.mail.budget import Budgets
 from ticketing.mail.errors import NotSentError, OutOfTimeError, RefusedError, UnknownOutcomeError
-from ticketing.mail.mail_queue import Paid
+from ticketing.mail.mail_queue import MOST_AT_ONCE, Paid
 from ticketing.mail.recipients import Recipients
 from ticketing.mail.rules import Reason, Skipped, is_too_old, reason_for, reason_for_watchers, reasons_of
 from ticketing.mail.sender import Email
@@ -70,8 +71,8 @@ class Mailer:
     def mail(self, message: MailEvent, work: Work) -> None:
         """Send the emails about an event that were not sent yet; log and count them.
 
-        Emails that exceed a budget wait: the event is sent to the queue again, delayed. One that fails does not hold up
-        the others.
+        Emails that exceed a budget wait: the event is sent to the queue again, delayed. More than a few are sent by
+        messages of their own. One that fails does not hold up the others.
 
         Raises
         ------
@@ -84,7 +85,7 @@ class Mailer:
             _send_again(message, work)
             return
         event = message.event
-        concerned = _concerned(event)
+        concerned = _concerned(message)
         if not concerned:
             return
         if is_too_old(event):
@@ -100,6 +101,10 @@ class Mailer:
             return
         for why in skipped:
             _skip(work, why)
+        if len(chosen) > MOST_AT_ONCE:
+            for part in message.parts(recipient.id for recipient, _ in chosen):
+                part.send()
+            return
 
         def email(recipient: Recipient, reason: Reason) -> Email:
             return self._email(event, recipient, reason, people, said)
@@ -181,13 +186,18 @@ class Mailer:
         )
 
 
-def _concerned(event: TicketEvent) -> dict[str, list[Reason]]:
-    """Return whom the event concerns and why. Watchers are read only for events that watchers get emails about."""
+def _concerned(message: MailEvent) -> dict[str, list[Reason]]:
+    """Return whom the event concerns and why, of those whose emails the message sends.
+
+    Watchers are read only for events that watchers get emails about.
+    """
+    event = message.event
     watchers: set[str] = set()
     if event.ticket is not None and reason_for_watchers(event) is not None:
         settings = WatcherRepository(of_tenant(event.tenant_id)).list_settings(event.ticket_id)
         watchers = watchers_of(event.ticket, settings)
-    return reasons_of(event, watchers)
+    reasons = reasons_of(event, watchers)
+    return {each: reasons[each] for each in message.recipients or reasons if each in reasons}
 
 
 def _choose(

@@ -11,7 +11,8 @@ from ticketing.dynamodb.attributes import from_item, to_item
 from ticketing.dynamodb.damage import Item
 from ticketing.people.keys import user_key
 from ticketing.people.repository import read_people
-from ticketing.users.models import Kind, MailOff, Notifications, TenantRole
+from ticketing.users.models import Notifications, TenantRole
+from ticketing.users.states import Kind, MailOff
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 from ticketing import clock
 from ticketing.access.identity import Caller
-from ticketing.tickets.events import EventType
+from ticketing.tickets.kinds import EventType
 from ticketing.tickets.lifecycle import Status
 from ticketing.tickets.rules import may_see
-from ticketing.users.models import Kind
+from ticketing.users.states import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable

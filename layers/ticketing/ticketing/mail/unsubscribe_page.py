@@ -39,14 +39,14 @@ button {{ font: inherit; padding: .6rem 1.4rem; border: 0; border-radius: .4rem;
 ASK: Final = _PAGE.format(
     title="Stop these emails?",
     body="""\
-<p>You will get no more mail about tickets. Emails about your account, such as codes to sign in, still come.</p>
+<p>You will get no more emails about tickets. Emails about your account, such as codes to sign in, still come.</p>
 <form method="post"><button name="List-Unsubscribe" value="One-Click">Stop the emails</button></form>""",
 )
 """What the link shows: a question, because a GET must change nothing. Scanners of emails follow links."""
 
 DONE: Final = _PAGE.format(
-    title="No more mail",
+    title="No more emails",
     body="""\
-<p>You will get no more mail about tickets. One that is on its way may still come.</p>
-<p>To get mail again, switch it on in your profile.</p>""",
+<p>You will get no more emails about tickets. One that is on its way may still come.</p>
+<p>To get emails again, switch them on in your profile.</p>""",
 )

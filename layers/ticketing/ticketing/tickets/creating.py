@@ -11,8 +11,9 @@ from ticketing.dynamodb.transactions import CheckFailedError, until_written
 from ticketing.errors import ConflictError, ForbiddenError, IdempotencyKeyReusedError
 from ticketing.people.repository import People
 from ticketing.tickets.errors import TicketNotFoundError
-from ticketing.tickets.events import EventType, TicketEvent, changes_between
-from ticketing.tickets.models import Creators, Ticket
+from ticketing.tickets.events import TicketEvent, changes_between
+from ticketing.tickets.kinds import Creators, EventType
+from ticketing.tickets.models import Ticket
 from ticketing.tickets.operations import checks_of, invalid_reference, named_by
 from ticketing.tickets.repository import (
     NotAmongCreatorsError,

@@ -4,7 +4,6 @@ They are the history that people read, the audit trail, and the outbox that is p
 """
 
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,37 +12,15 @@ from pydantic.alias_generators import to_camel
 from ticketing.access.identity import Caller
 from ticketing.access.roles import Role
 from ticketing.ids import new_id
+from ticketing.tickets.kinds import EventType, Priority, TicketType, Visibility
 from ticketing.tickets.lifecycle import Status
-from ticketing.tickets.models import Priority, Ticket, TicketType
+from ticketing.tickets.models import Ticket
 
 SCHEMA_VERSION = 2
 """The version of the events' schema. Version 1 is older than the event bus and was never published."""
 
 SYSTEM_ID = "00000000-0000-0000-0000-000000000000"
 """The actor's id if the backend itself acts: the nil UUID, which no user has."""
-
-
-class EventType(StrEnum):
-    """The types of events."""
-
-    TICKET_CREATED = "TicketCreated"
-    TICKET_UPDATED = "TicketUpdated"
-    TICKET_TRANSITIONED = "TicketTransitioned"
-    TICKET_DELETED = "TicketDeleted"
-    TICKET_RESTORED = "TicketRestored"
-    COMMENT_ADDED = "CommentAdded"
-    COMMENT_UPDATED = "CommentUpdated"
-    COMMENT_DELETED = "CommentDeleted"
-    ATTACHMENT_ADDED = "AttachmentAdded"
-    ATTACHMENT_REJECTED = "AttachmentRejected"
-    ATTACHMENT_REMOVED = "AttachmentRemoved"
-
-
-class Visibility(StrEnum):
-    """Who may see a comment or file and its events: everybody who may see the ticket, or only agents and admins."""
-
-    PUBLIC = "public"
-    INTERNAL = "internal"
 
 
 class _Model(BaseModel):

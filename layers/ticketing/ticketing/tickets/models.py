@@ -7,36 +7,12 @@ from pydantic import BeforeValidator, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
 from ticketing.api.bodies import TEXT, Body, Id, LongText, Model, PageQuery, Update, absent, listed
+from ticketing.tickets.kinds import Priority, TicketType
 from ticketing.tickets.lifecycle import Status
 
 Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), TEXT]
 Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50), TEXT]
 Tags = Annotated[list[Tag], Field(max_length=20)]
-
-
-class Priority(StrEnum):
-    """How urgent a ticket is."""
-
-    LOW = "LOW"
-    MEDIUM = "MEDIUM"
-    HIGH = "HIGH"
-    CRITICAL = "CRITICAL"
-
-
-class TicketType(StrEnum):
-    """What kind of work a ticket asks for."""
-
-    INCIDENT = "INCIDENT"
-    SERVICE_REQUEST = "SERVICE_REQUEST"
-    QUESTION = "QUESTION"
-
-
-class Creators(StrEnum):
-    """The tenant's setting of who may create tickets; NOBODY while the tenant is being deleted."""
-
-    EVERYBODY = "EVERYBODY"
-    AGENTS = "AGENTS"
-    NOBODY = "NOBODY"
 
 
 class TicketCreate(Body):

@@ -28,12 +28,8 @@ from ticketing.tickets.errors import (
     TransitionNotAllowedError,
     TransitionRequirementMissingError,
 )
-from ticketing.tickets.events import (
-    Change,
-    EventType,
-    TicketEvent,
-    changes_between,
-)
+from ticketing.tickets.events import Change, TicketEvent, changes_between
+from ticketing.tickets.kinds import EventType
 from ticketing.tickets.lifecycle import Status, allowed_transitions
 from ticketing.tickets.models import Expandable, Ticket
 from ticketing.tickets.repository import TicketRepository

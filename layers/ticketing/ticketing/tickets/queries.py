@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from ticketing.dynamodb.attributes import to_item
-from ticketing.tickets.events import Visibility
+from ticketing.tickets.kinds import Priority, TicketType, Visibility
 from ticketing.tickets.lifecycle import Status
-from ticketing.tickets.models import Priority, TicketType
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef

@@ -30,13 +30,9 @@ from ticketing.dynamodb.transactions import Checks, cancellation_reasons, raise_
 from ticketing.tickets import outbox
 from ticketing.tickets.events import TicketEvent
 from ticketing.tickets.keys import counter_key, list_partition, ticket_key
+from ticketing.tickets.kinds import Creators, Priority
 from ticketing.tickets.lifecycle import Status
-from ticketing.tickets.models import (
-    EDITABLE,
-    Creators,
-    Priority,
-    Ticket,
-)
+from ticketing.tickets.models import EDITABLE, Ticket
 from ticketing.tickets.outbox import event_from, item_of
 from ticketing.tickets.queries import (
     FILTERED_PAGE,

@@ -9,8 +9,9 @@ from ticketing.access.permissions import Grant, Operation, Relation, grant
 from ticketing.access.roles import AGENTS, AGENTS_AND_REPORTER, Role
 from ticketing.errors import ForbiddenError
 from ticketing.tickets.errors import TicketNotFoundError
+from ticketing.tickets.kinds import Creators
 from ticketing.tickets.lifecycle import Status
-from ticketing.tickets.models import Creators, Ticket
+from ticketing.tickets.models import Ticket
 
 if TYPE_CHECKING:
     from ticketing.access.identity import Caller

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from ticketing import clock
 from ticketing.aws.data import of_caller
 from ticketing.dynamodb.transactions import until_written
-from ticketing.tickets.events import Change, EventType, TicketEvent
+from ticketing.tickets.events import Change, TicketEvent
+from ticketing.tickets.kinds import EventType
 from ticketing.tickets.operations import find_ticket, next_version
 from ticketing.tickets.repository import TicketRepository
 

@@ -19,10 +19,9 @@ from ticketing.users.audited import user_changed
 from ticketing.users.changes import report_as_recorded, sync_account
 from ticketing.users.errors import InvitationNotFoundError, TenantNotFoundError
 from ticketing.users.joining import OTHER_TENANT, joining
-from ticketing.users.models import PENDING
 from ticketing.users.operations import next_version
 from ticketing.users.repository import UserRepository, invitations_to
-from ticketing.users.tenant_models import TenantState
+from ticketing.users.states import PENDING, TenantState
 from ticketing.users.tenant_repository import TenantRepository
 from ticketing.users.text import folded
 from ticketing.users.user_pool import user_pool

@@ -24,8 +24,9 @@ from ticketing.dynamodb.tables import Page, page_of
 from ticketing.dynamodb.transactions import VersionConflictError, cancellation_codes
 from ticketing.people.keys import user_key
 from ticketing.users import key_tokens, rows
-from ticketing.users.models import Kind, Name, TenantRole, User
+from ticketing.users.models import Name, TenantRole, User
 from ticketing.users.repository import UserRepository
+from ticketing.users.states import Kind
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef, TransactWriteItemTypeDef

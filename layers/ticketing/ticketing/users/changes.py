@@ -20,7 +20,6 @@ from ticketing.aws.data import of_caller
 from ticketing.dynamodb.transactions import ATTEMPTS, VersionConflictError, until_written
 from ticketing.errors import ConflictError, ServiceUnavailableError
 from ticketing.users.audited import user_changed
-from ticketing.users.models import PENDING
 from ticketing.users.operations import (
     find_person,
     next_second,
@@ -28,6 +27,7 @@ from ticketing.users.operations import (
 )
 from ticketing.users.repository import UserRepository
 from ticketing.users.rules import check_admins
+from ticketing.users.states import PENDING
 from ticketing.users.user_pool import AccountNotFoundError, user_pool
 
 if TYPE_CHECKING:

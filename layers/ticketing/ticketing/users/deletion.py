@@ -23,8 +23,8 @@ from ticketing.dynamodb.transactions import VersionConflictError, until_written
 from ticketing.errors import BadRequestError, ServiceUnavailableError
 from ticketing.users.audited import tenant_changed
 from ticketing.users.errors import DeletionNotFoundError, TenantNotFoundError
-from ticketing.users.models import PENDING
-from ticketing.users.tenant_models import DeletionState, TenantDeletion, TenantState
+from ticketing.users.states import PENDING, DeletionState, TenantState
+from ticketing.users.tenant_models import TenantDeletion
 from ticketing.users.tenant_repository import TenantRepository
 from ticketing.users.text import folded
 

@@ -4,10 +4,9 @@ A user is a person or an API key: both have a name and a role and can be inactiv
 and an account in Cognito.
 """
 
-from enum import StrEnum
 from functools import cache
 from importlib.resources import files
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Strict, StringConstraints
 
@@ -22,10 +21,8 @@ from ticketing.api.bodies import (
     Update,
     absent,
 )
+from ticketing.users.states import PENDING, Kind, MailOff
 from ticketing.users.text import folded
-
-PENDING: Final = "PENDING"
-"""The `task_key` of rows whose change Cognito does not have yet."""
 
 
 @cache
@@ -61,24 +58,6 @@ TimeZone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_time
 Flag = Annotated[bool, Strict()]
 TenantRole = Literal[Role.REPORTER, Role.AGENT, Role.ADMIN]
 """The roles of a tenant's users."""
-
-
-class Kind(StrEnum):
-    """The kinds of users."""
-
-    PERSON = "PERSON"
-    API_KEY = "API_KEY"
-
-
-class MailOff(StrEnum):
-    """Why a person gets no emails at all."""
-
-    UNSUBSCRIBED = "unsubscribed"
-    """They unsubscribed, by the link in an email or in their profile."""
-    BOUNCED = "bounced"
-    """Hard bounce: the mailbox does not exist."""
-    COMPLAINED = "complained"
-    """They marked an email as spam, and their mailbox provider reported the complaint."""
 
 
 class Notifications(Model):

@@ -10,8 +10,9 @@ from ticketing.aws.data import of_caller
 from ticketing.dynamodb.transactions import until_written
 from ticketing.errors import PreconditionFailedError
 from ticketing.users.errors import UserNotFoundError
-from ticketing.users.models import Kind, MailOff, MeUpdate, Notifications, TenantRole, User
+from ticketing.users.models import MeUpdate, Notifications, TenantRole, User
 from ticketing.users.repository import UserRepository
+from ticketing.users.states import Kind, MailOff
 from ticketing.users.user_pool import Account
 
 _SHOWN = {

@@ -28,11 +28,10 @@ from ticketing.users.deletion import resume_deletion
 from ticketing.users.errors import InvitedRecentlyError, UserExistsError
 from ticketing.users.invitation_mails import invitation_mails
 from ticketing.users.invitations import complete_invitation
-from ticketing.users.models import PENDING
 from ticketing.users.operations import new_person, next_version, this_second
 from ticketing.users.repository import RowExistsError, UserRepository, invitations_to, pending
+from ticketing.users.states import PENDING, TenantState
 from ticketing.users.tenant_creation import finish_tenant
-from ticketing.users.tenant_models import TenantState
 from ticketing.users.tenant_repository import TenantRepository
 from ticketing.users.usage_plan import usage_key, usage_plan
 from ticketing.users.user_pool import user_pool

@@ -14,16 +14,11 @@ from ticketing.dynamodb.tables import (
     items_of,
     pages_of,
 )
-from ticketing.people.keys import user_key
+from ticketing.people.keys import tenant_key, user_key
 from ticketing.users.claims import founder_claim, name_claim
-from ticketing.users.models import PENDING, Kind
-from ticketing.users.rows import (
-    deletion_key,
-    invitation_key,
-    list_key,
-    tenant_key,
-)
-from ticketing.users.tenant_models import DeletionState, Tenant
+from ticketing.users.rows import deletion_key, invitation_key, list_key
+from ticketing.users.states import PENDING, DeletionState, Kind
+from ticketing.users.tenant_models import Tenant
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef

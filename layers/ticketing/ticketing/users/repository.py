@@ -24,19 +24,11 @@ from ticketing.dynamodb.tables import (
     update_of,
 )
 from ticketing.dynamodb.transactions import VersionConflictError, cancellation_codes, cancellation_reasons
-from ticketing.people.keys import user_key
+from ticketing.people.keys import tenant_key, user_key
 from ticketing.users.errors import LastAdminError, TenantNotFoundError
-from ticketing.users.models import PENDING, Invitation, Kind, User
-from ticketing.users.rows import (
-    invitation_key,
-    invited_key,
-    list_key,
-    name_start,
-    tenant_key,
-    user_from,
-    user_item,
-)
-from ticketing.users.tenant_models import TenantState
+from ticketing.users.models import Invitation, User
+from ticketing.users.rows import invitation_key, invited_key, list_key, name_start, user_from, user_item
+from ticketing.users.states import PENDING, Kind, TenantState
 from ticketing.users.text import folded
 
 if TYPE_CHECKING:

@@ -6,18 +6,14 @@ from typing import Any, Final
 from ticketing.dynamodb.attributes import from_item
 from ticketing.dynamodb.tables import tenant_prefix
 from ticketing.people.keys import user_key
-from ticketing.users.models import Kind, User
+from ticketing.users.models import User
+from ticketing.users.states import Kind
 from ticketing.users.text import folded
 
 _LONGEST: Final = 200
 """Characters of a name in a key, which can have 1,024 bytes. Folding can turn 100 characters into 3,300 bytes."""
 
 _LISTS: Final = {Kind.PERSON: "USERS", Kind.API_KEY: "API_KEYS"}
-
-
-def tenant_key(tenant_id: str) -> dict[str, str]:
-    """Return the key of a tenant's own item."""
-    return {"PK": f"{tenant_prefix(tenant_id)}#TENANT", "SK": "TENANT"}
 
 
 def deletion_key(tenant_id: str) -> dict[str, str]:

@@ -27,11 +27,12 @@ from ticketing.users.changes import sync_account
 from ticketing.users.claims import Claims, NameTakenError
 from ticketing.users.errors import TenantNameTakenError
 from ticketing.users.joining import joining
-from ticketing.users.models import PENDING, User
+from ticketing.users.models import User
 from ticketing.users.operations import new_person
 from ticketing.users.repository import UserRepository
 from ticketing.users.rows import user_item
-from ticketing.users.tenant_models import Tenant, TenantCreate, TenantSettings, TenantState
+from ticketing.users.states import PENDING, TenantState
+from ticketing.users.tenant_models import Tenant, TenantCreate, TenantSettings
 from ticketing.users.tenant_repository import TenantRepository
 from ticketing.users.text import folded
 from ticketing.users.usage_plan import UsagePlanNotFoundError, usage_plan

@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field
@@ -13,8 +12,9 @@ from ticketing.api.bodies import (
     Update,
     absent,
 )
-from ticketing.tickets.models import Priority
+from ticketing.tickets.kinds import Priority
 from ticketing.users.models import Name
+from ticketing.users.states import DeletionState, TenantState, WhoMayCreate
 
 MOST_DOMAINS: Final = 50
 
@@ -38,27 +38,6 @@ Domains = Annotated[
     list[Annotated[str, AfterValidator(_domain)]], Field(max_length=MOST_DOMAINS), AfterValidator(_each_once)
 ]
 Days = Annotated[int, Field(strict=True, ge=1, le=365)]
-
-
-class WhoMayCreate(StrEnum):
-    """Who may create tickets."""
-
-    EVERYBODY = "EVERYBODY"
-    AGENTS = "AGENTS"
-
-
-class TenantState(StrEnum):
-    """Whether a tenant is active or being deleted. A deleted tenant has no item."""
-
-    ACTIVE = "ACTIVE"
-    DELETING = "DELETING"
-
-
-class DeletionState(StrEnum):
-    """The state of a tenant's deletion."""
-
-    RUNNING = "RUNNING"
-    DONE = "DONE"
 
 
 class TenantSettings(Model):

@@ -11,7 +11,8 @@ from ticketing.errors import PreconditionFailedError
 from ticketing.users.audited import tenant_changed
 from ticketing.users.claims import NameTakenError
 from ticketing.users.errors import TenantNameTakenError, TenantNotFoundError
-from ticketing.users.tenant_models import Tenant, TenantState, TenantUpdate
+from ticketing.users.states import TenantState
+from ticketing.users.tenant_models import Tenant, TenantUpdate
 from ticketing.users.tenant_repository import TenantRepository
 
 _SHOWN = {"id", "name", "settings", "version", "created_at", "updated_at"}

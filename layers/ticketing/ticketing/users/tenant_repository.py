@@ -15,20 +15,13 @@ from ticketing.dynamodb.attributes import from_item, to_item
 from ticketing.dynamodb.damage import Item, read_all, read_one
 from ticketing.dynamodb.tables import items_of, put_new, update_of
 from ticketing.dynamodb.transactions import VersionConflictError, cancellation_codes
+from ticketing.people.keys import tenant_key
 from ticketing.tickets.keys import counter_key
-from ticketing.tickets.models import Creators, Priority
+from ticketing.tickets.kinds import Creators, Priority
 from ticketing.users.claims import NameTakenError, claim, name_claim, release_claim
-from ticketing.users.models import PENDING
-from ticketing.users.rows import auto_close_key, deletion_key, tenant_key
-from ticketing.users.tenant_models import (
-    AutoClose,
-    DeletionState,
-    Tenant,
-    TenantDeletion,
-    TenantSettings,
-    TenantState,
-    WhoMayCreate,
-)
+from ticketing.users.rows import auto_close_key, deletion_key
+from ticketing.users.states import PENDING, DeletionState, TenantState, WhoMayCreate
+from ticketing.users.tenant_models import AutoClose, Tenant, TenantDeletion, TenantSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -15,7 +15,7 @@ from ticketing.api.bodies import (
     Update,
     absent,
 )
-from ticketing.tickets.events import EventType
+from ticketing.tickets.kinds import EventType
 from ticketing.webhooks.signatures import secret_bytes
 
 ALL_EVENTS: Final = "*"

@@ -17,9 +17,9 @@ from ticketing.dynamodb.attributes import from_item, to_item
 from ticketing.dynamodb.damage import Item, read_all, read_one
 from ticketing.dynamodb.tables import items_of, tenant_prefix, update_of
 from ticketing.dynamodb.transactions import VersionConflictError, cancellation_codes
+from ticketing.people.keys import tenant_key
 from ticketing.users.errors import TenantNotFoundError
-from ticketing.users.rows import tenant_key
-from ticketing.users.tenant_models import TenantState
+from ticketing.users.states import TenantState
 from ticketing.webhooks.errors import TooManyWebhooksError
 from ticketing.webhooks.models import (
     DELIVERIES_KEPT,

@@ -17,9 +17,10 @@ from ticketing.access.roles import Role
 from ticketing.aws import clients
 from ticketing.dynamodb.attributes import from_item, to_item
 from ticketing.users.claims import founder_claim, name_claim
-from ticketing.users.models import Kind, User
+from ticketing.users.models import User
 from ticketing.users.rows import user_item
-from ticketing.users.tenant_models import Tenant, TenantSettings, TenantState
+from ticketing.users.states import Kind, TenantState
+from ticketing.users.tenant_models import Tenant, TenantSettings
 from ticketing.users.tenant_repository import TenantRepository
 from ticketing.users.usage_plan import UsagePlan
 

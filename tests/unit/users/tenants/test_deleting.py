@@ -35,8 +35,9 @@ from ticketing.access.roles import Role
 from ticketing.dynamodb.transactions import VersionConflictError
 from ticketing.users.deletion import PATIENCE, resume_deletion
 from ticketing.users.errors import TenantNotFoundError
-from ticketing.users.models import Kind, User
+from ticketing.users.models import User
 from ticketing.users.repository import UserRepository
+from ticketing.users.states import Kind
 from ticketing.users.tenant_repository import TenantRepository
 
 RECEIPT = "TENANT#acme#DELETION DELETION"

@@ -12,8 +12,8 @@ from tests.unit.support import ADMIN, MOMENT_TEXT, NEWCOMER, REPORTER, Answer, a
 from tests.unit.users.tenants.conftest import PLAN, USERS, World
 from ticketing.access.identity import Caller
 from ticketing.users.claims import Claims
+from ticketing.users.states import TenantState
 from ticketing.users.tenant_creation import finish_tenant
-from ticketing.users.tenant_models import TenantState
 from ticketing.users.usage_plan import UsagePlan, UsagePlanNotFoundError, usage_key
 
 BODY = {"name": "Acme Inc.", "adminName": "Ada"}

@@ -1,0 +1,51 @@
+"""The words of tickets and their events. No models here: what needs these alone starts without pydantic's work."""
+
+from enum import StrEnum
+
+
+class Priority(StrEnum):
+    """How urgent a ticket is."""
+
+    LOW = "LOW"
+    MEDIUM = "MEDIUM"
+    HIGH = "HIGH"
+    CRITICAL = "CRITICAL"
+
+
+class TicketType(StrEnum):
+    """What kind of work a ticket asks for."""
+
+    INCIDENT = "INCIDENT"
+    SERVICE_REQUEST = "SERVICE_REQUEST"
+    QUESTION = "QUESTION"
+
+
+class Creators(StrEnum):
+    """The tenant's setting of who may create tickets; NOBODY while the tenant is being deleted."""
+
+    EVERYBODY = "EVERYBODY"
+    AGENTS = "AGENTS"
+    NOBODY = "NOBODY"
+
+
+class EventType(StrEnum):
+    """The types of events."""
+
+    TICKET_CREATED = "TicketCreated"
+    TICKET_UPDATED = "TicketUpdated"
+    TICKET_TRANSITIONED = "TicketTransitioned"
+    TICKET_DELETED = "TicketDeleted"
+    TICKET_RESTORED = "TicketRestored"
+    COMMENT_ADDED = "CommentAdded"
+    COMMENT_UPDATED = "CommentUpdated"
+    COMMENT_DELETED = "CommentDeleted"
+    ATTACHMENT_ADDED = "AttachmentAdded"
+    ATTACHMENT_REJECTED = "AttachmentRejected"
+    ATTACHMENT_REMOVED = "AttachmentRemoved"
+
+
+class Visibility(StrEnum):
+    """Who may see a comment or file and its events: everybody who may see the ticket, or only agents and admins."""
+
+    PUBLIC = "public"
+    INTERNAL = "internal"
