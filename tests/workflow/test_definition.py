@@ -133,7 +133,7 @@ def test_attribute_types_are_named_as_the_sdk_names_them(file: Path) -> None:
 
 
 def test_partition_and_table_are_the_only_substitutions() -> None:
-    assert Counter(re.findall(r"\$\{[^}]*\}", json.dumps(DEFINITION))) == {"${Partition}": 2, "${TicketsTable}": 5}
+    assert Counter(re.findall(r"\$\{[^}]*\}", json.dumps(DEFINITION))) == {"${Partition}": 2, "${TicketsTable}": 6}
 
 
 @pytest.mark.parametrize(("name", "block"), assign_blocks(), ids=lambda value: value if isinstance(value, str) else "")

@@ -20,6 +20,7 @@ from tests.unit.mail.support import (
 )
 from tests.unit.support import ADMIN_ID, AGENT, OTHER_REPORTER, REPORTER, REPORTER_ID, TICKET_ID
 from ticketing.access.roles import Role
+from ticketing.attachments.models import State
 from ticketing.tickets.events import SYSTEM_ID, Actor, TicketEvent
 
 pytestmark = pytest.mark.usefixtures("recipients")
@@ -88,8 +89,8 @@ def test_without_an_address_of_the_app_there_is_no_link(ses: Ses, monkeypatch: p
 
 def test_the_files_of_a_comment_are_named_and_never_attached(dynamodb: DynamoDBClient, ses: Ses) -> None:
     put_file(dynamodb, "1", "<b>.png", comment_id=COMMENT_ID)
-    put_file(dynamodb, "2", "late.log", comment_id=COMMENT_ID, state="SCANNING")
-    put_file(dynamodb, "3", "virus.exe", comment_id=COMMENT_ID, state="INFECTED")
+    put_file(dynamodb, "2", "late.log", comment_id=COMMENT_ID, state=State.SCANNING)
+    put_file(dynamodb, "3", "virus.exe", comment_id=COMMENT_ID, state=State.INFECTED)
     put_file(dynamodb, "4", "other.png")
     put_comment(dynamodb, attachment_ids=["1", "2", "3"])
     mail = mailed(ses, commented())
