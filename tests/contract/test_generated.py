@@ -37,6 +37,7 @@ from tests.contract.document import OPERATIONS, PUBLIC
 from tests.contract.webhook_attempts import SECRET as GOOD_SECRET
 from tests.harness.client import Client
 from tests.harness.contract import Contract
+from tests.harness.files import write_file
 from tests.harness.people import TICKET, Accounts, OwnTenant
 from tests.harness.receiver import SECONDS, Receiver
 from tests.harness.size import sized
@@ -97,6 +98,8 @@ class Target:
     tickets: list[str]
     comments: dict[str, str]
     """One on each ticket, by the ticket."""
+    files: dict[str, str]
+    """The same of files."""
     in_the_trash: list[str]
     users: list[str]
     api_keys: list[str]
@@ -175,7 +178,7 @@ class Target:
 
     def hanging_on(self, thing: str, case: Case) -> dict[str, str]:
         """Return the id of the thing's comment or delivery, where the request names one that could be it."""
-        known = {"commentId": self.comments, "deliveryId": self.deliveries}
+        known = {"attachmentId": self.files, "commentId": self.comments, "deliveryId": self.deliveries}
         given = {name: str(value) for name, value in case.path_parameters.items() if name != "id"}
         return {name: known[name][thing] if UUID.fullmatch(value) else value for name, value in given.items()}
 
@@ -183,6 +186,8 @@ class Target:
         """Keep things as later requests expect them: tickets where they are, and a newcomer who founds tenants."""
         thing, address = case.path_parameters.get("id", ""), _address(case)
         self.put_comments_back(_operation(case), thing, status)
+        if _operation(case) == "deleteAttachment" and status == httpx.codes.NO_CONTENT:
+            self.files[thing] = _file(self.stack, self.tenant_id, thing, self.agent_id)
         if thing in self.tickets and _operation(case) == "deleteTicket" and status == httpx.codes.NO_CONTENT:
             self.etags[address] = self.admin.post(f"{address}/restore").headers["ETag"]
         if _operation(case) == "deleteWebhook" and status == httpx.codes.NO_CONTENT:
@@ -219,7 +224,7 @@ class Target:
         """Keep a comment on each ticket, and tickets open for more of them; remember what their ETags are then."""
         if operation == "deleteComment" and status == httpx.codes.NO_CONTENT:
             self.comments[thing] = _comment(self.admin, thing) or self.comments[thing]
-        if operation in {"createComment", "updateComment"} and status == httpx.codes.CONFLICT:
+        if operation in {"createAttachment", "createComment", "updateComment"} and status == httpx.codes.CONFLICT:
             self.admin.post(f"/v1/tickets/{thing}/transitions", json={"to": "OPEN"})  # it is closed
         if operation in {"createComment", "updateComment", "deleteComment"} and thing in self.tickets:
             self.etags[f"/v1/tickets/{thing}"] = self.admin.get(f"/v1/tickets/{thing}").headers["ETag"]
@@ -284,6 +289,7 @@ def target(stack: Stack, receiver: Receiver, accounts: Accounts, found_tenant: C
         agent_id=agent_id,
         tickets=there,
         comments=comments,
+        files={ticket: _file(stack, own.id, ticket, agent_id) for ticket in [*there, *trash]},
         in_the_trash=trash,
         users=[*users, keys[0]],
         api_keys=keys,
@@ -305,6 +311,11 @@ def _comment(api: Client, ticket: str) -> str | None:
     """Comment on a ticket and return the comment's id; None if the ticket is closed."""
     answer = api.post(f"/v1/tickets/{ticket}/comments", json={"body": "Any news?"})
     return answer.json().get("id") if answer.status_code == httpx.codes.CREATED else None
+
+
+def _file(stack: Stack, tenant_id: str, ticket: str, uploader_id: str) -> str:
+    """Write a file on a ticket that can be read, and return its id."""
+    return write_file(stack, tenant_id, f"/v1/tickets/{ticket}", uploader_id).rpartition("/")[2]
 
 
 def _settled(api: Client, delivery: str) -> None:

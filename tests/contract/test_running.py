@@ -9,7 +9,14 @@ from typing import Any
 
 import pytest
 
-from tests.contract import comment_attempts, mail_attempts, ticket_attempts, user_attempts, webhook_attempts
+from tests.contract import (
+    attachment_attempts,
+    comment_attempts,
+    mail_attempts,
+    ticket_attempts,
+    user_attempts,
+    webhook_attempts,
+)
 from tests.contract.attempts import JSON, Attempt, Valid, World
 from tests.contract.document import OPERATIONS, PUBLIC
 from tests.harness.contract import Contract
@@ -19,7 +26,7 @@ from tests.harness.size import sized
 from tests.harness.stack import Stack
 from ticketing.api import cors
 
-KINDS = (ticket_attempts, comment_attempts, user_attempts, webhook_attempts, mail_attempts)
+KINDS = (ticket_attempts, comment_attempts, attachment_attempts, user_attempts, webhook_attempts, mail_attempts)
 VALID: dict[str, Valid] = {name: valid for kind in KINDS for name, valid in kind.VALID.items()}
 API = [name for name in VALID if name not in PUBLIC]
 WITH_BODY = [name for name in API if VALID[name].body]
@@ -42,6 +49,7 @@ ATTEMPTS = [
     *(Attempt(name, 415, body="{}", headers={"Content-Type": "text/plain"}) for name in WITH_BODY),
     *ticket_attempts.ATTEMPTS,
     *comment_attempts.ATTEMPTS,
+    *attachment_attempts.ATTEMPTS,
     *user_attempts.ATTEMPTS,
     *webhook_attempts.ATTEMPTS,
     *mail_attempts.ATTEMPTS,

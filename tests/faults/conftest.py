@@ -34,7 +34,9 @@ def faulty(stack: Stack, faults: Faults, tmp_path_factory: pytest.TempPathFactor
 def _bring_back_soon(stack: Stack) -> None:
     """Let what consumers have failed with come again sooner than in minutes, yet not before they are done with it."""
     cloudformation, sqs = stack.client("cloudformation"), stack.client("sqs")
-    for name, seconds in {"MailEventsQueue": 75, "DispatchWebhooksQueue": 75, "WebhookDeliveriesQueue": 40}.items():
+    waits = {"MailEventsQueue": 75, "DispatchWebhooksQueue": 75, "WebhookDeliveriesQueue": 40}
+    waits |= {"ScansQueue": 40, "UploadsQueue": 40}
+    for name, seconds in waits.items():
         found = cloudformation.describe_stack_resource(StackName=STACK_NAME, LogicalResourceId=name)
         url = found["StackResourceDetail"]["PhysicalResourceId"]
         sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(seconds)})

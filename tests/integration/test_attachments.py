@@ -1,5 +1,6 @@
 """Attachments on the running API: files go up to S3, are scanned, come back, and end with what they belong to."""
 
+import functools
 import io
 import random
 import zipfile
@@ -11,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit, urlunsplit
 import httpx
 import pytest
 
+from local.aws.guardduty import TAG
 from tests.harness.bucket import code_of
 from tests.harness.client import Client
 from tests.harness.files import (
@@ -21,13 +23,24 @@ from tests.harness.files import (
     announce,
     announcement,
     attach,
+    bytes_used,
+    call,
+    change_row,
     checksum,
+    events_lost,
     fetched,
+    scanner_denied,
     settled,
+    sweep,
     upload,
 )
 from tests.harness.people import OwnTenant, Tenant
+from tests.harness.postbox import until
 from tests.harness.stack import Stack
+from ticketing.attachments.repository import usage_key
+from ticketing.dynamodb.attributes import to_item
+from ticketing.dynamodb.tables import update_of
+from ticketing.tickets.keys import ticket_key
 
 type NewTicket = Callable[..., dict[str, Any]]
 
@@ -115,6 +128,74 @@ def test_a_polyglot_is_served_as_what_it_was_announced(acme: Tenant, url: str) -
     assert answer.headers["Content-Disposition"].startswith("attachment; ")
 
 
+def test_what_the_scanner_can_not_look_into_is_rejected(acme: Tenant, objects: Objects, url: str) -> None:
+    many = io.BytesIO()
+    with zipfile.ZipFile(many, "w") as archive:
+        for number in range(1001):
+            archive.writestr(str(number), b"")
+    encrypted = bytearray(_zipped(b"secret"))
+    encrypted[6] |= 1  # in the header of the file, and in the list of files
+    encrypted[encrypted.index(b"PK\x01\x02") + 8] |= 1
+    for content in (many.getvalue(), bytes(encrypted)):
+        file = attach(acme.reporter, url, content, state="UNSCANNABLE", contentType="application/zip")
+        assert file["reason"] == "UNSUPPORTED"
+        refused = acme.reporter.get(f"{url}/attachments/{file['id']}/content", expect=409).json()
+        assert refused["code"] == "attachment_rejected"
+    assert objects.are_gone(_prefix(acme.reporter.me["tenantId"], url))
+
+
+# --- events that are lost, and scans that fail ------------------------------------------------------------------------
+
+
+def test_lost_events_end_the_same(stack: Stack, acme: Tenant, objects: Objects, url: str) -> None:
+    tenant_id = acme.reporter.me["tenantId"]
+    with events_lost(stack):
+        clean, infected = announce(acme.reporter, url), announce(acme.reporter, url, EICAR)
+        for file, content, result in ((clean, CONTENT, "NO_THREATS_FOUND"), (infected, EICAR, "THREATS_FOUND")):
+            upload(file, content).raise_for_status()
+            key = f"{_prefix(tenant_id, url)}{file['id']}"
+            until(functools.partial(objects.tags, key), {TAG: result}.__eq__)
+    for file in (clean, infected):
+        place = f"{url}/attachments/{file['id']}"
+        assert acme.reporter.get(place).json()["state"] == "PENDING"
+        assert acme.reporter.get(f"{place}/content").status_code == httpx.codes.CONFLICT
+        change_row(stack, tenant_id, place, listKey=f"2026-01-01T00:00:00.000Z#{file['id']}")
+    sweep(stack)
+    states = {file["id"]: file["state"] for file in acme.reporter.get(f"{url}/attachments").json()}
+    assert states == {clean["id"]: "CLEAN", infected["id"]: "INFECTED"}
+    assert objects.under(f"{_prefix(tenant_id, url)}{infected['id']}") == []
+    assert sorted(_kinds(acme.reporter, url)) == ["AttachmentAdded", "AttachmentRejected", "TicketCreated"]
+
+
+def test_what_never_arrives_is_gone_after_a_day(stack: Stack, acme: Tenant, url: str) -> None:
+    tenant_id = acme.reporter.me["tenantId"]
+    before = bytes_used(stack, tenant_id)
+    file = announce(acme.reporter, url)
+    place = f"{url}/attachments/{file['id']}"
+    assert bytes_used(stack, tenant_id) == before + len(CONTENT)
+    long_ago = "2026-01-01T00:00:00.000Z"
+    change_row(stack, tenant_id, place, createdAt=long_ago, listKey=f"{long_ago}#{file['id']}")
+    sweep(stack)
+    assert acme.reporter.get(place).status_code == httpx.codes.NOT_FOUND
+    assert bytes_used(stack, tenant_id) == before
+    assert _kinds(acme.reporter, url) == ["TicketCreated"]
+
+
+def test_a_scan_that_failed_is_tried_again(stack: Stack, acme: Tenant, objects: Objects, url: str) -> None:
+    tenant_id = acme.reporter.me["tenantId"]
+    with scanner_denied(stack):
+        file = announce(acme.reporter, url)
+        upload(file).raise_for_status()
+        place = f"{url}/attachments/{file['id']}"
+        settled(acme.reporter, place, "SCANNING")
+        until(functools.partial(objects.tags, f"{_prefix(tenant_id, url)}{file['id']}"), {TAG: "ACCESS_DENIED"}.__eq__)
+    assert acme.reporter.get(f"{place}/content").json()["code"] == "attachment_not_ready"
+    change_row(stack, tenant_id, place, listKey=f"2026-01-01T00:00:00.000Z#{file['id']}")
+    sweep(stack)
+    settled(acme.reporter, place, "CLEAN")
+    assert fetched(address(acme.reporter, place)).content == CONTENT
+
+
 # --- addresses --------------------------------------------------------------------------------------------------------
 
 
@@ -133,10 +214,10 @@ def test_an_address_takes_what_was_announced_and_nothing_else(acme: Tenant, obje
             "SignatureDoesNotMatch",
         ),
         "a byte more": (upload(announced, CONTENT + b"."), "SignatureDoesNotMatch"),
-        "another type": (upload(announced, **{"Content-Type": "text/html"}), "SignatureDoesNotMatch"),
+        "another type": (upload(announced, CONTENT, **{"Content-Type": "text/html"}), "SignatureDoesNotMatch"),
         "another key": (upload(elsewhere), "SignatureDoesNotMatch"),
         "a tag": (
-            upload(announced, **{"x-amz-tagging": "GuardDutyMalwareScanStatus=NO_THREATS_FOUND"}),
+            upload(announced, CONTENT, **{"x-amz-tagging": "GuardDutyMalwareScanStatus=NO_THREATS_FOUND"}),
             ("AccessDenied", "SignatureDoesNotMatch"),
         ),
         "reading": (fetched(announced["upload"]["url"]), "SignatureDoesNotMatch"),
@@ -171,11 +252,7 @@ def test_a_second_upload_changes_nothing(acme: Tenant, objects: Objects, url: st
     settled(acme.reporter, place)
     reading = address(acme.reporter, place)
     upload(announced)
-    for _ in range(100):
-        if len(objects.under(prefix)) == 1:
-            break
-        assert fetched(reading).content == CONTENT
-    assert len(objects.under(prefix)) == 1
+    until(lambda: len(objects.under(prefix)), (1).__eq__)
     assert fetched(reading).content == CONTENT
     assert _kinds(acme.reporter, url).count("AttachmentAdded") == 1
 
@@ -249,6 +326,29 @@ def test_a_ticket_has_fifty_files_and_a_closed_one_takes_none(acme: Tenant, url:
     acme.agent.post(f"{url}/transitions", json={"to": "CLOSED"}, expect=200)
     refused = acme.agent.post(f"{url}/attachments", json=announcement(), expect=409).json()
     assert refused["code"] == "ticket_closed"
+
+
+def test_the_tenants_last_bytes_go_to_one_of_many(stack: Stack, found_tenant: Callable[[], OwnTenant]) -> None:
+    tenant, size = found_tenant(), len(CONTENT)
+    url = tenant.admin.post("/v1/tickets", json={"title": "T", "description": "D"}).headers["Location"]
+    first = announce(tenant.admin, url)
+    free = 10_000_000_000 - 2 * size  # which leaves room for one more
+    stack.client("dynamodb").update_item(
+        **update_of(stack.outputs["TicketsTableName"], usage_key(tenant.id), {"bytes": free + size})
+    )
+
+    def announced(_: int) -> httpx.Response:
+        return tenant.admin.post(f"{url}/attachments", json=announcement())
+
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(announced, range(16)))
+    assert sorted(answer.status_code for answer in answers) == [201] + [409] * 15
+    codes = {answer.json()["code"] for answer in answers if answer.status_code == httpx.codes.CONFLICT}
+    assert codes == {"attachment_storage_full"}
+    assert len(tenant.admin.get(f"{url}/attachments").json()) == 2
+    tenant.admin.delete(f"{url}/attachments/{first['id']}", expect=204)
+    assert bytes_used(stack, tenant.id) == free + size
+    announce(tenant.admin, url)
 
 
 def test_a_repeated_announcement_is_the_same_file(acme: Tenant, url: str) -> None:
@@ -357,6 +457,24 @@ def test_the_trash_keeps_files_and_takes_no_new_ones(acme: Tenant, objects: Obje
     acme.admin.post(f"{url}/restore", expect=200)
     assert acme.reporter.get(f"{url}/attachments").json() == [file]
     assert fetched(address(acme.reporter, place)).content == CONTENT
+
+
+def test_nothing_is_left_of_a_ticket_that_is_gone_for_good(
+    stack: Stack, found_tenant: Callable[[], OwnTenant], objects: Objects
+) -> None:
+    tenant = found_tenant()
+    url = tenant.admin.post("/v1/tickets", json={"title": "T", "description": "D"}).headers["Location"]
+    attach(tenant.admin, url)
+    late = announce(tenant.admin, url)
+    tenant.admin.delete(url, expect=204)
+    key = to_item(ticket_key(tenant.id, url.rpartition("/")[2]))
+    stack.client("dynamodb").delete_item(TableName=stack.outputs["TicketsTableName"], Key=key)
+    record = {"eventName": "REMOVE", "dynamodb": {"Keys": key, "SequenceNumber": "1"}}
+    call(stack, "PurgeTicketFunction", {"Records": [record]})
+    assert objects.under(f"{tenant.id}/") == []
+    assert bytes_used(stack, tenant.id) == 0
+    upload(late)
+    assert objects.are_gone(f"{tenant.id}/")
 
 
 def test_nothing_is_left_of_a_tenants_files(found_tenant: Callable[[], OwnTenant], objects: Objects) -> None:

@@ -11,13 +11,18 @@ from contextlib import ExitStack
 from typing import Any
 
 import boto3
+import httpx
 import pytest
+from botocore.auth import S3SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from ministack.core.iam_evaluator import EvalContext, evaluate, parse_policy_document
 
 from local.settings import ACCOUNT_ID, REGION, STACK_NAME
 from tests.harness.client import Client
 from tests.harness.deliveries import write_delivery
+from tests.harness.files import CONTENT, address, attach, fetched
 from tests.harness.people import signed_in
 from tests.harness.sockets import opened
 from tests.harness.stack import RECEIVER_PORT, Stack, launch
@@ -42,10 +47,13 @@ NOT_OF_A_TENANT = {
     "PublishEventsFunction",
     "PushEventFunction",
     "PurgeTicketFunction",
+    "ReceiveUploadFunction",
     "ReconcileUsersFunction",
     "RecordMailFeedbackFunction",
+    "RecordScanFunction",
     "ResendEventsFunction",
     "ShowUnsubscribeFunction",
+    "SweepAttachmentsFunction",
     "TransitionTicketFunction",
     "UnsubscribeFunction",
 }
@@ -122,6 +130,7 @@ def use_all_of(strict: Stack, caller: Client) -> None:
     name = caller.get("/v1/tenant").json()["name"]
     comments = f"{url}/comments"
     comment = f"{comments}/{caller.post(comments, json={'body': 'First'}).json()['id']}"
+    use_files_of(caller, url)
     hook = caller.post("/v1/webhooks", json={"url": f"http://localhost:{RECEIVER_PORT}/", "eventTypes": ["*"]})
     webhook = hook.headers["Location"]
     answers = [
@@ -164,6 +173,16 @@ def use_all_of(strict: Stack, caller: Client) -> None:
     user = f"/v1/users/{invited.json()['id']}"
     answers += [invited, caller.patch(user, json={"role": "agent"}), caller.delete(user)]
     assert [answer.text for answer in answers if not answer.is_success] == []
+
+
+def use_files_of(caller: Client, url: str) -> None:
+    """Call the operations on files, and send and fetch some."""
+    mine, tied = attach(caller, url), attach(caller, url)
+    caller.get(f"{url}/attachments", expect=200)
+    assert fetched(address(caller, f"{url}/attachments/{mine['id']}")).content == CONTENT
+    caller.delete(f"{url}/attachments/{mine['id']}", expect=204)
+    comment = caller.create(f"{url}/comments", {"body": "See there.", "attachmentIds": [tied["id"]]})
+    caller.delete(f"{url}/comments/{comment['id']}", expect=204)
 
 
 def test_every_function_of_a_tenant_may_assume_its_own_role_and_no_other(strict: Stack) -> None:
@@ -216,7 +235,7 @@ def test_no_call_for_a_tenant_is_made_with_the_functions_own_credentials(strict:
     calls = {
         (line["principal"], line.get("session", False))
         for line in lines
-        if line["service"] == "dynamodb" and line["principal"].endswith("Function")
+        if line["service"] in {"dynamodb", "s3"} and line["principal"].endswith("Function")
     }
     of_tenants = set(functions(strict)) - NOT_OF_A_TENANT - {"DeleteTenantFunction"}
     assert {name for name, in_session in calls if in_session} == of_tenants
@@ -246,6 +265,38 @@ def test_a_session_is_refused_what_is_another_tenants(strict: Stack, callers: li
     assert read(acme)["Item"]["id"] == {"S": acme["id"]}
     with pytest.raises(ClientError, match="AccessDenied"):
         read(globex)
+
+
+def test_an_address_leads_to_no_other_tenants_files(strict: Stack, callers: list[Client]) -> None:
+    """Signed as the function signs, with credentials of one tenant, for a file of the other."""
+    acme, globex = callers
+    place = globex.post("/v1/tickets", json=TICKET, expect=201).headers["Location"]
+    file = attach(globex, place)
+    key = f"{globex.me['tenantId']}/{place.rpartition('/')[2]}/{file['id']}"
+    bucket = strict.outputs["AttachmentsBucketName"]
+    for function, method in (("GetAttachmentContentFunction", "GET"), ("CreateAttachmentFunction", "PUT")):
+        role = functions(strict)[function]["Environment"]["Variables"]["TENANT_ROLE"]
+
+        def address_by(tenant: Client, role: str = role, method: str = method) -> str:
+            given = strict.client("sts").assume_role(
+                RoleArn=role,
+                RoleSessionName="test",
+                Policy=session_policy(tenant.me["tenantId"], f"arn:aws:s3:::{bucket}"),
+            )["Credentials"]
+            credentials = Credentials(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+            query = f"?versionId={_version(strict, bucket, key)}" if method == "GET" else ""
+            request = AWSRequest(method, f"{strict.base_url}/{bucket}/{key}{query}")
+            S3SigV4QueryAuth(credentials, "s3", REGION, expires=60).add_auth(request)
+            return str(request.url)
+
+        assert httpx.request(method, address_by(acme)).status_code == httpx.codes.FORBIDDEN
+        assert httpx.request(method, address_by(globex)).status_code == httpx.codes.OK
+
+
+def _version(stack: Stack, bucket: str, key: str) -> str:
+    """Return the oldest version of an object."""
+    found = stack.client("s3").list_object_versions(Bucket=bucket, Prefix=key)
+    return str(found["Versions"][-1]["VersionId"])
 
 
 def test_no_credentials_of_a_session_are_logged(strict: Stack, callers: list[Client]) -> None:
