@@ -72,6 +72,7 @@ class Event:
             "changes": changes,
             "comment": self.comment,
             "commentId": self.comment_id,
+            "attachmentId": None,
             "visibility": self.visibility,
             "mentions": [] if self.visibility else None,
         }
