@@ -2,7 +2,10 @@
 
 import functools
 import io
+import json
 import random
+import re
+import statistics
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -34,8 +37,9 @@ from tests.harness.files import (
     sweep,
     upload,
 )
-from tests.harness.people import OwnTenant, Tenant
+from tests.harness.people import TICKET, OwnTenant, Tenant
 from tests.harness.postbox import until
+from tests.harness.size import sized
 from tests.harness.stack import Stack
 from ticketing.attachments.repository import usage_key
 from ticketing.dynamodb.attributes import to_item
@@ -500,7 +504,38 @@ def test_what_belongs_to_nothing_is_deleted(acme: Tenant, objects: Objects) -> N
 # --- size -------------------------------------------------------------------------------------------------------------
 
 
-def test_a_large_file_takes_no_more_requests_than_a_small_one(acme: Tenant, url: str) -> None:
+def _uploaded(api: Client, contents: list[bytes]) -> list[str]:
+    """Upload files, four at a time, and return their ids once all are readable."""
+    urls = [api.post("/v1/tickets", json=TICKET).headers["Location"] for _ in contents[::25]]
+
+    def uploaded(place: int) -> str:
+        content = contents[place]
+        return str(attach(api, urls[place // 25], content, contentType="application/octet-stream")["id"])
+
+    with ThreadPoolExecutor(4) as pool:
+        return list(pool.map(uploaded, range(len(contents))))
+
+
+def _milliseconds(stack: Stack, ids: set[str]) -> list[float]:
+    """Return how long the consumers took for files."""
+    lines = re.findall(r'({.*"message":"(?:receiveUpload|recordScan)".*})', stack.logged("functions.log"))
+    return [entry["ms"] for entry in map(json.loads, lines) if entry.get("attachmentId") in ids]
+
+
+def test_a_gigabyte_goes_past_the_functions(stack: Stack, acme: Tenant) -> None:
+    """100 files of 10 MB; what functions do takes as long as for 1 KB, as none of them has the content in hand."""
+    dice = random.Random(1)  # noqa: S311
+    one = dice.randbytes(10_000_000)
+    large = [one[:-4] + number.to_bytes(4) for number in range(sized(100, short=5))]
+    small = [dice.randbytes(1000) for _ in range(sized(50, short=5))]
+    took = {}
+    for contents in (small, large, small):
+        ids = set(_uploaded(acme.agent, contents))
+        took[len(contents[0])] = statistics.median(_milliseconds(stack, ids))
+    assert took[10_000_000] < 3 * took[1000] + 50, took
+
+
+def test_a_large_file_comes_back_whole(acme: Tenant, url: str) -> None:
     content = random.Random(1).randbytes(10_000_000)  # noqa: S311
     file = attach(acme.reporter, url, content, contentType="application/octet-stream")
     assert fetched(address(acme.reporter, f"{url}/attachments/{file['id']}")).content == content
