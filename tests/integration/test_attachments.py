@@ -40,6 +40,7 @@ from tests.harness.files import (
 from tests.harness.people import TICKET, OwnTenant, Tenant
 from tests.harness.postbox import until
 from tests.harness.size import sized
+from tests.harness.sockets import opened
 from tests.harness.stack import Stack
 from ticketing.attachments.repository import usage_key
 from ticketing.dynamodb.attributes import to_item
@@ -386,6 +387,20 @@ def test_an_internal_file_leaves_no_trace_for_reporters(acme: Tenant, url: str) 
     assert refused.status_code == httpx.codes.FORBIDDEN
     acme.admin.delete(place, expect=httpx.codes.NO_CONTENT)
     assert _kinds(acme.reporter, url) == ["TicketCreated"]
+
+
+def test_who_looks_on_is_told_when_a_file_can_be_read(stack: Stack, acme: Tenant, url: str) -> None:
+    topic = {"topic": "ticket", "ticketId": url.rpartition("/")[2]}
+    with opened(stack, str(acme.reporter.token)) as reporter, opened(stack, str(acme.agent.token)) as agent:
+        for socket in (reporter, agent):
+            assert socket.say(action="subscribe", **topic)["type"] == "subscribed"
+        internal = attach(acme.agent, url, visibility="internal")
+        public = attach(acme.agent, url, EICAR, state="INFECTED")
+        assert agent.event_of_file(internal["id"])["type"] == "AttachmentAdded"
+        told = reporter.event_of_file(public["id"])
+        assert (told["type"], told["visibility"]) == ("AttachmentRejected", "public")
+        assert {event.get("attachmentId") for event in reporter.told} == {public["id"]}
+        assert "notes.txt" not in json.dumps(reporter.told + agent.told)
 
 
 def test_the_uploader_and_admins_remove_files(acme: Tenant, objects: Objects, url: str) -> None:
