@@ -7,7 +7,7 @@ from uuid import uuid4
 from tests.contract.attempts import SOMEBODY, Attempt, Valid, World
 from tests.harness.files import announcement, write_file
 from ticketing.attachments.models import MOST_OF_TICKET, State
-from ticketing.tickets.events import Visibility
+from ticketing.tickets.kinds import Visibility
 
 KEY, KEY_OF_REMOVED = ({"Idempotency-Key": str(uuid4())} for _ in range(2))
 JSON = {"Accept": "application/json"}

@@ -38,6 +38,10 @@ class Socket:
         """Return an event of a comment, as soon as it has been told."""
         return self._until(lambda event: event.get("commentId") == comment_id)
 
+    def event_of_file(self, attachment_id: str) -> Json:
+        """The same of a file."""
+        return self._until(lambda event: event.get("attachmentId") == attachment_id)
+
     def event_of(self, ticket_id: str, version: int = 1) -> Json:
         """Return the event that made a version of a ticket, as soon as it has been told."""
         return self._until(lambda event: (event["ticketId"], event["version"]) == (ticket_id, version))

@@ -2,7 +2,10 @@
 
 import functools
 import io
+import json
 import random
+import re
+import statistics
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -34,8 +37,10 @@ from tests.harness.files import (
     sweep,
     upload,
 )
-from tests.harness.people import OwnTenant, Tenant
+from tests.harness.people import TICKET, OwnTenant, Tenant
 from tests.harness.postbox import until
+from tests.harness.size import sized
+from tests.harness.sockets import opened
 from tests.harness.stack import Stack
 from ticketing.attachments.repository import usage_key
 from ticketing.dynamodb.attributes import to_item
@@ -384,6 +389,20 @@ def test_an_internal_file_leaves_no_trace_for_reporters(acme: Tenant, url: str) 
     assert _kinds(acme.reporter, url) == ["TicketCreated"]
 
 
+def test_who_looks_on_is_told_when_a_file_can_be_read(stack: Stack, acme: Tenant, url: str) -> None:
+    topic = {"topic": "ticket", "ticketId": url.rpartition("/")[2]}
+    with opened(stack, str(acme.reporter.token)) as reporter, opened(stack, str(acme.agent.token)) as agent:
+        for socket in (reporter, agent):
+            assert socket.say(action="subscribe", **topic)["type"] == "subscribed"
+        internal = attach(acme.agent, url, visibility="internal")
+        public = attach(acme.agent, url, EICAR, state="INFECTED")
+        assert agent.event_of_file(internal["id"])["type"] == "AttachmentAdded"
+        told = reporter.event_of_file(public["id"])
+        assert (told["type"], told["visibility"]) == ("AttachmentRejected", "public")
+        assert {event.get("attachmentId") for event in reporter.told} == {public["id"]}
+        assert "notes.txt" not in json.dumps(reporter.told + agent.told)
+
+
 def test_the_uploader_and_admins_remove_files(acme: Tenant, objects: Objects, url: str) -> None:
     mine, agents = attach(acme.reporter, url), attach(acme.agent, url)
     prefix = _prefix(acme.reporter.me["tenantId"], url)
@@ -500,7 +519,38 @@ def test_what_belongs_to_nothing_is_deleted(acme: Tenant, objects: Objects) -> N
 # --- size -------------------------------------------------------------------------------------------------------------
 
 
-def test_a_large_file_takes_no_more_requests_than_a_small_one(acme: Tenant, url: str) -> None:
+def _uploaded(api: Client, contents: list[bytes]) -> list[str]:
+    """Upload files, four at a time, and return their ids once all are readable."""
+    urls = [api.post("/v1/tickets", json=TICKET).headers["Location"] for _ in contents[::25]]
+
+    def uploaded(place: int) -> str:
+        content = contents[place]
+        return str(attach(api, urls[place // 25], content, contentType="application/octet-stream")["id"])
+
+    with ThreadPoolExecutor(4) as pool:
+        return list(pool.map(uploaded, range(len(contents))))
+
+
+def _milliseconds(stack: Stack, ids: set[str]) -> list[float]:
+    """Return how long the consumers took for files."""
+    lines = re.findall(r'({.*"message":"(?:receiveUpload|recordScan)".*})', stack.logged("functions.log"))
+    return [entry["ms"] for entry in map(json.loads, lines) if entry.get("attachmentId") in ids]
+
+
+def test_a_gigabyte_goes_past_the_functions(stack: Stack, acme: Tenant) -> None:
+    """100 files of 10 MB; what functions do takes as long as for 1 KB, as none of them has the content in hand."""
+    dice = random.Random(1)  # noqa: S311
+    one = dice.randbytes(10_000_000)
+    large = [one[:-4] + number.to_bytes(4) for number in range(sized(100, short=5))]
+    small = [dice.randbytes(1000) for _ in range(sized(50, short=5))]
+    took = {}
+    for contents in (small, large, small):
+        ids = set(_uploaded(acme.agent, contents))
+        took[len(contents[0])] = statistics.median(_milliseconds(stack, ids))
+    assert took[10_000_000] < 3 * took[1000] + 50, took
+
+
+def test_a_large_file_comes_back_whole(acme: Tenant, url: str) -> None:
     content = random.Random(1).randbytes(10_000_000)  # noqa: S311
     file = attach(acme.reporter, url, content, contentType="application/octet-stream")
     assert fetched(address(acme.reporter, f"{url}/attachments/{file['id']}")).content == content

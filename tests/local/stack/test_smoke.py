@@ -1,6 +1,7 @@
 """What is looked at after a deployment: nothing is wrong with the local stack, and each check can find something."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -56,12 +57,23 @@ def elsewhere(deployment: Deployment) -> Deployment:
     return replace(deployment, outputs={**deployment.outputs, "AttachmentsBucketName": OPEN_BUCKET})
 
 
+@contextmanager
+def open_to_its_roles(deployment: Deployment) -> Iterator[None]:
+    """Take the bucket's policy away meanwhile."""
+    client, bucket = deployment.session.client("s3"), deployment.outputs["AttachmentsBucketName"]
+    policy = client.get_bucket_policy(Bucket=bucket)["Policy"]
+    client.delete_bucket_policy(Bucket=bucket)
+    try:
+        yield
+    finally:
+        client.put_bucket_policy(Bucket=bucket, Policy=policy)
+
+
 OTHERWISE: dict[Check, Callable[[Deployment], Deployment]] = {
     resources.outputs_are_there: lambda it: replace(it, outputs={**it.outputs, "LiveUrl": ""}),
     resources.state_machines_are_valid: lambda it: replace(it, name=f"{it.name}-of-nobody"),
     resources.tables_keep_what_they_should: lambda it: replace(it, parameters={"DeletionProtection": "true"}),
     files.the_bucket_is_closed: elsewhere,
-    files.unscanned_files_are_not_read: elsewhere,
     api.strangers_are_refused: lambda it: replace(it, api_url=f"{it.api_url}/somewhere"),
     api.browsers_may_ask: lambda it: replace(it, parameters={"CorsOrigins": "https://desk.example.com"}),
     api.every_call_counts: lambda it: replace(it, outputs={**it.outputs, "ApiId": "another"}),
@@ -84,5 +96,8 @@ def test_each_check_can_find_something(deployment: Deployment, monkeypatch: pyte
     elif check is resources.state_machines_are_valid:
         monkeypatch.setitem(deployment.__dict__, "resources", {})
         assert check(deployment) == ["The stack has no state machine."]
+    elif check is files.unscanned_files_are_not_read:
+        with open_to_its_roles(deployment):
+            assert check(deployment)
     else:
         assert check(OTHERWISE[check](deployment))
