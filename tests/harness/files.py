@@ -101,6 +101,7 @@ def write_file(
         **announcement(),
         state=state,
         visibility=visibility,
+        announced_as=visibility,
         uploaded_by_id=uploader_id,
         uploaded_by_role=Role.AGENT,
         created_at=clock.timestamp(clock.now()),

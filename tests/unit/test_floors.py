@@ -9,7 +9,7 @@ from tests.unit.support import ROOT
 PACKAGE = ROOT / "layers" / "ticketing" / "ticketing"
 
 FLOORS = (
-    {"clock", "deployment", "errors", "ids", "metrics"},
+    {"clock", "deployment", "errors", "ids", "metrics", "text"},
     {"access"},
     {"aws", "dynamodb"},
     {"people"},

@@ -24,6 +24,7 @@ from tests.unit.support import (
     put_item,
 )
 from ticketing.access.identity import Caller
+from ticketing.aws import clients
 from ticketing.dynamodb.attributes import from_item, to_item
 from ticketing.tickets.lifecycle import Status
 from ticketing.tickets.models import Ticket
@@ -35,8 +36,10 @@ NEVER = "019c1f0e-7a3b-7c41-9d2e-000000000000"
 def usage(items: Items) -> dict[str, int]:
     """Return the numbers of files of the ticket, and of bytes of the tenant."""
     found = {item["PK"]["S"].rpartition("#")[2] + item["SK"]["S"]: from_item(item) for item in items()}
+    of_ticket = found.get(f"{TICKET_ID}ATTACHMENTS", {})
     return {
-        "files": found.get(f"{TICKET_ID}ATTACHMENTS", {}).get("files", 0),
+        "files": of_ticket.get("files", 0),
+        **({"internalFiles": of_ticket["internalFiles"]} if "internalFiles" in of_ticket else {}),
         "bytes": found.get("COUNTERATTACHMENTS", {}).get("bytes", 0),
     }
 
@@ -105,8 +108,9 @@ def test_names_are_kept_but_for_what_leads_elsewhere(sent: str, kept: str) -> No
     [
         ({"fileName": ""}, "fileName: String should have at least 1 character"),
         ({"fileName": " \r\n\t "}, "fileName: String should have at least 1 character"),
-        ({"fileName": ".."}, "fileName: must be more than dots"),
-        ({"fileName": ". ."}, "fileName: must be more than dots"),
+        ({"fileName": ".."}, "fileName: must be more than dots, and visible"),
+        ({"fileName": ". ."}, "fileName: must be more than dots, and visible"),
+        ({"fileName": "\u200b\u3164."}, "fileName: must be more than dots, and visible"),
         ({"fileName": "x" * 256}, "fileName: String should have at most 255 characters"),
         ({"fileName": None}, "fileName: Input should be a valid string"),
         ({"size": 0}, "size: Input should be greater than or equal to 1"),
@@ -184,6 +188,26 @@ def test_a_retry_finds_its_file_on_a_ticket_that_was_closed(dynamodb: DynamoDBCl
     )
     assert announce(key="k").json["id"] == first["id"]
     assert announce(key="other").error == (409, "ticket_closed")
+
+
+def test_internal_files_take_no_room_that_reporters_could_miss(items: Items) -> None:
+    """Also one that a comment has made public: it is counted as it was announced."""
+    count = {"PK": f"TENANT#acme#TICKET#{TICKET_ID}", "SK": "ATTACHMENTS", "files": 49, "internalFiles": 49}
+    put_item(TABLE, to_item(count))
+    made = announce(AGENT, visibility="internal").json
+    assert announce(AGENT, visibility="internal").error == (409, "attachment_limit_reached")
+    assert announce(REPORTER).status == 201
+    assert announce(REPORTER).error == (409, "attachment_limit_reached")
+    assert usage(items) == {"files": 50, "internalFiles": 50, "bytes": 24}
+    key = to_item({"PK": f"TENANT#acme#TICKET#{TICKET_ID}", "SK": f"ATTACHMENT#{made['id']}"})
+    clients.dynamodb().update_item(
+        TableName=TABLE,
+        Key=key,
+        UpdateExpression="SET visibility = :public",
+        ExpressionAttributeValues={":public": {"S": "public"}},
+    )
+    assert remove(made["id"], ADMIN).status == 204
+    assert usage(items) == {"files": 50, "internalFiles": 49, "bytes": 12}
 
 
 def test_limits_hold_to_the_last_file_and_byte(items: Items, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -334,6 +334,8 @@ def test_an_address_for_reading_saves_the_very_version(bucket: Bucket) -> None:
     assert query["response-content-disposition"] == (
         "attachment; filename=\"a _b_ _ _20 __.png\"; filename*=UTF-8''a%20%22b%22%20_%20%2520%20%C3%BC%F0%9F%8E%AB.png"
     )
+    refused = content(made, accept="text/html, application/json; q=0.0")
+    assert refused.status == 302
     as_json = content(made, accept="text/html, application/json;q=0.9")
     assert as_json.status == 200
     assert as_json.json.keys() == {"url", "expiresAt"}

@@ -82,6 +82,7 @@ def put_file(client: DynamoDBClient, file_id: str, name: str, **values: Any) -> 
         sha256="0" * 64,
         state=State.CLEAN,
         visibility=Visibility.PUBLIC,
+        announced_as=Visibility.PUBLIC,
         uploaded_by_id=TICKET_ID,
         uploaded_by_role=Role.AGENT,
         created_at="2026-02-02T08:15:04.120Z",

@@ -27,6 +27,7 @@ BODY_LIMIT: Final = 256 * 1024
 NO_VERSION: Final = 0
 """Stands for an ETag that no ticket ever had."""
 
+_REFUSED: Final = re.compile(r"(^|;)q=0(\.0*)?($|;)")
 _STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e\x80-\xff]*"')
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _VERSION_ETAG = re.compile(r'"([1-9][0-9]{0,15})"')
@@ -159,9 +160,12 @@ class Request:
         return int(version[1]) if version else NO_VERSION
 
     def accepts_json(self) -> bool:
-        """Return whether `Accept` names JSON. A type with a wildcard does not."""
-        accepted = (self.header("accept") or "").split(",")
-        return any(each.partition(";")[0].strip().lower() == "application/json" for each in accepted)
+        """Return whether `Accept` names JSON, and not to refuse it (`q=0`). A type with a wildcard does not."""
+        accepted = (self.header("accept") or "").lower().replace(" ", "").split(",")
+        return any(
+            media == "application/json" and not _REFUSED.search(parameters)
+            for media, _, parameters in (each.partition(";") for each in accepted)
+        )
 
     def has_current(self, version: int) -> bool:
         """Return whether the caller has this version already, by `If-None-Match`."""

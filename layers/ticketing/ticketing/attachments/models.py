@@ -10,15 +10,14 @@ from pydantic import AfterValidator, Field, Strict, StringConstraints
 
 from ticketing.access.roles import Role
 from ticketing.api.bodies import Body, Model, PageQuery
+from ticketing.text import folded
 from ticketing.tickets.kinds import Visibility
 
 MOST_OF_TICKET: Final = 50
-"""How many files a ticket may have."""
+"""How many files a ticket may have, and how many internal ones beside them: who may not see these can't count them."""
 
 _NOT_IN_NAMES: Final = re.compile("[\x00-\x1f\x7f-\x9f/\\\\\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 """Separators of paths, control characters, and those that let `exe.png` be read as `gnp.exe`."""
-
-_NAMES_SOMETHING: Final = re.compile(r"[^.\s]")
 
 _MEDIA_TYPE: Final = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,62}/[a-z0-9][a-z0-9!#$&^_.+-]{0,62}")
 """A type and subtype of RFC 6838, without parameters."""
@@ -56,8 +55,8 @@ class Reason(StrEnum):
 
 def _safe(name: str) -> str:
     """Return a file's name without what could lead elsewhere, or look like another name."""
-    if not _NAMES_SOMETHING.search(name):
-        message = "must be more than dots"
+    if not folded(_NOT_IN_NAMES.sub("", name)).strip(". "):
+        message = "must be more than dots, and visible"
         raise ValueError(message)
     return _NOT_IN_NAMES.sub("_", name)
 
@@ -109,6 +108,8 @@ class Attachment(Model):
     """In hex."""
     state: State
     visibility: Visibility
+    announced_as: Visibility
+    """The visibility with which it was announced, as which it is counted. A comment may have changed it since."""
     uploaded_by_id: str
     uploaded_by_role: Role
     """The role that they had: they are the actor of the event that the file is there."""

@@ -57,7 +57,7 @@ _ATTEMPTS: Final = 10
 LOOK_AFTER: Final = UPLOAD_TIME + timedelta(minutes=5)
 """After how long without news the sweep looks at a file: nobody can upload it any more, and its event is late."""
 
-_NOT_SHOWN: Final = {"tenant_id", "uploaded_by_role", "object_version", "request_hash"}
+_NOT_SHOWN: Final = {"tenant_id", "announced_as", "uploaded_by_role", "object_version", "request_hash"}
 
 _WHY_REJECTED: Final = {
     Reason.THREATS_FOUND: "The scanner found malware in it.",
@@ -201,6 +201,7 @@ class TicketAttachments:
             tenant_id=self._caller.tenant_id,
             ticket_id=ticket.id,
             state=State.PENDING,
+            announced_as=body.visibility,
             uploaded_by_id=self._caller.user_id,
             uploaded_by_role=self._caller.role,
             created_at=clock.timestamp(now),
@@ -215,7 +216,8 @@ class TicketAttachments:
         except AttachmentExistsError:
             return self._announced_before(str(self._attachments.created_by(ticket.id, str(key))), body)
         except TicketFullError as error:
-            message = f"A ticket has {MOST_OF_TICKET} files at most."
+            kind = "internal files" if body.visibility is Visibility.INTERNAL else "files"
+            message = f"A ticket has {MOST_OF_TICKET} {kind} at most."
             raise AttachmentLimitReachedError(message) from error
         except TenantFullError as error:
             raise AttachmentStorageFullError from error

@@ -9,6 +9,7 @@ key there is the size) whose content is expected, `byChange` to those that somet
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -43,6 +44,7 @@ PREFIX: Final = "ATTACHMENT#"
 
 _KEY_PREFIX: Final = "ATTACHMENT_KEY#"
 _COUNT: Final = "ATTACHMENTS"
+_COUNTED: Final = {Visibility.PUBLIC: "files", Visibility.INTERNAL: "internalFiles"}
 _TENANTS: Final = "ATTACHMENTS"
 """The `tenantKey` under which `byNumber` lists the tenants that had files."""
 
@@ -195,7 +197,7 @@ class AttachmentRepository:
         members = [
             ticket,
             put_new(self._table, self._key(attachment) | attachment.model_dump(mode="json", by_alias=True) | place),
-            self._count(attachment.ticket_id, 1, "attribute_not_exists(#files) OR #files < :most", MOST_OF_TICKET),
+            self._count_one(attachment),
             self._use(attachment.size, "attribute_not_exists(#bytes) OR #bytes <= :most", room),
         ]
         if key is not None:
@@ -333,7 +335,7 @@ class AttachmentRepository:
             )
         return [
             *deletions,
-            self._count(attachments[0].ticket_id, -len(attachments), "attribute_exists(#files)"),
+            self._uncount(attachments),
             self._use(-sum(each.size for each in attachments), "attribute_exists(#bytes)"),
             *(put_new(self._table, item_of(event)) for event in events),
         ]
@@ -369,16 +371,31 @@ class AttachmentRepository:
         update = update_of(self._table, key, left, condition="#attachmentIds = :before", values={":before": ids})
         return [{"Update": update}]
 
-    def _count(self, ticket_id: str, number: int, condition: str, most: int | None = None) -> TransactWriteItemTypeDef:
-        """Return the write that adds to the number of a ticket's files."""
+    def _count_one(self, attachment: Attachment) -> TransactWriteItemTypeDef:
+        """Return the write that adds a file to its ticket's number of such files, if there is room."""
+        name = _COUNTED[attachment.announced_as]
+        condition = "attribute_not_exists(#files) OR #files < :most"
+        return self._count(attachment.ticket_id, {"#files": name}, "#files :one", condition, one=1, most=MOST_OF_TICKET)
+
+    def _uncount(self, attachments: Sequence[Attachment]) -> TransactWriteItemTypeDef:
+        """Return the write that takes files of one ticket from its numbers of files."""
+        numbers = Counter(_COUNTED[each.announced_as] for each in attachments)
+        names = {f"#{name}": name for name in numbers}
+        added = ", ".join(f"#{name} :{name}" for name in numbers)
+        less = {name: -number for name, number in numbers.items()}
+        return self._count(attachments[0].ticket_id, names, added, "attribute_exists(PK)", **less)
+
+    def _count(
+        self, ticket_id: str, names: Mapping[str, str], added: str, condition: str, **values: int
+    ) -> TransactWriteItemTypeDef:
         return {
             "Update": {
                 "TableName": self._table,
                 "Key": to_item({"PK": ticket_partition(self._tenant_id, ticket_id), "SK": _COUNT}),
-                "UpdateExpression": "ADD #files :number",
+                "UpdateExpression": f"ADD {added}",
                 "ConditionExpression": condition,
-                "ExpressionAttributeNames": {"#files": "files"},
-                "ExpressionAttributeValues": to_item({":number": number, ":most": most}),
+                "ExpressionAttributeNames": names,
+                "ExpressionAttributeValues": to_item({f":{name}": value for name, value in values.items()}),
             }
         }
 

@@ -15,6 +15,7 @@ from ticketing.aws.data import of_tenant
 from ticketing.deployment import DEPLOYMENT
 from ticketing.dynamodb.transactions import until_written
 from ticketing.errors import ConflictError, ForbiddenError, UnauthorizedError
+from ticketing.text import folded
 from ticketing.users.audited import user_changed
 from ticketing.users.changes import report_as_recorded, sync_account
 from ticketing.users.errors import InvitationNotFoundError, TenantNotFoundError
@@ -23,7 +24,6 @@ from ticketing.users.operations import next_version
 from ticketing.users.repository import UserRepository, invitations_to
 from ticketing.users.states import PENDING, TenantState
 from ticketing.users.tenant_repository import TenantRepository
-from ticketing.users.text import folded
 from ticketing.users.user_pool import user_pool
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ticketing.dynamodb.attributes import to_item
 from ticketing.dynamodb.tables import put_new
 from ticketing.dynamodb.transactions import VersionConflictError, cancellation_codes
-from ticketing.users.text import folded
+from ticketing.text import folded
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -21,12 +21,12 @@ from ticketing.aws.data import of_caller, of_tenant
 from ticketing.deployment import DEPLOYMENT
 from ticketing.dynamodb.transactions import VersionConflictError, until_written
 from ticketing.errors import BadRequestError, ServiceUnavailableError
+from ticketing.text import folded
 from ticketing.users.audited import tenant_changed
 from ticketing.users.errors import DeletionNotFoundError, TenantNotFoundError
 from ticketing.users.states import PENDING, DeletionState, TenantState
 from ticketing.users.tenant_models import TenantDeletion
 from ticketing.users.tenant_repository import TenantRepository
-from ticketing.users.text import folded
 
 if TYPE_CHECKING:
     from ticketing.access.identity import Caller

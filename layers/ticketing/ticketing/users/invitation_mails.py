@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from ticketing import clock, ids
 from ticketing.deployment import DEPLOYMENT
 from ticketing.dynamodb.attributes import from_item, to_item
-from ticketing.users.text import folded
+from ticketing.text import folded
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -24,6 +24,7 @@ from ticketing.aws.data import of_caller
 from ticketing.deployment import DEPLOYMENT
 from ticketing.dynamodb.transactions import VersionConflictError, until_written
 from ticketing.errors import BadRequestError
+from ticketing.text import folded
 from ticketing.users.audited import user_changed
 from ticketing.users.changes import end_invitation, report_as_recorded
 from ticketing.users.errors import (
@@ -40,7 +41,6 @@ from ticketing.users.rows import invited_key
 from ticketing.users.rules import check_admins
 from ticketing.users.tenant_operations import find_tenant
 from ticketing.users.tenant_repository import TenantRepository
-from ticketing.users.text import folded
 from ticketing.users.user_pool import UNCONFIRMED, EmailRejectedError, EmailTakenError, user_pool
 
 if TYPE_CHECKING:

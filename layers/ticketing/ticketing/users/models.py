@@ -21,8 +21,8 @@ from ticketing.api.bodies import (
     Update,
     absent,
 )
+from ticketing.text import folded
 from ticketing.users.states import PENDING, Kind, MailOff
-from ticketing.users.text import folded
 
 
 @cache

@@ -25,11 +25,11 @@ from ticketing.dynamodb.tables import (
 )
 from ticketing.dynamodb.transactions import VersionConflictError, cancellation_codes, cancellation_reasons
 from ticketing.people.keys import tenant_key, user_key
+from ticketing.text import folded
 from ticketing.users.errors import LastAdminError, TenantNotFoundError
 from ticketing.users.models import Invitation, User
 from ticketing.users.rows import invitation_key, invited_key, list_key, name_start, user_from, user_item
 from ticketing.users.states import PENDING, Kind, TenantState
-from ticketing.users.text import folded
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError

@@ -6,9 +6,9 @@ from typing import Any, Final
 from ticketing.dynamodb.attributes import from_item
 from ticketing.dynamodb.tables import tenant_prefix
 from ticketing.people.keys import user_key
+from ticketing.text import folded
 from ticketing.users.models import User
 from ticketing.users.states import Kind
-from ticketing.users.text import folded
 
 _LONGEST: Final = 200
 """Characters of a name in a key, which can have 1,024 bytes. Folding can turn 100 characters into 3,300 bytes."""

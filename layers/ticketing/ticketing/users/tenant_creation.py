@@ -22,6 +22,7 @@ from ticketing.errors import (
     ServiceUnavailableError,
     UnauthorizedError,
 )
+from ticketing.text import folded
 from ticketing.users.audited import tenant_changed
 from ticketing.users.changes import sync_account
 from ticketing.users.claims import Claims, NameTakenError
@@ -34,7 +35,6 @@ from ticketing.users.rows import user_item
 from ticketing.users.states import PENDING, TenantState
 from ticketing.users.tenant_models import Tenant, TenantCreate, TenantSettings
 from ticketing.users.tenant_repository import TenantRepository
-from ticketing.users.text import folded
 from ticketing.users.usage_plan import UsagePlanNotFoundError, usage_plan
 from ticketing.users.user_pool import Account, user_pool
 

@@ -15,7 +15,7 @@ from ticketing.access.identity import NOBODYS
 from ticketing.access.roles import Role
 from ticketing.aws import clients
 from ticketing.deployment import DEPLOYMENT
-from ticketing.users.text import one_line
+from ticketing.text import one_line
 
 if TYPE_CHECKING:
     from mypy_boto3_cognito_idp import CognitoIdentityProviderClient
