@@ -28,7 +28,7 @@ def main() -> int:
     if options.against:
         return _verdict(_shown(against.measure(options.against, rounds=50 if quick else 400)))
 
-    figures = _shown(start.measure(rounds=3 if quick else 15))
+    figures = _shown(start.measure(rounds=3 if quick else 8))
     with tempfile.TemporaryDirectory(prefix="bench-") as state:
         stack = Stack.launch(Path(state))
         try:
@@ -40,7 +40,7 @@ def main() -> int:
             figures += _shown(http.measure_lists(stack, sizes=(100, 1_000) if quick else (1_000, 100_000)))
         finally:
             stack.stop()
-    figures += _shown(neighbors.measure(rounds=5 if quick else 40))
+    figures += _shown(neighbors.measure(rounds=5 if quick else 30))
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps([figure.as_json() for figure in figures], indent=2) + "\n")
     print(f"\nWritten to {RESULTS}")

@@ -60,6 +60,22 @@ _COMMENT: dict[str, Any] = {
     "createdAt": {"S": _NOW},
     "updatedAt": {"S": _NOW},
 }
+_ATTACHMENT: dict[str, Any] = {
+    "id": {"S": OTHER},
+    "tenantId": {"S": TENANT},
+    "ticketId": {"S": OTHER},
+    "fileName": {"S": "screen.png"},
+    "contentType": {"S": "image/png"},
+    "size": {"N": "12"},
+    "sha256": {"S": "0" * 64},
+    "state": {"S": "CLEAN"},
+    "visibility": {"S": "public"},
+    "announcedAs": {"S": "public"},
+    "uploadedById": {"S": ME},
+    "uploadedByRole": {"S": "agent"},
+    "createdAt": {"S": _NOW},
+    "objectVersion": {"S": "1"},
+}
 _WEBHOOK: dict[str, Any] = {
     "id": {"S": OTHER},
     "tenantId": {"S": TENANT},
@@ -98,6 +114,7 @@ _ITEMS = {
     "TENANT": _TENANT,
     "DELETION": _RECEIPT,
     "COMMENT": _COMMENT,
+    "ATTACHMENT": _ATTACHMENT,
     "WEBHOOK": _WEBHOOK,
     "DELIVERY": _DELIVERY,
 }
@@ -159,11 +176,18 @@ def answering() -> Iterator[str]:
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
 
+        def do_GET(self) -> None:
+            """Answer as S3: there are no objects."""
+            self._answer(b"<ListVersionsResult/>", "application/xml")
+
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             content = json.dumps(answer(self.headers.get("X-Amz-Target", ""), json.loads(body or b"{}"))).encode()
+            self._answer(content, "application/x-amz-json-1.0")
+
+        def _answer(self, content: bytes, media_type: str) -> None:
             self.send_response(200)
-            self.send_header("Content-Type", "application/x-amz-json-1.0")
+            self.send_header("Content-Type", media_type)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)

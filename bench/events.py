@@ -23,7 +23,7 @@ def _event(
         "path": "/v1/tickets",
         "httpMethod": "POST",
         "headers": {"Content-Type": "application/json"},
-        "pathParameters": {"id": OTHER, "commentId": OTHER, "deliveryId": OTHER, **path},
+        "pathParameters": {"id": OTHER, "commentId": OTHER, "attachmentId": OTHER, "deliveryId": OTHER, **path},
         "queryStringParameters": query,
         "multiValueQueryStringParameters": {name: [value] for name, value in query.items()},
         "requestContext": {
@@ -51,6 +51,11 @@ EVENTS: Final[dict[str, dict[str, Any]]] = {
     "getComment": _event(),
     "updateComment": _event({"body": "Which floor, please?"}),
     "deleteComment": _event(),
+    "createAttachment": _event({"fileName": "screen.png", "contentType": "image/png", "size": 12, "sha256": "0" * 64}),
+    "listAttachments": _event(),
+    "getAttachment": _event(),
+    "getAttachmentContent": _event(),
+    "deleteAttachment": _event(),
     "watchTicket": _event(),
     "unwatchTicket": _event(),
     "getWatching": _event(),
@@ -84,5 +89,7 @@ EVENTS: Final[dict[str, dict[str, Any]]] = {
 }
 """By operation, but createTenant, which takes three clients, and acceptInvitation, whose account is no tenant's."""
 
-TWO_CLIENTS: Final = frozenset({"inviteUser", "updateUser", "deactivateUser", "deleteTenant", "redeliver", "signOut"})
+TWO_CLIENTS: Final = frozenset(
+    {"deleteAttachment", "inviteUser", "updateUser", "deactivateUser", "deleteTenant", "redeliver", "signOut"}
+)
 """The operations that ask another service of AWS beside DynamoDB."""

@@ -69,6 +69,7 @@ class Start:
             It answers with an error.
         """
         environment = {
+            "ATTACHMENTS_BUCKET": "files",
             "AWS_ACCESS_KEY_ID": "x",
             "AWS_SECRET_ACCESS_KEY": "x",
             "AWS_DEFAULT_REGION": "us-east-1",

@@ -114,7 +114,7 @@ def write_file(
     dynamodb.put_item(TableName=table, Item=to_item(row))
     # What the rows are counted by, so that the file can be removed like any other.
     for key, counted in (
-        ({"PK": partition, "SK": "ATTACHMENTS"}, {"files": 1}),
+        ({"PK": partition, "SK": "ATTACHMENTS"}, {"internalFiles" if file.is_internal else "files": 1}),
         (usage_key(tenant_id), {"bytes": file.size}),
     ):
         ((name, number),) = counted.items()
