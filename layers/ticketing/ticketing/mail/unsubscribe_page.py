@@ -39,7 +39,7 @@ button {{ font: inherit; padding: .6rem 1.4rem; border: 0; border-radius: .4rem;
 ASK: Final = _PAGE.format(
     title="Stop these emails?",
     body="""\
-<p>You would get no more emails about tickets. Emails about your account, such as codes to sign in, would still come.</p>
+<p>You would get no more emails about tickets. Those about your account, such as codes to sign in, would still come.</p>
 <form method="post"><button name="List-Unsubscribe" value="One-Click">Stop the emails</button></form>""",
 )
 """What the link shows: a question, because a GET must change nothing. Scanners of emails follow links."""
