@@ -20,7 +20,7 @@ deploy: $(READY) template.yaml
 
 # An ID token alone on standard output. Every shell has a USER of its own, so only one given to make counts.
 token:
-ifeq ($(origin USER),command line)
+ifeq ($(if $(USER),$(origin USER)),command line)
 	@test -x $(PYTHON) || { echo "The local stack is not running. Start it with make run." >&2; exit 1; }
 	@$(PYTHON) -m local token "$$USER"
 else
@@ -65,7 +65,7 @@ smoke: $(READY)
 
 # An ID token of somebody in a stack on AWS, alone on standard output; passwords are asked for.
 sign-in: $(READY)
-ifeq ($(origin USER),command line)
+ifeq ($(if $(USER),$(origin USER)),command line)
 	@$(PYTHON) -m stack.sign_in "$(STACK)" "$$USER"
 else
 	@echo "Say whose: make -s sign-in STACK=ticket-system-prod USER=ada@example.com" >&2; exit 1

@@ -50,7 +50,7 @@ _KEEP_ALIVE = 75.0
 _READY = """
 The ticket API is ready at {base}/v1
 
-Three lines to try in another terminal:
+To try in another terminal:
 
   TOKEN=$(make -s token USER=agent@acme.example)
   curl -i -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\

@@ -84,7 +84,7 @@ def test_looking_at_the_link_changes_nothing(desk: Desk) -> None:
 def test_one_click_stops_the_mails_of_that_person_until_they_want_them_again(desk: Desk) -> None:
     page = desk.anybody.post(desk.link, data={"List-Unsubscribe": "One-Click"})
     assert page.status_code == httpx.codes.OK
-    assert "You will get no more emails about tickets." in page.text
+    assert "you will get no more emails about tickets." in page.text
     assert desk.state == (False, "unsubscribed")
     assert desk.witness.me()["notifications"]["mail"]
     desk.answer(mailed=False)

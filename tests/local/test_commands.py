@@ -110,8 +110,9 @@ def test_make_token_before_the_address_is_confirmed_says_so(stack: Stack) -> Non
     assert "has signed up and not confirmed the address yet" in result.stderr
 
 
-def test_make_token_ignores_the_shells_user(stack: Stack) -> None:
-    result = make("-s", "token", USER="agent@acme.example", LOCAL_STATE=str(stack.state))
+@pytest.mark.parametrize("said", [[], ["USER="]], ids=["nobody", "empty"])
+def test_make_token_ignores_the_shells_user(stack: Stack, said: list[str]) -> None:
+    result = make("-s", "token", *said, USER="agent@acme.example", LOCAL_STATE=str(stack.state))
     assert result.returncode != 0
     assert result.stdout == ""
     assert "make -s token USER=agent@acme.example" in result.stderr

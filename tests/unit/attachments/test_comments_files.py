@@ -73,7 +73,8 @@ def test_other_files_are_refused_and_nothing_is_written(
     before = items()
     answer = write(f"@[{AGENT_ID}]", REPORTER, attachmentIds=[right, wrong])
     assert answer.error == (422, "invalid_reference")
-    assert answer.details == [f"attachmentIds: {wrong} is no file of yours on this ticket that belongs to no comment"]
+    rule = "a file that you uploaded to this ticket, that was not rejected and is in no comment yet"
+    assert answer.details == [f"attachmentIds: {wrong} must be {rule}"]
     assert items() == before
 
 

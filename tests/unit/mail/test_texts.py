@@ -18,7 +18,7 @@ from tests.unit.mail.support import (
     put_file,
     put_recipient,
 )
-from tests.unit.support import ADMIN_ID, AGENT, OTHER_REPORTER, REPORTER, REPORTER_ID, TICKET_ID
+from tests.unit.support import ADMIN, ADMIN_ID, AGENT, OTHER_REPORTER, REPORTER, REPORTER_ID, TICKET_ID
 from ticketing.access.roles import Role
 from ticketing.attachments.models import State
 from ticketing.tickets.events import SYSTEM_ID, Actor, TicketEvent
@@ -94,7 +94,8 @@ def test_the_files_of_a_comment_are_named_and_never_attached(dynamodb: DynamoDBC
     put_file(dynamodb, "4", "other.png")
     put_comment(dynamodb, attachment_ids=["1", "2", "3"])
     mail = mailed(ses, commented())
-    assert "Try it now.\n\nFiles:\n- <b>.png\n- late.log\n" in mail.text
+    assert "Try it now.\n\nFiles:\n- <b>.png\n- late.log\n\nhttps:" in mail.text
+    assert "Try it now.</blockquote>" in mail.html
     assert "- <b>.png" in Shown.of(mail.html)
     page = Shown()
     page.feed(mail.html)
@@ -102,6 +103,16 @@ def test_the_files_of_a_comment_are_named_and_never_attached(dynamodb: DynamoDBC
     assert LINK in mail.text
     assert not any(name in mail.text + mail.html for name in ("virus.exe", "other.png"))
     assert set(ses.taken[0]["Content"]) == {"Template"}
+
+
+def test_who_is_mentioned_has_a_name(dynamodb: DynamoDBClient, ses: Ses) -> None:
+    put_recipient(dynamodb, ADMIN, name="<b>Ada</b>\nLovelace")
+    here, gone = f"@[{ADMIN_ID}]", "@[99999999-9999-4999-8999-999999999999]"
+    put_comment(dynamodb, body=f"{here.upper()}, {here}: ask {gone}.", mentions=[ADMIN_ID, gone[2:-1]])
+    mail = mailed(ses, commented())
+    expected = f"@<b>Ada</b> Lovelace, @<b>Ada</b> Lovelace: ask {gone}."
+    assert expected in mail.text
+    assert expected in Shown.of(mail.html)
 
 
 class Shown(HTMLParser):
@@ -147,7 +158,7 @@ def test_texts_stay_texts(dynamodb: DynamoDBClient, ses: Ses, text: str) -> None
     assert f"\n{text}\n" in mail.text
     page = Shown()
     page.feed(mail.html)
-    assert page.tags == {"p", "strong", "br", "blockquote", "a"}
+    assert page.tags == {"html", "head", "meta", "body", "div", "p", "strong", "br", "blockquote", "a"}
     assert "".join(page.texts).count(text) == 3
     assert page.links == [LINK, mail.headers["List-Unsubscribe"].strip("<>")]
 

@@ -70,11 +70,12 @@ def check_removal(caller: Caller, attachment: Attachment, now: datetime) -> None
     """Raise ForbiddenError unless the caller may remove a file that they can see."""
     if caller.role in MODERATORS:
         return
+    minutes = REMOVAL_WINDOW // timedelta(minutes=1)
     if caller.user_id != attachment.uploaded_by_id:
-        message = "Only who uploaded it may remove a file."
+        message = f"Only its uploader, for {minutes} minutes, or an admin may remove a file."
         raise ForbiddenError(message)
     if now - datetime.fromisoformat(attachment.created_at) > REMOVAL_WINDOW:
-        message = f"A file can be removed for {REMOVAL_WINDOW // timedelta(minutes=1)} minutes."
+        message = f"Its uploader may remove a file for {minutes} minutes, an admin at any time."
         raise ForbiddenError(message)
 
 

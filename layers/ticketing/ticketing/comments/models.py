@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from ticketing.api.bodies import UUID, Body, Id, LongText, Model, PageQuery, listed
 from ticketing.tickets.kinds import Visibility
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _MENTION: Final = re.compile(rf"@\[({UUID.strip('^$')})\]")
 
@@ -23,6 +26,16 @@ MOST_FILES: Final = 20
 def mentions_in(text: str) -> list[str]:
     """Return the ids of the users that a text mentions as `@[<id>]`, each once, in the order of the text."""
     return list(dict.fromkeys(found.lower() for found in _MENTION.findall(text)))
+
+
+def with_names(text: str, names: Mapping[str, str]) -> str:
+    """Return a text with the people that it mentions by name, `@Ada`; whoever has none here stays `@[<id>]`."""
+
+    def named(found: re.Match[str]) -> str:
+        name = names.get(found[1].lower())
+        return found[0] if name is None else f"@{name}"
+
+    return _MENTION.sub(named, text)
 
 
 def _mentions_few(text: str) -> str:

@@ -301,7 +301,8 @@ def _invalid_references(names: Collection[str], comment: Comment) -> InvalidRefe
     who = "active agent or admin" if comment.is_internal else "active user"
     people = [f"body: @[{each}] is no {who} of this tenant" for each in sorted(names) if not each.startswith(_FILE)]
     files = [
-        f"attachmentIds: {each.removeprefix(_FILE)} is no file of yours on this ticket that belongs to no comment"
+        f"attachmentIds: {each.removeprefix(_FILE)} must be a file that you uploaded to this ticket, "
+        "that was not rejected and is in no comment yet"
         for each in sorted(names)
         if each.startswith(_FILE)
     ]

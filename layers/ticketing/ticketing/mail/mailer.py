@@ -95,7 +95,8 @@ class Mailer:
         if event.comment_id is not None and said is None:
             _skip(work, Skipped.COMMENT_GONE, len(concerned))
             return
-        people = Recipients(of_tenant(event.tenant_id)).known([*concerned, event.actor.id])
+        named = [event.actor.id, *(said.comment.mentions if said else ())]
+        people = Recipients(of_tenant(event.tenant_id)).known([*concerned, *named])
         chosen, skipped = _choose(people, concerned, event)
         if chosen and self._must_wait(message, len(chosen), work):
             return

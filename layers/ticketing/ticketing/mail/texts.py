@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from ticketing.comments.models import with_names
 from ticketing.tickets.events import SYSTEM_ID
 
 if TYPE_CHECKING:
@@ -55,11 +56,14 @@ class Said:
     comment: Comment
     files: Sequence[str] = ()
 
+    def text(self, people: Mapping[str, Recipient]) -> str:
+        """Return the text of the comment, with the names of those whom it mentions."""
+        return with_names(self.comment.body, {each: _one_line(person.name) for each, person in people.items()})
+
     @property
-    def text(self) -> str:
-        """The text of the comment, with the names of its files below."""
-        names = [f"- {_one_line(name)}" for name in self.files]
-        return "\n".join([self.comment.body, "", "Files:", *names]) if names else self.comment.body
+    def list_of_files(self) -> str:
+        """The names of the files, a line each under a heading; an empty text if there are none."""
+        return "\n".join(["Files:", *(f"- {_one_line(name)}" for name in self.files)]) if self.files else ""
 
 
 def values_of(
@@ -78,7 +82,7 @@ def values_of(
     recipient
         Who gets the email; times are in their time zone.
     people
-        People by id, the event's actor among them if they still exist.
+        People by id, among them the event's actor and those whom the comment mentions, if they still exist.
     said
         The comment that the event is about, if any.
     links
@@ -94,7 +98,8 @@ def values_of(
         "title": _one_line(event.ticket.title) if event.ticket else "",
         "actor": _one_line(_name(event.actor.id, people)),
         "when": _local_time(event.occurred_at, recipient.time_zone),
-        "text": said.text if said else _said(event),
+        "text": said.text(people) if said else _said(event),
+        "files": said.list_of_files if said else "",
         **links,
     }
     return values | {"html": {name: html.escape(value).replace("\n", "<br>\n") for name, value in values.items()}}

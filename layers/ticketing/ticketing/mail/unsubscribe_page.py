@@ -39,14 +39,15 @@ button {{ font: inherit; padding: .6rem 1.4rem; border: 0; border-radius: .4rem;
 ASK: Final = _PAGE.format(
     title="Stop these emails?",
     body="""\
-<p>You will get no more emails about tickets. Emails about your account, such as codes to sign in, still come.</p>
+<p>You would get no more emails about tickets. Those about your account, such as codes to sign in, would still come.</p>
 <form method="post"><button name="List-Unsubscribe" value="One-Click">Stop the emails</button></form>""",
 )
 """What the link shows: a question, because a GET must change nothing. Scanners of emails follow links."""
 
 DONE: Final = _PAGE.format(
-    title="No more emails",
+    title="Your request has arrived",
     body="""\
-<p>You will get no more emails about tickets. One that is on its way may still come.</p>
-<p>To get emails again, switch them on in your profile.</p>""",
+<p>If the link was complete, you will get no more emails about tickets. One that is on its way may still come.</p>
+<p>If more of them come, use the link in the newest one. To get emails again, switch them on in your profile.</p>""",
 )
+"""What its button leads to, worded so that it is true of any link."""
