@@ -25,5 +25,7 @@ def handler(place: Place, work: Work) -> None:
     """Move the file on. Idempotent, and the same whether the scanner was faster or not."""
     settled = Arrivals(place.tenant_id).settle(place)
     work.log(settled=settled)
+    if settled is Settled.LOST:
+        work.count("FilesMissing")
     if settled is Settled.HIDDEN:
         raise RetryError

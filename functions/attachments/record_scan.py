@@ -42,5 +42,7 @@ def handler(scanned: _Scanned, work: Work) -> None:
     work.count("Scans", result=scanned.scan.result)
     settled = Arrivals(scanned.place.tenant_id).settle(scanned.place, scanned.scan)
     work.log(settled=settled)
+    if settled is Settled.LOST:
+        work.count("FilesMissing")
     if settled is Settled.HIDDEN:
         raise RetryError

@@ -1,10 +1,12 @@
 """What becomes of an announced file: events in any order, twice, or lost; and what nobody announced."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from itertools import permutations
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from functions.attachments import receive_upload, record_scan
@@ -31,6 +33,8 @@ from tests.unit.support import (
     ADMIN,
     AGENT,
     AGENT_ID,
+    BUCKET,
+    MOMENT,
     REPORTER,
     REPORTER_ID,
     TICKET_ID,
@@ -246,15 +250,81 @@ def test_a_removal_counts_though_s3_fails(bucket: Bucket, log: Callable[[], list
 # --- races -----------------------------------------------------------------------------------------------------------
 
 
-def before_write(client: DynamoDBClient, do: Callable[[], object]) -> None:
-    """Do something right before the next write of a transaction."""
+def before_write(client: DynamoDBClient, do: Callable[[], object], operation: str = "TransactWriteItems") -> None:
+    """Do something right before the next write, of a transaction unless it is said."""
     todo = [do]
 
     def hook(**_: Any) -> None:
         if todo:
             todo.pop()()
 
-    client.meta.events.register("before-call.dynamodb.TransactWriteItems", hook)
+    client.meta.events.register(f"before-call.dynamodb.{operation}", hook)
+
+
+@pytest.mark.parametrize("result", [None, CLEAN], ids=["uploaded", "scanned"])
+def test_two_who_see_different_versions_keep_the_one_that_is_written_first(
+    bucket: Bucket, dynamodb: DynamoDBClient, result: str | None
+) -> None:
+    """What S3 lists first may show up last: then the one takes B for the file, and the other A."""
+    made = announce().json["id"]
+    key = key_of(made)
+    later = bucket.put(key)
+    bucket.tag(key, later, CLEAN)
+
+    def meanwhile() -> None:
+        """Let another pin A, which is listed as the older one, right before B is written."""
+        first = bucket.put(key, at=MOMENT - timedelta(seconds=9))
+        bucket.tag(key, first, CLEAN)
+        assert noticed(key) == []
+
+    before_write(dynamodb, meanwhile, "UpdateItem")
+    assert (noticed(key) if result is None else scanned(key, later, result)) == []
+    assert state(made) == "CLEAN"
+    assert bucket.versions() == [query_of(content(made).headers["Location"])["versionId"]]
+
+
+def test_who_writes_first_which_version_it_is_deletes_the_others_only_then(
+    bucket: Bucket, dynamodb: DynamoDBClient
+) -> None:
+    made = announce().json["id"]
+    versions = {bucket.put(key_of(made)), bucket.put(key_of(made))}
+
+    def fail() -> None:
+        assert set(bucket.versions()) == versions
+        raise EndpointConnectionError(endpoint_url="https://dynamodb")
+
+    before_write(dynamodb, fail, "UpdateItem")
+    assert noticed(key_of(made)) == ["m1"]
+    assert set(bucket.versions()) == versions
+    assert noticed(key_of(made)) == []
+    assert len(bucket.versions()) == 1
+
+
+@pytest.mark.parametrize("final", ["SCANNING", "CLEAN"])
+def test_where_the_file_is_gone_its_other_versions_stay(
+    bucket: Bucket, log: Callable[[], list[dict[str, Any]]], capsys: pytest.CaptureFixture[str], final: str
+) -> None:
+    """They may hold the same content, and a person decides."""
+    made = arrive(bucket, CLEAN if final == "CLEAN" else "FAILED")
+    key = key_of(made)
+    (version,) = bucket.versions()
+    bucket.client.delete_object(Bucket=BUCKET, Key=key, VersionId=version)
+    other = bucket.put(key)
+    bucket.tag(key, other, CLEAN)
+    assert noticed(key) == scanned(key, other, CLEAN) == []
+    assert (state(made), bucket.versions()) == (final, [other])
+    assert [line["attachment_id"] for line in log() if line["level"] == "ERROR"] == [made, made]
+    assert capsys.readouterr().out.count('"FilesMissing":[1.0]') == 2
+
+
+def test_an_object_that_goes_with_its_row_is_not_missed(
+    bucket: Bucket, log: Callable[[], list[dict[str, Any]]]
+) -> None:
+    made = arrive(bucket)
+    bucket.before["ListObjectVersions"] = lambda: remove(made)
+    assert noticed(key_of(made)) == []
+    assert bucket.versions() == []
+    assert "ERROR" not in {line["level"] for line in log()}
 
 
 def test_a_ticket_that_is_deleted_meanwhile_gets_no_file(

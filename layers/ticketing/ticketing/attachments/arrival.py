@@ -3,6 +3,7 @@
 S3 says that an object is there, GuardDuty what it has found, and the sweep comes by: in any order, twice, or not at
 all. So whoever notices something reads the file's row, its ticket and its object, and decides anew (`settle`). A
 written result is final. Nothing but a written result, or a missing row, deletes an object that is the announced one.
+Which version that is, the row says before any other is deleted: two who look at once may see different versions.
 """
 
 from __future__ import annotations
@@ -12,17 +13,19 @@ from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from aws_lambda_powertools.logging import Logger
+
 from ticketing import clock
 from ticketing.access.identity import Caller
 from ticketing.access.roles import Role
-from ticketing.attachments.models import REJECTED, WAITING, Attachment, Reason, State
+from ticketing.attachments.models import REJECTED, Attachment, Reason, State
 from ticketing.attachments.objects import FileObjects, ScanResult, object_key
 from ticketing.attachments.operations import LOOK_AFTER, event_of
 from ticketing.attachments.repository import AttachmentRepository
 from ticketing.aws import clients
 from ticketing.aws.data import files_of_tenant, of_tenant
 from ticketing.deployment import DEPLOYMENT
-from ticketing.dynamodb.transactions import until_written
+from ticketing.dynamodb.transactions import VersionConflictError, until_written
 from ticketing.tickets.events import SYSTEM_ID
 from ticketing.tickets.kinds import EventType
 from ticketing.tickets.repository import TicketRepository
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
 _ATTEMPTS: Final = 10
 """How many times a decision is attempted that meets other changes of the ticket."""
 
+logger = Logger()
+
 
 class Settled(StrEnum):
     """What is known of a file after somebody looked."""
@@ -45,6 +50,8 @@ class Settled(StrEnum):
     """It was removed, or its ticket was: nothing is left of it."""
     MISSING = "missing"
     """It has not arrived."""
+    LOST = "lost"
+    """It had arrived, and its object is gone. Nobody but a person can help."""
     SCANNING = "scanning"
     HIDDEN = "hidden"
     """The scanner has called it clean, and the bucket's policy does not know it yet."""
@@ -113,17 +120,42 @@ class Arrivals:
             return self._rejected(attachment)
         stored = self._objects.versions(place)
         if attachment.state is State.CLEAN:
-            self._objects.delete(one for one in stored if one.version != attachment.object_version)
-            return Settled.CLEAN
+            return self._lost(attachment) if self._only_pinned(attachment, stored) is None else Settled.CLEAN
         ticket = self._tickets.get(place.ticket_id)
         if ticket is None:
             check = self._attachments.gone_check(place.ticket_id)
             self._attachments.remove(attachment, None, ticket=check)
             self._objects.delete(stored)
             return Settled.GONE
-        pinned = _pinned(attachment, stored)
-        self._objects.delete(one for one in stored if one is not pinned)
-        return Settled.MISSING if pinned is None else self._scanned(attachment, ticket, pinned, scan)
+        if attachment.state is State.PENDING:
+            first = next((one for one in stored if one.size == attachment.size), None)
+            if first is None:
+                self._objects.delete(stored)  # none of them can be what was announced
+                return Settled.MISSING
+            attachment = self._receive(attachment, first)
+        pinned = self._only_pinned(attachment, stored)
+        return self._lost(attachment) if pinned is None else self._scanned(attachment, ticket, pinned, scan)
+
+    def _receive(self, attachment: Attachment, first: Stored) -> Attachment:
+        """Write which version of its object is the file, and return the file as it is then."""
+        look_at = clock.timestamp(clock.now() + LOOK_AFTER)
+        self._attachments.receive(attachment, first.version, look_at=look_at)
+        return attachment.model_copy(update={"state": State.SCANNING, "object_version": first.version})
+
+    def _only_pinned(self, attachment: Attachment, stored: list[Stored]) -> Stored | None:
+        """Delete all versions but the one that is the file by its row, and return it; if it is gone, delete none."""
+        pinned = next((one for one in stored if one.version == attachment.object_version), None)
+        if pinned is not None:
+            self._objects.delete(one for one in stored if one is not pinned)
+        return pinned
+
+    def _lost(self, attachment: Attachment) -> Settled:
+        """Tell of a file whose object is gone, unless it went with its row, or was rejected, after the row was read."""
+        place = attachment.place
+        if self._attachments.get(place.ticket_id, place.attachment_id) != attachment:
+            raise VersionConflictError
+        logger.error("a file that had arrived has no object", extra=place._asdict())
+        return Settled.LOST
 
     def _scanned(self, attachment: Attachment, ticket: Ticket, pinned: Stored, scan: Scan | None) -> Settled:
         """Decide about a file that is there, by what the scanner says of it."""
@@ -131,29 +163,21 @@ class Arrivals:
             self._objects.mark_clean(pinned)
         result = scan.result if scan and scan.version == pinned.version else self._objects.scan_result(pinned)
         if result in _REJECTIONS:
-            return self._reject(attachment, ticket, pinned, *_REJECTIONS[result])
+            return self._reject(attachment, ticket, *_REJECTIONS[result])
         if result is not ScanResult.NO_THREATS_FOUND:
-            self._receive(attachment, pinned)
             return Settled.SCANNING
         # Only now anybody may read it. S3 has compared it with the checksum when it came, if it came by our address.
         as_announced = self._objects.has_content(pinned, attachment)
         if as_announced is None:
-            self._receive(attachment, pinned)
             return Settled.HIDDEN
         if not as_announced:
-            return self._reject(attachment, ticket, pinned, State.UNSCANNABLE, Reason.OTHER_CONTENT)
+            return self._reject(attachment, ticket, State.UNSCANNABLE, Reason.OTHER_CONTENT)
         uploader = Caller(attachment.uploaded_by_id, attachment.tenant_id, attachment.uploaded_by_role)
-        self._finish(attachment, ticket, uploader, {"state": State.CLEAN, "object_version": pinned.version})
+        self._finish(attachment, ticket, uploader, {"state": State.CLEAN})
         return Settled.CLEAN
 
-    def _receive(self, attachment: Attachment, pinned: Stored) -> None:
-        if attachment.state is State.PENDING:
-            look_at = clock.timestamp(clock.now() + LOOK_AFTER)
-            self._attachments.receive(attachment, pinned.version, look_at=look_at)
-
-    def _reject(self, attachment: Attachment, ticket: Ticket, pinned: Stored, state: State, reason: Reason) -> Settled:
-        values = {"state": state, "object_version": pinned.version, "reason": reason}
-        return self._rejected(self._finish(attachment, ticket, self._system, values))
+    def _reject(self, attachment: Attachment, ticket: Ticket, state: State, reason: Reason) -> Settled:
+        return self._rejected(self._finish(attachment, ticket, self._system, {"state": state, "reason": reason}))
 
     def _finish(self, before: Attachment, ticket: Ticket, actor: Caller, values: Mapping[str, object]) -> Attachment:
         after = before.model_copy(update=values)
@@ -169,16 +193,9 @@ class Arrivals:
 
     def _give_up(self, place: Place) -> None:
         attachment = self._attachments.get(place.ticket_id, place.attachment_id)
-        if attachment is None or attachment.state not in WAITING:
+        if attachment is None or attachment.state is not State.PENDING:
             return
         ticket = self._tickets.get(place.ticket_id)
         gone = self._attachments.gone_check(place.ticket_id)
         check = gone if ticket is None else self._tickets.version_check(ticket)
         self._attachments.remove(attachment, None, ticket=check)
-
-
-def _pinned(attachment: Attachment, stored: list[Stored]) -> Stored | None:
-    """Return the version that is, or will be, the file's: the first that may be the announced content."""
-    if attachment.object_version is not None:
-        return next((one for one in stored if one.version == attachment.object_version), None)
-    return next((one for one in stored if one.size == attachment.size), None)

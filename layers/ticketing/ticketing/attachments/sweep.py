@@ -49,7 +49,7 @@ class Swept:
     overdue: int = 0
     """Files that the scanner has said nothing usable of for too long."""
     missing: int = 0
-    """Files that can be read by their rows, and have no object."""
+    """Files that had arrived, and have no object any more."""
     failed: int = 0
     unfinished: int = 0
     """Tenants that the time did not suffice for."""
@@ -60,6 +60,7 @@ class Sweep:
 
     def __init__(self) -> None:
         self._swept = Swept()
+        self._lost = set[Place]()
         self._now = clock.now()
 
     def run(self, waiting_in_time: InTime, in_time: InTime) -> Swept:
@@ -91,8 +92,7 @@ class Sweep:
 
     def _follow(self, file: Waiting) -> None:
         arrivals = Arrivals(file.place.tenant_id)
-        settled = arrivals.settle(file.place)
-        self._swept.files[settled] += 1
+        settled = self._settle(file.place)
         if settled is Settled.MISSING and self._now - datetime.fromisoformat(file.created_at) > GIVEN_UP_AFTER:
             arrivals.give_up(file.place)
             self._swept.given_up += 1
@@ -112,7 +112,7 @@ class Sweep:
                 for place in self._differences(tenant_id):
                     if not in_time():
                         break
-                    self._put_right(place)
+                    self._settle(place)
             except Exception:
                 logger.exception(_FAILED, extra={"tenantId": tenant_id})
                 self._swept.failed += 1
@@ -128,9 +128,12 @@ class Sweep:
         yield from (place for place, versions in found.items() if versions > 1 or place not in rows)
         yield from rows - found.keys()
 
-    def _put_right(self, place: Place) -> None:
+    # --- both -------------------------------------------------------------------------------------------------------
+
+    def _settle(self, place: Place) -> Settled:
         settled = Arrivals(place.tenant_id).settle(place)
         self._swept.files[settled] += 1
-        if settled is Settled.CLEAN and not FileObjects(files_of_tenant(place.tenant_id)).versions(place):
-            logger.error("a file that can be read has no object", extra=place._asdict())
-            self._swept.missing += 1
+        if settled is Settled.LOST:
+            self._lost.add(place)  # perhaps for the second time
+            self._swept.missing = len(self._lost)
+        return settled
