@@ -25,10 +25,11 @@ from tests.unit.attachments.support import (
     remove,
     scanned,
     state,
+    swept,
 )
 from tests.unit.attachments.test_announcing import usage
 from tests.unit.comments.support import by_place, history
-from tests.unit.conftest import Items
+from tests.unit.conftest import Clock, Items
 from tests.unit.support import (
     ADMIN,
     AGENT,
@@ -200,23 +201,98 @@ def trash() -> None:
     assert send(delete_ticket.handler, api_event("DELETE", TICKET_PATH, caller=ADMIN)).status == 204
 
 
-def test_a_ticket_in_the_trash_keeps_what_is_clean_and_nothing_arrives_there(bucket: Bucket, items: Items) -> None:
-    kept, late, scanning = arrive(bucket), announce().json["id"], announce().json["id"]
-    first = bucket.versions()
-    version = bucket.put(key_of(scanning))
-    assert noticed(key_of(scanning)) == []
-    trash()
-    assert read(kept).error == content(kept).error == listed().error == (404, "ticket_not_found")
-    bucket.put(key_of(late))
-    assert noticed(key_of(late)) == []
-    bucket.tag(key_of(scanning), version, CLEAN)
-    assert scanned(key_of(scanning), version, CLEAN) == []
-    assert noticed(key_of(kept)) == []
-    assert bucket.versions() == first
-    assert usage(items) == {"files": 1, "bytes": len(CONTENT)}
+def restore() -> None:
     assert send(restore_ticket.handler, api_event("POST", f"{TICKET_PATH}/restore", caller=ADMIN)).status == 200
+
+
+@pytest.mark.parametrize("first", ["uploaded", "scanned", "swept"])
+def test_a_ticket_in_the_trash_keeps_what_was_there_and_nothing_arrives(
+    bucket: Bucket, items: Items, time: Clock, first: str
+) -> None:
+    kept, late, before = arrive(bucket), announce().json["id"], announce().json["id"]
+    versions = [*bucket.versions(), bucket.put(key_of(before))]
+    trash()
+    time.forward(seconds=1)
+    assert read(kept).error == content(kept).error == listed().error == (404, "ticket_not_found")
+    version = bucket.put(key_of(late))
+    notice: dict[str, Callable[[str, str], object]] = {
+        "uploaded": lambda key, _: noticed(key),
+        "scanned": lambda key, version: scanned(key, version, CLEAN),
+        "swept": lambda *_: swept(),
+    }
+    if first == "swept":
+        time.forward(hours=1)
+    for made, its in ((late, version), (before, versions[1])):
+        bucket.tag(key_of(made), its, CLEAN)
+        notice[first](key_of(made), its)
+        assert noticed(key_of(made)) == scanned(key_of(made), its, CLEAN) == []
+    assert noticed(key_of(kept)) == []
+    assert sorted(bucket.versions()) == sorted(versions)
+    assert usage(items) == {"files": 2, "bytes": 2 * len(CONTENT)}
+    assert events(items, before) == []
+    restore()
     assert content(kept).status == 302
-    assert [each["id"] for each in listed().json] == [kept]
+    assert [(each["id"], each["state"]) for each in listed().json] == [(kept, "CLEAN"), (before, "SCANNING")]
+    time.forward(hours=1)
+    swept()
+    assert content(before).status == 302
+    assert len(events(items, before)) == 1
+
+
+@pytest.mark.parametrize("result", [CLEAN, INFECTED])
+def test_a_result_that_comes_while_the_ticket_is_in_the_trash_waits(
+    bucket: Bucket, items: Items, time: Clock, result: str
+) -> None:
+    made = announce().json["id"]
+    version = bucket.put(key_of(made))
+    assert noticed(key_of(made)) == []
+    time.forward(seconds=5)
+    trash()
+    bucket.tag(key_of(made), version, result)
+    assert scanned(key_of(made), version, result) == []
+    assert bucket.versions() == [version]
+    restore()
+    assert state(made) == "SCANNING"
+    time.forward(hours=1)
+    swept()
+    assert state(made) == ("CLEAN" if result == CLEAN else "INFECTED")
+    assert len(events(items, made)) == 1
+
+
+def test_what_came_after_the_restoring_is_no_late_upload(bucket: Bucket, time: Clock) -> None:
+    made = announce().json["id"]
+    trash()
+    time.forward(seconds=5)
+    swept()
+    restore()
+    bucket.tag(key_of(made), bucket.put(key_of(made)), CLEAN)
+    assert noticed(key_of(made)) == []
+    assert state(made) == "CLEAN"
+
+
+def test_what_never_arrives_in_the_trash_is_gone_after_24_hours(bucket: Bucket, items: Items, time: Clock) -> None:
+    made = announce().json["id"]
+    trash()
+    time.forward(hours=25)
+    swept()
+    assert usage(items) == {"files": 0, "bytes": 0}
+    bucket.put(key_of(made))
+    assert noticed(key_of(made)) == bucket.versions() == []
+
+
+def test_a_file_that_waits_goes_with_its_ticket_when_its_time_is_over(
+    bucket: Bucket, items: Items, time: Clock
+) -> None:
+    made = announce().json["id"]
+    bucket.put(key_of(made))
+    trash()
+    time.forward(days=29)
+    assert noticed(key_of(made)) == []
+    assert usage(items)["files"] == 1
+    time.forward(days=2)
+    swept()
+    assert bucket.versions() == []
+    assert usage(items) == {"files": 0, "bytes": 0}
 
 
 def test_an_upload_for_a_file_that_was_removed_is_deleted(bucket: Bucket, items: Items) -> None:
@@ -327,7 +403,7 @@ def test_an_object_that_goes_with_its_row_is_not_missed(
     assert "ERROR" not in {line["level"] for line in log()}
 
 
-def test_a_ticket_that_is_deleted_meanwhile_gets_no_file(
+def test_a_ticket_that_is_deleted_meanwhile_keeps_its_file(
     bucket: Bucket, dynamodb: DynamoDBClient, items: Items
 ) -> None:
     made = announce().json["id"]
@@ -335,9 +411,12 @@ def test_a_ticket_that_is_deleted_meanwhile_gets_no_file(
     bucket.tag(key_of(made), version, CLEAN)
     before_write(dynamodb, trash)
     assert noticed(key_of(made)) == []
-    assert bucket.versions() == []
-    assert usage(items) == {"files": 0, "bytes": 0}
+    assert bucket.versions() == [version]
+    assert usage(items) == {"files": 1, "bytes": len(CONTENT)}
     assert events(items, made) == []
+    restore()
+    assert noticed(key_of(made)) == []
+    assert state(made) == "CLEAN"
 
 
 def test_a_file_that_is_removed_meanwhile_stays_removed(bucket: Bucket, dynamodb: DynamoDBClient, items: Items) -> None:

@@ -9,6 +9,7 @@ Which version that is, the row says before any other is deleted: two who look at
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -52,6 +53,8 @@ class Settled(StrEnum):
     """It has not arrived."""
     LOST = "lost"
     """It had arrived, and its object is gone. Nobody but a person can help."""
+    TRASHED = "trashed"
+    """It was there when its ticket went to the trash, where it waits: it goes on when the ticket is restored."""
     SCANNING = "scanning"
     HIDDEN = "hidden"
     """The scanner has called it clean, and the bucket's policy does not know it yet."""
@@ -121,20 +124,29 @@ class Arrivals:
         stored = self._objects.versions(place)
         if attachment.state is State.CLEAN:
             return self._lost(attachment) if self._only_pinned(attachment, stored) is None else Settled.CLEAN
-        ticket = self._tickets.get(place.ticket_id)
+        # Read after the versions were listed: as long as the ticket is not in the trash, they came before a deletion.
+        ticket = self._tickets.get_deleted(place.ticket_id, now=clock.now())
         if ticket is None:
-            check = self._attachments.gone_check(place.ticket_id)
-            self._attachments.remove(attachment, None, ticket=check)
-            self._objects.delete(stored)
-            return Settled.GONE
+            return self._gone(attachment, stored)
         if attachment.state is State.PENDING:
             first = next((one for one in stored if one.size == attachment.size), None)
             if first is None:
                 self._objects.delete(stored)  # none of them can be what was announced
                 return Settled.MISSING
+            if ticket.deleted_at is not None and first.at > datetime.fromisoformat(ticket.deleted_at):
+                return self._gone(attachment, stored)
             attachment = self._receive(attachment, first)
         pinned = self._only_pinned(attachment, stored)
-        return self._lost(attachment) if pinned is None else self._scanned(attachment, ticket, pinned, scan)
+        if pinned is None:
+            return self._lost(attachment)
+        return self._scanned(attachment, ticket, pinned, scan) if ticket.deleted_at is None else Settled.TRASHED
+
+    def _gone(self, attachment: Attachment, stored: list[Stored]) -> Settled:
+        """Remove a file that came after its ticket went to the trash, or whose ticket is gone for good."""
+        check = self._attachments.gone_check(attachment.ticket_id)
+        self._attachments.remove(attachment, None, ticket=check)
+        self._objects.delete(stored)
+        return Settled.GONE
 
     def _receive(self, attachment: Attachment, first: Stored) -> Attachment:
         """Write which version of its object is the file, and return the file as it is then."""
