@@ -10,9 +10,10 @@ from functions.attachments.sweep_attachments import NotAllSweptError
 from functions.tickets import purge_ticket
 from tests.unit.attachments.support import CONTENT, Bucket, announce, content, key_of, noticed, remove, state, swept
 from tests.unit.attachments.test_announcing import usage
-from tests.unit.attachments.test_arriving import CLEAN, INFECTED, arrive, events
+from tests.unit.attachments.test_arriving import CLEAN, INFECTED, arrive, events, restore, trash
 from tests.unit.conftest import Clock, Items
 from tests.unit.support import TABLE, TICKET_ID, Context, a_ticket, data_of, stored
+from ticketing.attachments import sweep
 from ticketing.attachments.remains import AttachmentRemains
 from ticketing.aws import clients
 from ticketing.aws.data import files_of_tenant
@@ -187,6 +188,79 @@ def test_a_ticket_that_is_there_keeps_its_files(bucket: Bucket, dynamodb: Dynamo
     assert AttachmentRemains(data_of(dynamodb, "acme"), files_of_tenant("acme")).purge(PARTITION) == 0
     assert items() == before
     assert content(made).status == 302
+
+
+def test_what_purging_gave_up_the_sweep_does(
+    bucket: Bucket, dynamodb: DynamoDBClient, items: Items, log: Callable[[], list[dict[str, Any]]]
+) -> None:
+    arrive(bucket)
+    arrive(bucket)
+    other = stored(dynamodb, a_ticket(id=TICKET_ID.replace("019c", "019d")))
+    announce(path=f"/v1/tickets/{other.id}", content=b"x")
+    expire(dynamodb)
+    swept()
+    assert usage(items) == {"files": 0, "bytes": 1}
+    assert bucket.versions() == []
+    assert [item["PK"]["S"] for item in items() if item["SK"]["S"].startswith("ATTACHMENT#")] == [
+        f"TENANT#acme#TICKET#{other.id}"
+    ]
+    (told,) = (line for line in log() if line["message"] == "sweepAttachments")
+    assert (told["purged"], told["files"]) == (2, {"missing": 1})
+
+
+def test_one_difference_that_fails_holds_up_no_other(bucket: Bucket, dynamodb: DynamoDBClient) -> None:
+    made = [arrive(bucket) for _ in range(3)]
+    for each in made:
+        bucket.put(key_of(each))
+
+    def fail(params: dict[str, Any], **_: Any) -> None:
+        if made[0] in str(params["body"]):
+            message = "a bug"
+            raise RuntimeError(message)
+
+    dynamodb.meta.events.register("before-call.dynamodb.GetItem", fail)
+    with pytest.raises(NotAllSweptError):
+        swept()
+    assert [len(bucket.versions(key_of(each))) for each in made] == [2, 1, 1]
+
+
+def test_the_files_of_a_ticket_in_the_trash_stay(bucket: Bucket, items: Items) -> None:
+    made = arrive(bucket)
+    trash()
+    swept()
+    assert usage(items)["files"] == 1
+    restore()
+    assert content(made).status == 302
+
+
+def test_a_ticket_that_dynamodb_says_nothing_of_counts_as_there(
+    bucket: Bucket, dynamodb: DynamoDBClient, items: Items, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrive(bucket)
+    expire(dynamodb)
+
+    def throttled(**asked: Any) -> Any:
+        return {"Responses": {}, "UnprocessedKeys": asked["RequestItems"]}
+
+    monkeypatch.setattr(dynamodb, "batch_get_item", throttled)
+    swept()
+    assert usage(items)["files"] == 1
+
+
+def test_a_hundred_tickets_are_asked_for_at_once_and_no_more(
+    bucket: Bucket, dynamodb: DynamoDBClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrive(bucket)
+    monkeypatch.setattr(sweep, "_AT_ONCE", 2)
+    for number in range(4):
+        announce(path=f"/v1/tickets/{stored(dynamodb, a_ticket(id=TICKET_ID[:-1] + str(number))).id}")
+    asked: list[str] = []
+    dynamodb.meta.events.register("before-call.dynamodb.BatchGetItem", lambda model, **_: asked.append(model.name))
+    swept()
+    assert len(asked) == 3
+    asked.clear()
+    swept(Context(left=iter([600_000] * 3 + [0] * 10)))
+    assert asked == []
 
 
 def test_a_tenants_objects_go_as_far_as_the_time_reaches(bucket: Bucket, dynamodb: DynamoDBClient) -> None:

@@ -128,6 +128,10 @@ class Arrivals:
         ticket = self._tickets.get_deleted(place.ticket_id, now=clock.now())
         if ticket is None:
             return self._gone(attachment, stored)
+        return self._waiting(attachment, ticket, stored, scan)
+
+    def _waiting(self, attachment: Attachment, ticket: Ticket, stored: list[Stored], scan: Scan | None) -> Settled:
+        """Decide about a file that has not arrived as far as is known, or has no result."""
         if attachment.state is State.PENDING:
             first = next((one for one in stored if one.size == attachment.size), None)
             if first is None:

@@ -33,7 +33,11 @@ from ticketing.tickets.queries import without_internal
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef, TransactWriteItemTypeDef
+    from mypy_boto3_dynamodb.type_defs import (
+        KeysAndAttributesUnionTypeDef,
+        QueryInputTypeDef,
+        TransactWriteItemTypeDef,
+    )
 
 type Writes = list[TransactWriteItemTypeDef]
 """Members of a transaction."""
@@ -113,6 +117,18 @@ class AttachmentRepository:
     def has_ticket(self, ticket_id: str) -> bool:
         """Return whether a ticket exists, in the trash or not: a consistent read."""
         return self._read(ticket_id, TICKET, lambda _: True) is not None
+
+    def seem_gone(self, ticket_ids: Collection[str]) -> Collection[str]:
+        """Return those of at most 100 tickets that are not there, in the trash or not: one read, eventually consistent.
+
+        What DynamoDB leaves out for its load counts as there.
+        """
+        keys = {each: to_item(ticket_key(self._tenant_id, each)) for each in ticket_ids}
+        wanted: KeysAndAttributesUnionTypeDef = {"Keys": [*keys.values()], "ProjectionExpression": "PK, SK"}
+        answer = self._client.batch_get_item(RequestItems={self._table: wanted})
+        left_out = answer["UnprocessedKeys"].get(self._table)
+        there = [*answer["Responses"].get(self._table, []), *(left_out["Keys"] if left_out else [])]
+        return [each for each, key in keys.items() if key not in there]
 
     def list(self, ticket_id: str, *, internal: bool, limit: int, cursor: str | None) -> Page[Attachment]:
         """Return one page of a ticket's files, in the order of their announcements, with or without internal ones.
