@@ -190,6 +190,25 @@ def test_a_ticket_that_is_there_keeps_its_files(bucket: Bucket, dynamodb: Dynamo
     assert content(made).status == 302
 
 
+def test_files_go_though_the_tenants_bytes_are_no_longer_added_up(
+    bucket: Bucket, dynamodb: DynamoDBClient, items: Items
+) -> None:
+    arrive(bucket)
+    announce()
+    dynamodb.delete_item(TableName=TABLE, Key=to_item({"PK": "TENANT#acme#COUNTER", "SK": "ATTACHMENTS"}))
+    assert purge(expire(dynamodb)) == []
+    assert (items(), bucket.versions()) == ([], [])
+
+
+def test_what_arrives_then_goes_too(bucket: Bucket, dynamodb: DynamoDBClient, items: Items) -> None:
+    made = announce().json["id"]
+    dynamodb.delete_item(TableName=TABLE, Key=to_item({"PK": "TENANT#acme#COUNTER", "SK": "ATTACHMENTS"}))
+    expire(dynamodb)
+    bucket.put(key_of(made))
+    assert noticed(key_of(made)) == bucket.versions() == []
+    assert not [item for item in items() if item["SK"]["S"].startswith("ATTACHMENT#")]
+
+
 def test_what_purging_gave_up_the_sweep_does(
     bucket: Bucket, dynamodb: DynamoDBClient, items: Items, log: Callable[[], list[dict[str, Any]]]
 ) -> None:

@@ -127,7 +127,9 @@ class Arrivals:
         # Read after the versions were listed: as long as the ticket is not in the trash, they came before a deletion.
         ticket = self._tickets.get_deleted(place.ticket_id, now=clock.now())
         if ticket is None:
-            return self._gone(attachment, stored)
+            self._attachments.purge([attachment])
+            self._objects.delete(stored)
+            return Settled.GONE
         return self._waiting(attachment, ticket, stored, scan)
 
     def _waiting(self, attachment: Attachment, ticket: Ticket, stored: list[Stored], scan: Scan | None) -> Settled:
@@ -138,19 +140,14 @@ class Arrivals:
                 self._objects.delete(stored)  # none of them can be what was announced
                 return Settled.MISSING
             if ticket.deleted_at is not None and first.at > datetime.fromisoformat(ticket.deleted_at):
-                return self._gone(attachment, stored)
+                self._attachments.remove(attachment, None, ticket=self._attachments.gone_check(ticket.id))
+                self._objects.delete(stored)
+                return Settled.GONE
             attachment = self._receive(attachment, first)
         pinned = self._only_pinned(attachment, stored)
         if pinned is None:
             return self._lost(attachment)
         return self._scanned(attachment, ticket, pinned, scan) if ticket.deleted_at is None else Settled.TRASHED
-
-    def _gone(self, attachment: Attachment, stored: list[Stored]) -> Settled:
-        """Remove a file that came after its ticket went to the trash, or whose ticket is gone for good."""
-        check = self._attachments.gone_check(attachment.ticket_id)
-        self._attachments.remove(attachment, None, ticket=check)
-        self._objects.delete(stored)
-        return Settled.GONE
 
     def _receive(self, attachment: Attachment, first: Stored) -> Attachment:
         """Write which version of its object is the file, and return the file as it is then."""

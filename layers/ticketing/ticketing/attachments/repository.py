@@ -326,7 +326,9 @@ class AttachmentRepository:
             members += self._untied(attachment, attachment.comment_id)
         self._write(members)
 
-    def removals(self, attachments: Sequence[Attachment], events: Sequence[TicketEvent] = ()) -> Writes:
+    def removals(
+        self, attachments: Sequence[Attachment], events: Sequence[TicketEvent] = (), *, gives_back: bool = True
+    ) -> Writes:
         """Return the writes, for a transaction, that delete rows of one ticket and give their bytes back; with events.
 
         They fail if one of the rows is not as it was read, or gone. Without rows there are none.
@@ -350,13 +352,19 @@ class AttachmentRepository:
         return [
             *deletions,
             self._count(attachments[0].ticket_id, -len(attachments), "attribute_exists(#files)"),
-            self._use(-sum(each.size for each in attachments), "attribute_exists(#bytes)"),
+            *([self._use(-sum(each.size for each in attachments), "attribute_exists(#bytes)")] if gives_back else []),
             *(put_new(self._table, item_of(event)) for event in events),
         ]
 
     def purge(self, attachments: Sequence[Attachment]) -> None:
-        """Delete rows of a ticket that is gone for good, and give their bytes back; raises as `remove` does."""
-        self._write([self.gone_check(attachments[0].ticket_id), *self.removals(attachments)])
+        """Delete rows of a ticket that is gone for good, and give their bytes back; raises as `remove` does.
+
+        With its tenant, what adds up the bytes is gone, too.
+        """
+        key = to_item(usage_key(self._tenant_id))
+        has_usage = "Item" in self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
+        removals = self.removals(attachments, gives_back=has_usage)
+        self._write([self.gone_check(attachments[0].ticket_id), *removals])
 
     def gone_check(self, ticket_id: str) -> TransactWriteItemTypeDef:
         """Return the condition check, for a transaction, that a ticket is in the trash, or gone for good."""
