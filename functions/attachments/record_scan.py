@@ -40,7 +40,7 @@ def _fields(scanned: _Scanned) -> Mapping[str, Any]:
 def handler(scanned: _Scanned, work: Work) -> None:
     """Move the file on. Idempotent; where the scanner has failed, the sweep lets it try again."""
     work.count("Scans", result=scanned.scan.result)
-    settled = Arrivals(scanned.place.tenant_id).settle(scanned.place, scanned.scan)
+    settled = Arrivals(scanned.place.tenant_id).settle_soon(scanned.place, scanned.scan)
     work.log(settled=settled)
     if settled is Settled.LOST:
         work.count("FilesMissing")

@@ -25,6 +25,14 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Wait for nothing, and return for how long it was to be waited."""
+    waits: list[float] = []
+    monkeypatch.setattr("ticketing.attachments.arrival.time.sleep", waits.append)
+    return waits
+
+
+@pytest.fixture(autouse=True)
 def ticket(dynamodb: DynamoDBClient, people: None, time: Clock) -> Ticket:  # noqa: ARG001 - both have to be there
     """Put REPORTER's ticket there."""
     return there(dynamodb, a_ticket())

@@ -117,10 +117,28 @@ def test_the_first_result_stands(bucket: Bucket) -> None:
     assert bucket.versions() == [version]
 
 
-def test_a_clean_result_without_the_tag_waits_for_it(bucket: Bucket) -> None:
+def test_a_tag_that_comes_a_moment_after_the_result_is_waited_for(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = announce().json["id"]
+    version = bucket.put(key_of(made))
+    waits: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 2:
+            bucket.tag(key_of(made), version, CLEAN)
+
+    monkeypatch.setattr("ticketing.attachments.arrival.time.sleep", sleep)
+    assert scanned(key_of(made), version, CLEAN) == []
+    assert (state(made), waits) == ("CLEAN", [1, 2])
+
+
+def test_a_clean_result_without_the_tag_waits_for_it(bucket: Bucket, pauses: list[float]) -> None:
     made = announce().json["id"]
     version = bucket.put(key_of(made))
     assert scanned(key_of(made), version, CLEAN) == ["m1"]
+    assert pauses == [1, 2, 2]
     assert state(made) == "SCANNING"
     bucket.tag(key_of(made), version, CLEAN)
     assert scanned(key_of(made), version, CLEAN) == []

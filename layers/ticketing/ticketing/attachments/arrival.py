@@ -8,6 +8,7 @@ Which version that is, the row says before any other is deleted: two who look at
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 
 _ATTEMPTS: Final = 10
 """How many times a decision is attempted that meets other changes of the ticket."""
+
+_PAUSES: Final = (1, 2, 2)
+"""Seconds to wait before another look at a file that can't be read yet. The queue's retry would come after minutes."""
 
 logger = Logger()
 
@@ -96,6 +100,18 @@ class Arrivals:
             AWS failed; doing it again goes on from there.
         """
         return until_written(partial(self._settle, place, scan), _ATTEMPTS)
+
+    def settle_soon(self, place: Place, scan: Scan | None = None) -> Settled:
+        """Do the same, and wait a few seconds for a clean file that can't be read yet; raises as `settle` does.
+
+        GuardDuty tells what it has found before it tags the object, and it takes a moment until S3's policy knows a tag.
+        """
+        for pause in _PAUSES:
+            settled = self.settle(place, scan)
+            if settled is not Settled.HIDDEN:
+                return settled
+            time.sleep(pause)
+        return self.settle(place, scan)
 
     def give_up(self, place: Place) -> None:
         """Remove a file that has not arrived and can't any more; raises as `settle` does.
