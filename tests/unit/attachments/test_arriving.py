@@ -483,6 +483,26 @@ def test_who_loses_a_race_decides_anew(bucket: Bucket, dynamodb: DynamoDBClient)
     assert state(made) == "CLEAN"
 
 
+@pytest.mark.parametrize("result", [CLEAN, INFECTED])
+def test_who_meets_a_transaction_decides_anew(bucket: Bucket, dynamodb: DynamoDBClient, result: str) -> None:
+    """With CLEAN, it is met where the version is written; with INFECTED, where the rejected file is forgotten, too."""
+    made = announce().json["id"]
+    version = bucket.put(key_of(made))
+    bucket.tag(key_of(made), version, result)
+    writes: list[str] = []
+
+    def lose(model: Any, **_: Any) -> None:
+        writes.append(model.name)
+        if len(writes) % 2:
+            answer: Any = {"Error": {"Code": "TransactionConflictException", "Message": "ongoing"}}
+            raise dynamodb.exceptions.TransactionConflictException(answer, model.name)
+
+    dynamodb.meta.events.register("before-call.dynamodb.UpdateItem", lose)
+    assert noticed(key_of(made)) == []
+    assert state(made) == ("CLEAN" if result == CLEAN else "INFECTED")
+    assert len(writes) == (2 if result == CLEAN else 4)
+
+
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         KeysAndAttributesUnionTypeDef,
         QueryInputTypeDef,
         TransactWriteItemTypeDef,
+        UpdateTypeDef,
     )
 
 type Writes = list[TransactWriteItemTypeDef]
@@ -235,15 +236,12 @@ class AttachmentRepository:
         Raises
         ------
         VersionConflictError
-            It is not PENDING any more.
+            It is not PENDING any more, or somebody is writing it.
         """
         values = {"state": State.SCANNING, "objectVersion": version, "listKey": f"{look_at}#{attachment.id}"}
         condition, bound = _unchanged(attachment)
-        update = update_of(self._table, self._key(attachment), values, condition=condition, values=bound)
-        try:
-            self._client.update_item(**update)
-        except self._client.exceptions.ConditionalCheckFailedException as error:
-            raise VersionConflictError from error
+        if not self._update(update_of(self._table, self._key(attachment), values, condition=condition, values=bound)):
+            raise VersionConflictError
 
     def finish(
         self, before: Attachment, after: Attachment, event: TicketEvent, *, ticket: TransactWriteItemTypeDef
@@ -267,14 +265,17 @@ class AttachmentRepository:
         self._write([ticket, update, put_new(self._table, item_of(event))])
 
     def forget(self, attachment: Attachment) -> None:
-        """Let the sweep expect nothing of a rejected file any longer: its content is gone."""
+        """Let the sweep expect nothing of a rejected file any longer: its content is gone.
+
+        Raises
+        ------
+        VersionConflictError
+            Somebody is writing it.
+        """
         index_keys = dict.fromkeys(("tenantKey", "number", "listKey"))
         now = {":now": attachment.state}
-        update = update_of(self._table, self._key(attachment), index_keys, condition="#state = :now", values=now)
-        try:
-            self._client.update_item(**update)
-        except self._client.exceptions.ConditionalCheckFailedException:
-            return  # it was removed meanwhile
+        # Where the condition is false, it was removed meanwhile.
+        self._update(update_of(self._table, self._key(attachment), index_keys, condition="#state = :now", values=now))
 
     # --- belonging to a comment -----------------------------------------------------------------------------------
 
@@ -437,6 +438,16 @@ class AttachmentRepository:
         except self._client.exceptions.TransactionCanceledException as error:
             raise_for_cancellation(error, {})
             raise
+
+    def _update(self, update: UpdateTypeDef) -> bool:
+        """Write one item, and return whether the condition was true; raise VersionConflictError if others write it."""
+        try:
+            self._client.update_item(**update)
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        except self._client.exceptions.TransactionConflictException as error:
+            raise VersionConflictError from error
+        return True
 
     def _read[T](self, ticket_id: str, place: str, read: Callable[[Item], T]) -> T | None:
         key = to_item({"PK": ticket_partition(self._tenant_id, ticket_id), "SK": place})
