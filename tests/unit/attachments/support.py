@@ -122,6 +122,8 @@ class Bucket:
     calls: list[str] = field(default_factory=list)
     fails: set[str] = field(default_factory=set)
     """The names of the functions' calls that fail."""
+    denies: set[str] = field(default_factory=set)
+    """The names of the functions' calls that they may not make."""
     puts: int = 0
     before: dict[str, Callable[[], object]] = field(default_factory=dict)
     """What is done, once, right before the functions' next call of a name."""
@@ -158,14 +160,20 @@ class Bucket:
         self.before.pop(model.name, _nothing)()
         if model.name in self.fails:
             raise EndpointConnectionError(endpoint_url="https://s3")
+        if model.name in self.denies:
+            raise _denied(model.name)
         if model.name not in {"HeadObject", "GetObject"}:
             return
         version = params["query_string"]["versionId"]
         key = params["url_path"].removeprefix(f"/{BUCKET}/").removeprefix("/")
         tags = self.client.get_object_tagging(Bucket=BUCKET, Key=key, VersionId=version)["TagSet"]
         if {"Key": TAG, "Value": "NO_THREATS_FOUND"} not in tags:
-            answer: Any = {"Error": {"Code": "403"}, "ResponseMetadata": {"HTTPStatusCode": 403}}
-            raise ClientError(answer, model.name)
+            raise _denied(model.name)
+
+
+def _denied(operation: str) -> ClientError:
+    answer: Any = {"Error": {"Code": "403"}, "ResponseMetadata": {"HTTPStatusCode": 403}}
+    return ClientError(answer, operation)
 
 
 def _nothing() -> None:

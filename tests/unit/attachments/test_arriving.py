@@ -6,7 +6,7 @@ from itertools import permutations
 from typing import Any
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from functions.attachments import receive_upload, record_scan
@@ -187,10 +187,62 @@ def test_what_is_not_the_announced_content_is_never_read(bucket: Bucket) -> None
     assert bucket.versions() == []
 
 
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_version_that_goes_while_its_tag_is_read_is_looked_for_again(bucket: Bucket, status: int) -> None:
+    """S3 says 403 of what is not there to who may not list."""
+    made = announce().json["id"]
+    bucket.put(key_of(made))
+
+    def gone() -> None:
+        remove(made)
+        answer: Any = {"Error": {"Code": str(status)}, "ResponseMetadata": {"HTTPStatusCode": status}}
+        raise ClientError(answer, "GetObjectTagging")
+
+    bucket.before["GetObjectTagging"] = gone
+    assert noticed(key_of(made)) == []
+    assert bucket.versions() == []
+
+
+def test_who_may_not_read_tags_is_told_of(bucket: Bucket, log: Callable[[], list[dict[str, Any]]]) -> None:
+    """It looks the same, but it is there: nothing is decided."""
+    made = announce().json["id"]
+    version = bucket.put(key_of(made))
+    bucket.denies = {"GetObjectTagging"}
+    assert noticed(key_of(made)) == ["m1"]
+    assert (state(made), bucket.versions()) == ("SCANNING", [version])
+    assert [line["outcome"] for line in log() if line["level"] == "ERROR"] == ["failed"]
+
+
 def test_without_a_scanner_what_arrives_is_marked_and_read(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ATTACHMENT_SCAN", "none")
     made = announce().json["id"]
     bucket.put(key_of(made))
+    assert noticed(key_of(made)) == []
+    assert state(made) == "CLEAN"
+
+
+@pytest.mark.parametrize(
+    ("said", "final"),
+    [(INFECTED, "INFECTED"), ("UNSUPPORTED", "UNSCANNABLE"), ("FAILED", "SCANNING"), ("NEW", "SCANNING")],
+)
+def test_without_a_scanner_what_it_had_said_stands(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch, said: str, final: str
+) -> None:
+    made = announce().json["id"]
+    bucket.tag(key_of(made), bucket.put(key_of(made)), said)
+    monkeypatch.setenv("ATTACHMENT_SCAN", "none")
+    assert noticed(key_of(made)) == []
+    assert state(made) == final
+
+
+def test_who_records_scans_marks_nothing(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ATTACHMENT_SCAN", "none")
+    made = announce().json["id"]
+    version = bucket.put(key_of(made))
+    assert scanned(key_of(made), "another", CLEAN) == []
+    assert scanned(key_of(made), version, "FAILED") == []
+    assert state(made) == "SCANNING"
+    assert "PutObjectTagging" not in bucket.calls
     assert noticed(key_of(made)) == []
     assert state(made) == "CLEAN"
 

@@ -81,6 +81,17 @@ def test_a_scanner_that_says_nothing_is_asked_again(bucket: Bucket, time: Clock,
     assert state(made) == "SCANNING"
 
 
+def test_without_a_scanner_nobody_is_asked_again(
+    bucket: Bucket, time: Clock, rescans: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file waits for who will decide about it, and is told of."""
+    made = arrive(bucket, "FAILED")
+    monkeypatch.setenv("ATTACHMENT_SCAN", "none")
+    time.forward(hours=1)
+    swept()
+    assert (state(made), rescans) == ("SCANNING", [])
+
+
 def test_objects_that_should_not_be_there_go_and_others_stay(bucket: Bucket, items: Items) -> None:
     kept, removed, rejected = arrive(bucket), arrive(bucket), arrive(bucket, INFECTED)
     (first,) = bucket.versions(key_of(kept))

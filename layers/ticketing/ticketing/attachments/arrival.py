@@ -21,7 +21,7 @@ from ticketing import clock
 from ticketing.access.identity import Caller
 from ticketing.access.roles import Role
 from ticketing.attachments.models import REJECTED, Attachment, Reason, State
-from ticketing.attachments.objects import FileObjects, ScanResult, object_key
+from ticketing.attachments.objects import FileObjects, ScanResult, VersionGoneError, object_key
 from ticketing.attachments.operations import LOOK_AFTER, event_of
 from ticketing.attachments.repository import AttachmentRepository
 from ticketing.aws import clients
@@ -104,7 +104,7 @@ class Arrivals:
     def settle_soon(self, place: Place, scan: Scan | None = None) -> Settled:
         """Do the same, and wait a few seconds for a clean file that can't be read yet; raises as `settle` does.
 
-        GuardDuty tells what it has found before it tags the object, and it takes a moment until S3's policy knows a tag.
+        GuardDuty tells what it has found before it tags the object, and S3's policy knows a tag a moment later.
         """
         for pause in _PAUSES:
             settled = self.settle(place, scan)
@@ -121,7 +121,12 @@ class Arrivals:
         until_written(partial(self._give_up, place), _ATTEMPTS)
 
     def scan_again(self, place: Place) -> None:
-        """Let the scanner look again at a file that it has said nothing usable of; its answer is told as the first."""
+        """Let the scanner look again at a file that it has said nothing usable of; its answer is told as the first.
+
+        Without a scanner, it does nothing: what an earlier one has said is not overruled.
+        """
+        if not DEPLOYMENT.scans_attachments:
+            return
         attachment = self._attachments.get(place.ticket_id, place.attachment_id)
         if attachment is None or attachment.state is not State.SCANNING:
             return
@@ -188,9 +193,7 @@ class Arrivals:
 
     def _scanned(self, attachment: Attachment, ticket: Ticket, pinned: Stored, scan: Scan | None) -> Settled:
         """Decide about a file that is there, by what the scanner says of it."""
-        if not DEPLOYMENT.scans_attachments:
-            self._objects.mark_clean(pinned)
-        result = scan.result if scan and scan.version == pinned.version else self._objects.scan_result(pinned)
+        result = scan.result if scan and scan.version == pinned.version else self._result(pinned, scan)
         if result in _REJECTIONS:
             return self._reject(attachment, ticket, *_REJECTIONS[result])
         if result is not ScanResult.NO_THREATS_FOUND:
@@ -204,6 +207,15 @@ class Arrivals:
         uploader = Caller(attachment.uploaded_by_id, attachment.tenant_id, attachment.uploaded_by_role)
         self._finish(attachment, ticket, uploader, {"state": State.CLEAN})
         return Settled.CLEAN
+
+    def _result(self, pinned: Stored, scan: Scan | None) -> ScanResult | None:
+        """Return what is known of a version by its tag, which somebody has to write where there is no scanner."""
+        try:
+            if scan is None and not DEPLOYMENT.scans_attachments:
+                self._objects.mark_clean(pinned)
+            return self._objects.scan_result(pinned)
+        except VersionGoneError as error:
+            raise VersionConflictError from error
 
     def _reject(self, attachment: Attachment, ticket: Ticket, state: State, reason: Reason) -> Settled:
         return self._rejected(self._finish(attachment, ticket, self._system, {"state": state, "reason": reason}))

@@ -47,12 +47,16 @@ _KEY: Final = re.compile(rf"({TENANT_ID.pattern})/([0-9a-f-]{{36}})/([0-9a-f-]{{
 _AT_ONCE: Final = 1000
 """The most versions that one DeleteObjects deletes."""
 
-_FORBIDDEN: Final = 403
-_NOT_FOUND: Final = 404
+_GONE: Final = frozenset({403, 404})
+"""How S3 answers for what is not there: with 403 to who may not list objects (s3:ListBucket), and nobody may here."""
 
 
 class ObjectsLeftError(Exception):
     """S3 has not deleted some versions of objects. A retry finds them again."""
+
+
+class VersionGoneError(Exception):
+    """S3 has a version no more that it has listed: whoever read its file's row has to read it again."""
 
 
 class ScanResult(StrEnum):
@@ -136,26 +140,28 @@ class FileObjects:
         return self._under(f"{self._files.tenant_id}/{f'{ticket_id}/' if ticket_id else ''}")
 
     def scan_result(self, stored: Stored) -> ScanResult | None:
-        """Return what the scanner said of a version; None if it has said nothing, or it is gone."""
-        try:
-            answer = self._client.get_object_tagging(
-                Bucket=self._files.bucket, Key=stored.key, VersionId=stored.version
-            )
-        except ClientError as error:
-            if _status_of(error) == _NOT_FOUND:
-                return None
-            raise
-        tags = {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}
-        return ScanResult(tags[TAG]) if tags.get(TAG) in ScanResult else None
+        """Return what the scanner said of a version; None if it has said nothing usable.
+
+        Raises
+        ------
+        VersionGoneError
+            The version is gone.
+        """
+        said = self._said(stored)
+        return ScanResult(said) if said in ScanResult else None
 
     def mark_clean(self, stored: Stored) -> None:
-        """Say in the scanner's place that a version may be read, where nothing is scanned."""
-        self._client.put_object_tagging(
-            Bucket=self._files.bucket,
-            Key=stored.key,
-            VersionId=stored.version,
-            Tagging={"TagSet": [{"Key": TAG, "Value": ScanResult.NO_THREATS_FOUND.value}]},
-        )
+        """Say in the scanner's place that a version may be read, where nothing is scanned.
+
+        What a scanner has said of it before stays. It raises as `scan_result` does.
+        """
+        if self._said(stored) is None:
+            self._client.put_object_tagging(
+                Bucket=self._files.bucket,
+                Key=stored.key,
+                VersionId=stored.version,
+                Tagging={"TagSet": [{"Key": TAG, "Value": ScanResult.NO_THREATS_FOUND.value}]},
+            )
 
     def has_content(self, stored: Stored, attachment: Attachment) -> bool | None:
         """Return whether a version holds what was announced; None while the bucket's policy lets nobody read it."""
@@ -164,7 +170,7 @@ class FileObjects:
                 Bucket=self._files.bucket, Key=stored.key, VersionId=stored.version, ChecksumMode="ENABLED"
             )
         except ClientError as error:
-            if _status_of(error) in {_FORBIDDEN, _NOT_FOUND}:
+            if _status_of(error) in _GONE:
                 return None
             raise
         announced = base64.b64encode(bytes.fromhex(attachment.sha256)).decode()
@@ -196,6 +202,17 @@ class FileObjects:
     @property
     def _client(self) -> S3Client:
         return self._files.client()
+
+    def _said(self, stored: Stored) -> str | None:
+        try:
+            answer = self._client.get_object_tagging(
+                Bucket=self._files.bucket, Key=stored.key, VersionId=stored.version
+            )
+        except ClientError as error:
+            if _status_of(error) in _GONE:
+                raise VersionGoneError from error
+            raise
+        return next((tag["Value"] for tag in answer["TagSet"] if tag["Key"] == TAG), None)
 
     def _under(self, prefix: str) -> Iterator[Stored]:
         pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self._files.bucket, Prefix=prefix)
