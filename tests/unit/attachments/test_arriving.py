@@ -44,6 +44,7 @@ from tests.unit.support import (
     cancelled,
     send,
 )
+from ticketing.aws import clients
 from ticketing.tickets.events import SYSTEM_ID
 from ticketing.tickets.repository import TicketRepository
 
@@ -171,6 +172,17 @@ def test_the_first_version_is_the_file_and_later_ones_go(bucket: Bucket) -> None
     assert query_of(content(made).headers["Location"])["versionId"] == first
     assert noticed(key_of(made), third) == []
     assert bucket.versions() == [first]
+
+
+def test_the_first_of_more_versions_than_one_answer_has_is_the_file(bucket: Bucket) -> None:
+    made = announce().json["id"]
+    versions = [bucket.put(key_of(made)) for _ in range(5)]
+    clients.s3().meta.events.register(
+        "provide-client-params.s3.ListObjectVersions", lambda params, **_: {**params, "MaxKeys": 2}
+    )
+    assert noticed(key_of(made)) == []
+    assert bucket.calls.count("ListObjectVersions") == 3
+    assert bucket.versions() == versions[:1]
 
 
 def test_what_is_not_the_announced_content_is_never_read(bucket: Bucket) -> None:

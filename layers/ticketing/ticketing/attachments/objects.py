@@ -25,7 +25,7 @@ from ticketing.aws.presigning import presigned
 from ticketing.deployment import DEPLOYMENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import ListObjectVersionsOutputTypeDef
@@ -130,13 +130,13 @@ class FileObjects:
     def versions(self, place: Place) -> list[Stored]:
         """Return all versions of a file's object, oldest first: one request, unless there are a thousand."""
         key = object_key(place)
-        return [stored for stored in self._under(key) if stored.key == key]
+        found = [stored for stored in self._under(key) if stored.key == key]
+        # S3 lists the newest first, with times in seconds: of the same second, the last one here is the oldest.
+        found.reverse()
+        return sorted(found, key=lambda one: one.at)
 
     def all(self, ticket_id: str | None = None) -> Iterator[Stored]:
-        """Yield all versions of the objects of a ticket's files, or of all: one request for each thousand.
-
-        Those of one object come one after the other, oldest first, unless they are in two answers.
-        """
+        """Yield all versions of the objects of a ticket's files, or of all: one request for each thousand."""
         return self._under(f"{self._files.tenant_id}/{f'{ticket_id}/' if ticket_id else ''}")
 
     def scan_result(self, stored: Stored) -> ScanResult | None:
@@ -217,7 +217,7 @@ class FileObjects:
     def _under(self, prefix: str) -> Iterator[Stored]:
         pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self._files.bucket, Prefix=prefix)
         for page in pages:
-            yield from _oldest_first(page)
+            yield from _listed(page)
 
     def _url(self, place: Place) -> str:
         bucket, address = self._files.bucket, DEPLOYMENT.attachment_address
@@ -249,13 +249,9 @@ def _status_of(error: ClientError) -> int | None:
     return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
 
 
-def _oldest_first(page: ListObjectVersionsOutputTypeDef) -> Sequence[Stored]:
-    """Return the versions and marks of one answer, by key, oldest first."""
-    versions = [
-        Stored(one["Key"], one["VersionId"], one["Size"], one["LastModified"]) for one in page.get("Versions", ())
-    ]
-    marks = [Stored(one["Key"], one["VersionId"], None, one["LastModified"]) for one in page.get("DeleteMarkers", ())]
-    # S3 answers the newest first, with times in seconds: of the same second, the last one here is the oldest.
-    found = [*versions, *marks]
-    found.reverse()
-    return sorted(found, key=lambda one: (one.key, one.at))
+def _listed(page: ListObjectVersionsOutputTypeDef) -> Iterator[Stored]:
+    """Yield the versions of one answer, and then the marks; each by key, newest first."""
+    for one in page.get("Versions", ()):
+        yield Stored(one["Key"], one["VersionId"], one["Size"], one["LastModified"])
+    for one in page.get("DeleteMarkers", ()):
+        yield Stored(one["Key"], one["VersionId"], None, one["LastModified"])
