@@ -157,6 +157,24 @@ def test_where_the_scanner_fails_the_file_goes_on_waiting(bucket: Bucket, result
     assert state(made) == "CLEAN"
 
 
+@pytest.mark.parametrize("result", ["FAILED", "ACCESS_DENIED"])
+def test_a_failed_scan_counts_for_the_file_itself_only(
+    bucket: Bucket, capsys: pytest.CaptureFixture[str], result: str
+) -> None:
+    """A second upload may be deleted before the scanner has read it."""
+    made = announce().json["id"]
+    key = key_of(made)
+    first, second = bucket.put(key), bucket.put(key)
+    assert noticed(key) == scanned(key, second, result) == []
+    bucket.tag(key, first, CLEAN)
+    assert scanned(key, first, CLEAN) == scanned(key, second, result) == []
+    assert state(made) == "CLEAN"
+    assert f'"result":"{result}"' not in capsys.readouterr().out
+    other = announce().json["id"]
+    assert scanned(key_of(other), bucket.put(key_of(other)), result) == []
+    assert f'"result":"{result}"' in capsys.readouterr().out
+
+
 def test_the_first_version_is_the_file_and_later_ones_go(bucket: Bucket) -> None:
     made = announce().json["id"]
     first = bucket.put(key_of(made))

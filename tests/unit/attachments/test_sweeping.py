@@ -116,6 +116,20 @@ def test_a_clean_file_without_its_object_is_told(bucket: Bucket, capsys: pytest.
     assert '"FilesMissing":[1.0]' in capsys.readouterr().out
 
 
+def test_a_scanning_file_without_its_object_is_told_once_a_run_and_not_given_up(
+    bucket: Bucket, time: Clock, items: Items, rescans: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = announce().json["id"]
+    version = bucket.put(key_of(made))
+    noticed(key_of(made))
+    bucket.client.delete_object(Bucket="files", Key=key_of(made), VersionId=version)
+    for _ in range(2):
+        time.forward(hours=25)
+        swept()
+        assert '"FilesMissing":[1.0]' in capsys.readouterr().out
+    assert (state(made), usage(items)["files"], rescans) == ("SCANNING", 1, [])
+
+
 def test_one_that_fails_holds_up_no_other_and_the_run_fails(
     bucket: Bucket, time: Clock, dynamodb: DynamoDBClient
 ) -> None:

@@ -60,6 +60,8 @@ class Settled(StrEnum):
     TRASHED = "trashed"
     """It was there when its ticket went to the trash, where it waits: it goes on when the ticket is restored."""
     SCANNING = "scanning"
+    UNSCANNED = "unscanned"
+    """The scanner could not look into it, and has to be asked again."""
     HIDDEN = "hidden"
     """The scanner has called it clean, and the bucket's policy does not know it yet."""
     CLEAN = "clean"
@@ -197,7 +199,7 @@ class Arrivals:
         if result in _REJECTIONS:
             return self._reject(attachment, ticket, *_REJECTIONS[result])
         if result is not ScanResult.NO_THREATS_FOUND:
-            return Settled.SCANNING
+            return Settled.SCANNING if result is None else Settled.UNSCANNED
         # Only now anybody may read it. S3 has compared it with the checksum when it came, if it came by our address.
         as_announced = self._objects.has_content(pinned, attachment)
         if as_announced is None:

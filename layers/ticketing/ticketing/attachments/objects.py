@@ -69,6 +69,10 @@ class ScanResult(StrEnum):
     FAILED = "FAILED"
 
 
+FAILURES: Final = frozenset({ScanResult.ACCESS_DENIED, ScanResult.FAILED})
+"""What the scanner says where it could not look into a version."""
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """A URL that needs no credentials, the headers that have to be sent to it, and until when it is good."""

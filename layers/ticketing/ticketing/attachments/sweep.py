@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 GIVEN_UP_AFTER: Final = timedelta(hours=24)
 """How long a file may be announced without arriving."""
 
+_OVERDUE: Final = frozenset({Settled.SCANNING, Settled.UNSCANNED, Settled.HIDDEN})
+"""How a file stands without a usable result."""
+
 _AT_ONCE: Final = 100
 """The most tickets that one BatchGetItem asks for."""
 
@@ -102,7 +105,7 @@ class Sweep:
         if settled is Settled.MISSING and self._now - datetime.fromisoformat(file.created_at) > GIVEN_UP_AFTER:
             arrivals.give_up(file.place)
             self._swept.given_up += 1
-        if settled in {Settled.SCANNING, Settled.HIDDEN} and file.state is State.SCANNING:
+        if settled in _OVERDUE and file.state is State.SCANNING:
             self._swept.overdue += 1
             arrivals.scan_again(file.place)
 
