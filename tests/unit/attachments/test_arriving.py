@@ -195,9 +195,11 @@ def test_the_first_version_is_the_file_and_later_ones_go(bucket: Bucket) -> None
 def test_the_first_of_more_versions_than_one_answer_has_is_the_file(bucket: Bucket) -> None:
     made = announce().json["id"]
     versions = [bucket.put(key_of(made)) for _ in range(5)]
-    clients.s3().meta.events.register(
-        "provide-client-params.s3.ListObjectVersions", lambda params, **_: {**params, "MaxKeys": 2}
-    )
+
+    def two_at_once(params: dict[str, Any], **_: Any) -> None:
+        params["MaxKeys"] = 2
+
+    clients.s3().meta.events.register("before-parameter-build.s3.ListObjectVersions", two_at_once)
     assert noticed(key_of(made)) == []
     assert bucket.calls.count("ListObjectVersions") == 3
     assert bucket.versions() == versions[:1]

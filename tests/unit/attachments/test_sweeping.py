@@ -8,9 +8,20 @@ from mypy_boto3_dynamodb import DynamoDBClient
 
 from functions.attachments.sweep_attachments import NotAllSweptError
 from functions.tickets import purge_ticket
-from tests.unit.attachments.support import CONTENT, Bucket, announce, content, key_of, noticed, remove, state, swept
+from tests.unit.attachments.support import (
+    CONTENT,
+    Bucket,
+    announce,
+    content,
+    key_of,
+    listed,
+    noticed,
+    remove,
+    state,
+    swept,
+)
 from tests.unit.attachments.test_announcing import usage
-from tests.unit.attachments.test_arriving import CLEAN, INFECTED, arrive, events, restore, trash
+from tests.unit.attachments.test_arriving import CLEAN, INFECTED, arrive, before_write, events, restore, trash
 from tests.unit.conftest import Clock, Items
 from tests.unit.support import TABLE, TICKET_ID, Context, a_ticket, data_of, stored
 from ticketing.attachments import sweep
@@ -67,6 +78,36 @@ def test_what_never_arrives_is_gone_after_24_hours(bucket: Bucket, items: Items,
     bucket.put(key_of(made))
     noticed(key_of(made))
     assert bucket.versions() == []
+
+
+def test_a_fresh_address_gives_the_upload_another_24_hours(bucket: Bucket, time: Clock) -> None:
+    made = announce(key="k").json["id"]
+    time.forward(hours=23)
+    again = announce(key="k").json
+    assert (again["id"], again["upload"]["expiresAt"]) == (made, "2026-02-03T07:30:04.120Z")
+    time.forward(hours=24)
+    swept()
+    assert state(made) == "PENDING"
+    bucket.tag(key_of(made), bucket.put(key_of(made)), CLEAN)
+    noticed(key_of(made))
+    later = announce(key="k").json
+    assert (later["id"], later["state"], later["upload"]) == (made, "CLEAN", None)
+    gone = announce(key="l").json["id"]
+    announce(key="l")
+    time.forward(hours=24, minutes=1)
+    swept()
+    assert [each["id"] for each in listed().json] == [made]
+    assert gone != made
+
+
+def test_a_file_that_arrives_while_its_address_is_made_anew_is_answered_without_one(
+    bucket: Bucket, dynamodb: DynamoDBClient
+) -> None:
+    made = announce(key="k").json["id"]
+    bucket.put(key_of(made))
+    before_write(dynamodb, lambda: noticed(key_of(made)), "UpdateItem")
+    again = announce(key="k").json
+    assert (again["id"], again["state"], again["upload"]) == (made, "SCANNING", None)
 
 
 def test_a_scanner_that_says_nothing_is_asked_again(bucket: Bucket, time: Clock, rescans: list[Any]) -> None:

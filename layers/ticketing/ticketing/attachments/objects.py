@@ -257,5 +257,5 @@ def _listed(page: ListObjectVersionsOutputTypeDef) -> Iterator[Stored]:
     """Yield the versions of one answer, and then the marks; each by key, newest first."""
     for one in page.get("Versions", ()):
         yield Stored(one["Key"], one["VersionId"], one["Size"], one["LastModified"])
-    for one in page.get("DeleteMarkers", ()):
-        yield Stored(one["Key"], one["VersionId"], None, one["LastModified"])
+    for mark in page.get("DeleteMarkers", ()):
+        yield Stored(mark["Key"], mark["VersionId"], None, mark["LastModified"])

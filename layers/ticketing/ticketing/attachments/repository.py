@@ -70,11 +70,11 @@ class TenantFullError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A file that something has to follow: where it is, its state, since when it was announced."""
+    """A file that something has to follow: where it is, its state, and from when on it was to be looked at."""
 
     place: Place
     state: State
-    created_at: str
+    look_at: str
 
 
 def usage_key(tenant_id: str) -> dict[str, str]:
@@ -229,6 +229,19 @@ class AttachmentRepository:
                 raise (TicketFullError if codes[2] == _FAILED else TenantFullError) from error
             raise_for_cancellation(error, {})
             raise
+
+    def look_later(self, attachment: Attachment, look_at: str) -> None:
+        """Let the sweep look at a file later, because there is a fresh address for its upload.
+
+        Raises
+        ------
+        VersionConflictError
+            It is not PENDING any more, or somebody is writing it.
+        """
+        values, bound = {"listKey": f"{look_at}#{attachment.id}"}, {":wasIn": State.PENDING}
+        condition = "#state = :wasIn"
+        if not self._update(update_of(self._table, self._key(attachment), values, condition=condition, values=bound)):
+            raise VersionConflictError
 
     def receive(self, attachment: Attachment, version: str, *, look_at: str) -> None:
         """Write that a file has arrived as this version of its object: PENDING becomes SCANNING.
@@ -484,4 +497,4 @@ def _attachment(item: Item) -> Attachment:
 
 def _waiting(item: Item) -> Waiting:
     attachment = _attachment(item)
-    return Waiting(attachment.place, attachment.state, attachment.created_at)
+    return Waiting(attachment.place, attachment.state, item["listKey"]["S"].removesuffix(f"#{attachment.id}"))

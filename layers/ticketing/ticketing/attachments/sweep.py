@@ -21,6 +21,7 @@ from ticketing import clock
 from ticketing.attachments.arrival import Arrivals, Settled
 from ticketing.attachments.models import Place, State
 from ticketing.attachments.objects import FileObjects, place_of, tenants_with_objects
+from ticketing.attachments.operations import LOOK_AFTER
 from ticketing.attachments.remains import AttachmentRemains
 from ticketing.attachments.repository import AttachmentRepository, tenants_with_files
 from ticketing.aws import clients
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from ticketing.attachments.repository import Waiting
 
 GIVEN_UP_AFTER: Final = timedelta(hours=24)
-"""How long a file may be announced without arriving."""
+"""How long after its last address for an upload a file is expected."""
 
 _OVERDUE: Final = frozenset({Settled.SCANNING, Settled.UNSCANNED, Settled.HIDDEN})
 """How a file stands without a usable result."""
@@ -102,7 +103,8 @@ class Sweep:
     def _follow(self, file: Waiting) -> None:
         arrivals = Arrivals(file.place.tenant_id)
         settled = self._settle(file.place)
-        if settled is Settled.MISSING and self._now - datetime.fromisoformat(file.created_at) > GIVEN_UP_AFTER:
+        addressed = datetime.fromisoformat(file.look_at) - LOOK_AFTER
+        if settled is Settled.MISSING and self._now - addressed > GIVEN_UP_AFTER:
             arrivals.give_up(file.place)
             self._swept.given_up += 1
         if settled in _OVERDUE and file.state is State.SCANNING:
