@@ -23,7 +23,9 @@ def _fields(place: Place) -> Mapping[str, Any]:
 @consumer("receiveUpload", Source(_uploaded, _fields))
 def handler(place: Place, work: Work) -> None:
     """Move the file on. Idempotent, and the same whether the scanner was faster or not."""
-    settled = Arrivals(place.tenant_id).settle(place)
+    settled = Arrivals(place.tenant_id).settle_soon(place)
     work.log(settled=settled)
+    if settled is Settled.LOST:
+        work.count("FilesMissing")
     if settled is Settled.HIDDEN:
         raise RetryError

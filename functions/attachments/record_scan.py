@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from ticketing.attachments.arrival import Arrivals, Scan, Settled
 from ticketing.attachments.models import Place
-from ticketing.attachments.objects import ScanResult, place_of
+from ticketing.attachments.objects import FAILURES, ScanResult, place_of
 from ticketing.events.consumer import Record, Source, Work, consumer
 from ticketing.events.errors import RetryError
 
@@ -39,8 +39,12 @@ def _fields(scanned: _Scanned) -> Mapping[str, Any]:
 @consumer("recordScan", Source(_scanned, _fields))
 def handler(scanned: _Scanned, work: Work) -> None:
     """Move the file on. Idempotent; where the scanner has failed, the sweep lets it try again."""
-    work.count("Scans", result=scanned.scan.result)
-    settled = Arrivals(scanned.place.tenant_id).settle(scanned.place, scanned.scan)
+    settled = Arrivals(scanned.place.tenant_id).settle_soon(scanned.place, scanned.scan)
     work.log(settled=settled)
+    # A later version may be deleted before the scanner looks into it, and its failure is none then.
+    if settled is Settled.UNSCANNED or scanned.scan.result not in FAILURES:
+        work.count("Scans", result=scanned.scan.result)
+    if settled is Settled.LOST:
+        work.count("FilesMissing")
     if settled is Settled.HIDDEN:
         raise RetryError

@@ -5,12 +5,10 @@ from typing import Any
 
 import pytest
 from botocore.session import Session
-from moto.backends import get_backend
-from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import DynamoDBBackend
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from tests.unit.attachments.support import Bucket
+from tests.unit.attachments.support import Bucket, moto_buckets
 from tests.unit.comments.support import there
 from tests.unit.conftest import Clock
 from tests.unit.support import BUCKET, a_ticket
@@ -24,6 +22,14 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ATTACHMENT_MAX_BYTES", "1000")
     monkeypatch.setenv("ATTACHMENT_TENANT_BYTES", "10000")
     monkeypatch.setenv("ATTACHMENT_SCAN", "guardduty")
+
+
+@pytest.fixture(autouse=True)
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Wait for nothing, and return for how long it was to be waited."""
+    waits: list[float] = []
+    monkeypatch.setattr("ticketing.attachments.arrival.time.sleep", waits.append)
+    return waits
 
 
 @pytest.fixture(autouse=True)
@@ -52,8 +58,3 @@ def bucket(moto_bucket: Any, ticket: Ticket) -> Bucket:  # noqa: ARG001 - the ti
     made = Bucket(moto_bucket)
     clients.s3().meta.events.register("before-call.s3", made.policy)
     return made
-
-
-def moto_buckets() -> Any:
-    """Return moto's buckets, past its API."""
-    return get_backend("s3")[DEFAULT_ACCOUNT_ID]["aws"].buckets

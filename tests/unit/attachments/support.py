@@ -3,11 +3,15 @@
 import base64
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 from botocore.exceptions import ClientError, EndpointConnectionError
+from moto.backends import get_backend
+from moto.core.models import DEFAULT_ACCOUNT_ID
 from mypy_boto3_s3 import S3Client
 
 from functions.attachments import (
@@ -21,6 +25,7 @@ from functions.attachments import (
     sweep_attachments,
 )
 from tests.unit.support import AGENT, BUCKET, REPORTER, TICKET_ID, Answer, Context, api_event, send
+from ticketing import clock
 from ticketing.access.identity import Caller
 from ticketing.attachments.objects import TAG
 
@@ -117,13 +122,25 @@ class Bucket:
     calls: list[str] = field(default_factory=list)
     fails: set[str] = field(default_factory=set)
     """The names of the functions' calls that fail."""
+    denies: set[str] = field(default_factory=set)
+    """The names of the functions' calls that they may not make."""
+    puts: int = 0
+    before: dict[str, Callable[[], object]] = field(default_factory=dict)
+    """What is done, once, right before the functions' next call of a name."""
 
-    def put(self, key: str, content: bytes = CONTENT) -> str:
-        """Put an object there as who has its address does; return its version."""
+    def put(self, key: str, content: bytes = CONTENT, at: datetime | None = None) -> str:
+        """Put an object there as who has its address does, now unless it is said; return its version."""
         checksum = base64.b64encode(hashlib.sha256(content).digest()).decode()
         # moto keeps a checksum only of an algorithm that is named.
         named: Any = {"ChecksumAlgorithm": "SHA256", "ChecksumSHA256": checksum}
-        return self.client.put_object(Bucket=BUCKET, Key=key, Body=content, **named)["VersionId"]
+        version = self.client.put_object(Bucket=BUCKET, Key=key, Body=content, **named)["VersionId"]
+        self.puts += 1
+        # S3 tells whole seconds, and the order within one; moto takes the order from the times.
+        at = (at or clock.now()).replace(microsecond=self.puts * 1000, tzinfo=None)
+        for each in moto_buckets()[BUCKET].keys.getlist(key):
+            if each.version_id == version:
+                each.last_modified = at
+        return version
 
     def tag(self, key: str, version: str, result: str) -> None:
         """Tag a version as the scanner does, if it is there."""
@@ -140,13 +157,29 @@ class Bucket:
     def policy(self, params: dict[str, Any], model: Any, **_: Any) -> None:
         """Refuse what the bucket's policy refuses: reading what is not tagged clean."""
         self.calls.append(model.name)
+        self.before.pop(model.name, _nothing)()
         if model.name in self.fails:
             raise EndpointConnectionError(endpoint_url="https://s3")
+        if model.name in self.denies:
+            raise _denied(model.name)
         if model.name not in {"HeadObject", "GetObject"}:
             return
         version = params["query_string"]["versionId"]
         key = params["url_path"].removeprefix(f"/{BUCKET}/").removeprefix("/")
         tags = self.client.get_object_tagging(Bucket=BUCKET, Key=key, VersionId=version)["TagSet"]
         if {"Key": TAG, "Value": "NO_THREATS_FOUND"} not in tags:
-            answer: Any = {"Error": {"Code": "403"}, "ResponseMetadata": {"HTTPStatusCode": 403}}
-            raise ClientError(answer, model.name)
+            raise _denied(model.name)
+
+
+def _denied(operation: str) -> ClientError:
+    answer: Any = {"Error": {"Code": "403"}, "ResponseMetadata": {"HTTPStatusCode": 403}}
+    return ClientError(answer, operation)
+
+
+def _nothing() -> None:
+    pass
+
+
+def moto_buckets() -> Any:
+    """Return moto's buckets, past its API."""
+    return get_backend("s3")[DEFAULT_ACCOUNT_ID]["aws"].buckets

@@ -166,12 +166,12 @@ def test_where_nobody_attaches(
 def test_a_retry_with_the_same_key_is_the_same_file_with_another_address(time: Clock, items: Items) -> None:
     first = announce(key="k").json
     time.forward(minutes=20)
-    before = items()
+    before = [item | {"listKey": None} for item in items()]
     again = announce(key="k").json
     assert again["upload"]["expiresAt"] > first["upload"]["expiresAt"]
     assert again | {"upload": None} == first | {"upload": None}
     assert announce(key="k", fileName="other.png").error == (422, "idempotency_key_reused")
-    assert items() == before
+    assert [item | {"listKey": None} for item in items()] == before, "but for when the sweep looks at it"
     assert announce(AGENT, key="k").json["id"] != first["id"]
     assert remove(first["id"], ADMIN).status == 204
     assert announce(key="k").error == (409, "conflict")

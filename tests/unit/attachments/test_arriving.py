@@ -1,10 +1,12 @@
 """What becomes of an announced file: events in any order, twice, or lost; and what nobody announced."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from itertools import permutations
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from functions.attachments import receive_upload, record_scan
@@ -23,14 +25,17 @@ from tests.unit.attachments.support import (
     remove,
     scanned,
     state,
+    swept,
 )
 from tests.unit.attachments.test_announcing import usage
 from tests.unit.comments.support import by_place, history
-from tests.unit.conftest import Items
+from tests.unit.conftest import Clock, Items
 from tests.unit.support import (
     ADMIN,
     AGENT,
     AGENT_ID,
+    BUCKET,
+    MOMENT,
     REPORTER,
     REPORTER_ID,
     TICKET_ID,
@@ -39,6 +44,7 @@ from tests.unit.support import (
     cancelled,
     send,
 )
+from ticketing.aws import clients
 from ticketing.tickets.events import SYSTEM_ID
 from ticketing.tickets.repository import TicketRepository
 
@@ -112,10 +118,28 @@ def test_the_first_result_stands(bucket: Bucket) -> None:
     assert bucket.versions() == [version]
 
 
-def test_a_clean_result_without_the_tag_waits_for_it(bucket: Bucket) -> None:
+def test_a_tag_that_comes_a_moment_after_the_result_is_waited_for(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = announce().json["id"]
+    version = bucket.put(key_of(made))
+    waits: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 2:
+            bucket.tag(key_of(made), version, CLEAN)
+
+    monkeypatch.setattr("ticketing.attachments.arrival.time.sleep", sleep)
+    assert scanned(key_of(made), version, CLEAN) == []
+    assert (state(made), waits) == ("CLEAN", [1, 2])
+
+
+def test_a_clean_result_without_the_tag_waits_for_it(bucket: Bucket, pauses: list[float]) -> None:
     made = announce().json["id"]
     version = bucket.put(key_of(made))
     assert scanned(key_of(made), version, CLEAN) == ["m1"]
+    assert pauses == [1, 2, 2]
     assert state(made) == "SCANNING"
     bucket.tag(key_of(made), version, CLEAN)
     assert scanned(key_of(made), version, CLEAN) == []
@@ -131,6 +155,24 @@ def test_where_the_scanner_fails_the_file_goes_on_waiting(bucket: Bucket, result
     bucket.tag(key_of(made), version, CLEAN)
     assert scanned(key_of(made), version, CLEAN) == []
     assert state(made) == "CLEAN"
+
+
+@pytest.mark.parametrize("result", ["FAILED", "ACCESS_DENIED"])
+def test_a_failed_scan_counts_for_the_file_itself_only(
+    bucket: Bucket, capsys: pytest.CaptureFixture[str], result: str
+) -> None:
+    """A second upload may be deleted before the scanner has read it."""
+    made = announce().json["id"]
+    key = key_of(made)
+    first, second = bucket.put(key), bucket.put(key)
+    assert noticed(key) == scanned(key, second, result) == []
+    bucket.tag(key, first, CLEAN)
+    assert scanned(key, first, CLEAN) == scanned(key, second, result) == []
+    assert state(made) == "CLEAN"
+    assert f'"result":"{result}"' not in capsys.readouterr().out
+    other = announce().json["id"]
+    assert scanned(key_of(other), bucket.put(key_of(other)), result) == []
+    assert f'"result":"{result}"' in capsys.readouterr().out
 
 
 def test_the_first_version_is_the_file_and_later_ones_go(bucket: Bucket) -> None:
@@ -150,6 +192,19 @@ def test_the_first_version_is_the_file_and_later_ones_go(bucket: Bucket) -> None
     assert bucket.versions() == [first]
 
 
+def test_the_first_of_more_versions_than_one_answer_has_is_the_file(bucket: Bucket) -> None:
+    made = announce().json["id"]
+    versions = [bucket.put(key_of(made)) for _ in range(5)]
+
+    def two_at_once(params: dict[str, Any], **_: Any) -> None:
+        params["MaxKeys"] = 2
+
+    clients.s3().meta.events.register("before-parameter-build.s3.ListObjectVersions", two_at_once)
+    assert noticed(key_of(made)) == []
+    assert bucket.calls.count("ListObjectVersions") == 3
+    assert bucket.versions() == versions[:1]
+
+
 def test_what_is_not_the_announced_content_is_never_read(bucket: Bucket) -> None:
     """S3 compares it at our addresses; whoever came another way is found out here."""
     made = announce().json["id"]
@@ -164,10 +219,62 @@ def test_what_is_not_the_announced_content_is_never_read(bucket: Bucket) -> None
     assert bucket.versions() == []
 
 
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_version_that_goes_while_its_tag_is_read_is_looked_for_again(bucket: Bucket, status: int) -> None:
+    """S3 says 403 of what is not there to who may not list."""
+    made = announce().json["id"]
+    bucket.put(key_of(made))
+
+    def gone() -> None:
+        remove(made)
+        answer: Any = {"Error": {"Code": str(status)}, "ResponseMetadata": {"HTTPStatusCode": status}}
+        raise ClientError(answer, "GetObjectTagging")
+
+    bucket.before["GetObjectTagging"] = gone
+    assert noticed(key_of(made)) == []
+    assert bucket.versions() == []
+
+
+def test_who_may_not_read_tags_is_told_of(bucket: Bucket, log: Callable[[], list[dict[str, Any]]]) -> None:
+    """It looks the same, but it is there: nothing is decided."""
+    made = announce().json["id"]
+    version = bucket.put(key_of(made))
+    bucket.denies = {"GetObjectTagging"}
+    assert noticed(key_of(made)) == ["m1"]
+    assert (state(made), bucket.versions()) == ("SCANNING", [version])
+    assert [line["outcome"] for line in log() if line["level"] == "ERROR"] == ["failed"]
+
+
 def test_without_a_scanner_what_arrives_is_marked_and_read(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ATTACHMENT_SCAN", "none")
     made = announce().json["id"]
     bucket.put(key_of(made))
+    assert noticed(key_of(made)) == []
+    assert state(made) == "CLEAN"
+
+
+@pytest.mark.parametrize(
+    ("said", "final"),
+    [(INFECTED, "INFECTED"), ("UNSUPPORTED", "UNSCANNABLE"), ("FAILED", "SCANNING"), ("NEW", "SCANNING")],
+)
+def test_without_a_scanner_what_it_had_said_stands(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch, said: str, final: str
+) -> None:
+    made = announce().json["id"]
+    bucket.tag(key_of(made), bucket.put(key_of(made)), said)
+    monkeypatch.setenv("ATTACHMENT_SCAN", "none")
+    assert noticed(key_of(made)) == []
+    assert state(made) == final
+
+
+def test_who_records_scans_marks_nothing(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ATTACHMENT_SCAN", "none")
+    made = announce().json["id"]
+    version = bucket.put(key_of(made))
+    assert scanned(key_of(made), "another", CLEAN) == []
+    assert scanned(key_of(made), version, "FAILED") == []
+    assert state(made) == "SCANNING"
+    assert "PutObjectTagging" not in bucket.calls
     assert noticed(key_of(made)) == []
     assert state(made) == "CLEAN"
 
@@ -196,23 +303,98 @@ def trash() -> None:
     assert send(delete_ticket.handler, api_event("DELETE", TICKET_PATH, caller=ADMIN)).status == 204
 
 
-def test_a_ticket_in_the_trash_keeps_what_is_clean_and_nothing_arrives_there(bucket: Bucket, items: Items) -> None:
-    kept, late, scanning = arrive(bucket), announce().json["id"], announce().json["id"]
-    first = bucket.versions()
-    version = bucket.put(key_of(scanning))
-    assert noticed(key_of(scanning)) == []
-    trash()
-    assert read(kept).error == content(kept).error == listed().error == (404, "ticket_not_found")
-    bucket.put(key_of(late))
-    assert noticed(key_of(late)) == []
-    bucket.tag(key_of(scanning), version, CLEAN)
-    assert scanned(key_of(scanning), version, CLEAN) == []
-    assert noticed(key_of(kept)) == []
-    assert bucket.versions() == first
-    assert usage(items) == {"files": 1, "bytes": len(CONTENT)}
+def restore() -> None:
     assert send(restore_ticket.handler, api_event("POST", f"{TICKET_PATH}/restore", caller=ADMIN)).status == 200
+
+
+@pytest.mark.parametrize("first", ["uploaded", "scanned", "swept"])
+def test_a_ticket_in_the_trash_keeps_what_was_there_and_nothing_arrives(
+    bucket: Bucket, items: Items, time: Clock, first: str
+) -> None:
+    kept, late, before = arrive(bucket), announce().json["id"], announce().json["id"]
+    versions = [*bucket.versions(), bucket.put(key_of(before))]
+    trash()
+    time.forward(seconds=1)
+    assert read(kept).error == content(kept).error == listed().error == (404, "ticket_not_found")
+    version = bucket.put(key_of(late))
+    notice: dict[str, Callable[[str, str], object]] = {
+        "uploaded": lambda key, _: noticed(key),
+        "scanned": lambda key, version: scanned(key, version, CLEAN),
+        "swept": lambda *_: swept(),
+    }
+    if first == "swept":
+        time.forward(hours=1)
+    for made, its in ((late, version), (before, versions[1])):
+        bucket.tag(key_of(made), its, CLEAN)
+        notice[first](key_of(made), its)
+        assert noticed(key_of(made)) == scanned(key_of(made), its, CLEAN) == []
+    assert noticed(key_of(kept)) == []
+    assert sorted(bucket.versions()) == sorted(versions)
+    assert usage(items) == {"files": 2, "bytes": 2 * len(CONTENT)}
+    assert events(items, before) == []
+    restore()
     assert content(kept).status == 302
-    assert [each["id"] for each in listed().json] == [kept]
+    assert [(each["id"], each["state"]) for each in listed().json] == [(kept, "CLEAN"), (before, "SCANNING")]
+    time.forward(hours=1)
+    swept()
+    assert content(before).status == 302
+    assert len(events(items, before)) == 1
+
+
+@pytest.mark.parametrize("result", [CLEAN, INFECTED])
+def test_a_result_that_comes_while_the_ticket_is_in_the_trash_waits(
+    bucket: Bucket, items: Items, time: Clock, result: str
+) -> None:
+    made = announce().json["id"]
+    version = bucket.put(key_of(made))
+    assert noticed(key_of(made)) == []
+    time.forward(seconds=5)
+    trash()
+    bucket.tag(key_of(made), version, result)
+    assert scanned(key_of(made), version, result) == []
+    assert bucket.versions() == [version]
+    restore()
+    assert state(made) == "SCANNING"
+    time.forward(hours=1)
+    swept()
+    assert state(made) == ("CLEAN" if result == CLEAN else "INFECTED")
+    assert len(events(items, made)) == 1
+
+
+def test_what_came_after_the_restoring_is_no_late_upload(bucket: Bucket, time: Clock) -> None:
+    made = announce().json["id"]
+    trash()
+    time.forward(seconds=5)
+    swept()
+    restore()
+    bucket.tag(key_of(made), bucket.put(key_of(made)), CLEAN)
+    assert noticed(key_of(made)) == []
+    assert state(made) == "CLEAN"
+
+
+def test_what_never_arrives_in_the_trash_is_gone_after_24_hours(bucket: Bucket, items: Items, time: Clock) -> None:
+    made = announce().json["id"]
+    trash()
+    time.forward(hours=25)
+    swept()
+    assert usage(items) == {"files": 0, "bytes": 0}
+    bucket.put(key_of(made))
+    assert noticed(key_of(made)) == bucket.versions() == []
+
+
+def test_a_file_that_waits_goes_with_its_ticket_when_its_time_is_over(
+    bucket: Bucket, items: Items, time: Clock
+) -> None:
+    made = announce().json["id"]
+    bucket.put(key_of(made))
+    trash()
+    time.forward(days=29)
+    assert noticed(key_of(made)) == []
+    assert usage(items)["files"] == 1
+    time.forward(days=2)
+    swept()
+    assert bucket.versions() == []
+    assert usage(items) == {"files": 0, "bytes": 0}
 
 
 def test_an_upload_for_a_file_that_was_removed_is_deleted(bucket: Bucket, items: Items) -> None:
@@ -246,18 +428,84 @@ def test_a_removal_counts_though_s3_fails(bucket: Bucket, log: Callable[[], list
 # --- races -----------------------------------------------------------------------------------------------------------
 
 
-def before_write(client: DynamoDBClient, do: Callable[[], object]) -> None:
-    """Do something right before the next write of a transaction."""
+def before_write(client: DynamoDBClient, do: Callable[[], object], operation: str = "TransactWriteItems") -> None:
+    """Do something right before the next write, of a transaction unless it is said."""
     todo = [do]
 
     def hook(**_: Any) -> None:
         if todo:
             todo.pop()()
 
-    client.meta.events.register("before-call.dynamodb.TransactWriteItems", hook)
+    client.meta.events.register(f"before-call.dynamodb.{operation}", hook)
 
 
-def test_a_ticket_that_is_deleted_meanwhile_gets_no_file(
+@pytest.mark.parametrize("result", [None, CLEAN], ids=["uploaded", "scanned"])
+def test_two_who_see_different_versions_keep_the_one_that_is_written_first(
+    bucket: Bucket, dynamodb: DynamoDBClient, result: str | None
+) -> None:
+    """What S3 lists first may show up last: then the one takes B for the file, and the other A."""
+    made = announce().json["id"]
+    key = key_of(made)
+    later = bucket.put(key)
+    bucket.tag(key, later, CLEAN)
+
+    def meanwhile() -> None:
+        """Let another pin A, which is listed as the older one, right before B is written."""
+        first = bucket.put(key, at=MOMENT - timedelta(seconds=9))
+        bucket.tag(key, first, CLEAN)
+        assert noticed(key) == []
+
+    before_write(dynamodb, meanwhile, "UpdateItem")
+    assert (noticed(key) if result is None else scanned(key, later, result)) == []
+    assert state(made) == "CLEAN"
+    assert bucket.versions() == [query_of(content(made).headers["Location"])["versionId"]]
+
+
+def test_who_writes_first_which_version_it_is_deletes_the_others_only_then(
+    bucket: Bucket, dynamodb: DynamoDBClient
+) -> None:
+    made = announce().json["id"]
+    versions = {bucket.put(key_of(made)), bucket.put(key_of(made))}
+
+    def fail() -> None:
+        assert set(bucket.versions()) == versions
+        raise EndpointConnectionError(endpoint_url="https://dynamodb")
+
+    before_write(dynamodb, fail, "UpdateItem")
+    assert noticed(key_of(made)) == ["m1"]
+    assert set(bucket.versions()) == versions
+    assert noticed(key_of(made)) == []
+    assert len(bucket.versions()) == 1
+
+
+@pytest.mark.parametrize("final", ["SCANNING", "CLEAN"])
+def test_where_the_file_is_gone_its_other_versions_stay(
+    bucket: Bucket, log: Callable[[], list[dict[str, Any]]], capsys: pytest.CaptureFixture[str], final: str
+) -> None:
+    """They may hold the same content, and a person decides."""
+    made = arrive(bucket, CLEAN if final == "CLEAN" else "FAILED")
+    key = key_of(made)
+    (version,) = bucket.versions()
+    bucket.client.delete_object(Bucket=BUCKET, Key=key, VersionId=version)
+    other = bucket.put(key)
+    bucket.tag(key, other, CLEAN)
+    assert noticed(key) == scanned(key, other, CLEAN) == []
+    assert (state(made), bucket.versions()) == (final, [other])
+    assert [line["attachment_id"] for line in log() if line["level"] == "ERROR"] == [made, made]
+    assert capsys.readouterr().out.count('"FilesMissing":[1.0]') == 2
+
+
+def test_an_object_that_goes_with_its_row_is_not_missed(
+    bucket: Bucket, log: Callable[[], list[dict[str, Any]]]
+) -> None:
+    made = arrive(bucket)
+    bucket.before["ListObjectVersions"] = lambda: remove(made)
+    assert noticed(key_of(made)) == []
+    assert bucket.versions() == []
+    assert "ERROR" not in {line["level"] for line in log()}
+
+
+def test_a_ticket_that_is_deleted_meanwhile_keeps_its_file(
     bucket: Bucket, dynamodb: DynamoDBClient, items: Items
 ) -> None:
     made = announce().json["id"]
@@ -265,9 +513,12 @@ def test_a_ticket_that_is_deleted_meanwhile_gets_no_file(
     bucket.tag(key_of(made), version, CLEAN)
     before_write(dynamodb, trash)
     assert noticed(key_of(made)) == []
-    assert bucket.versions() == []
-    assert usage(items) == {"files": 0, "bytes": 0}
+    assert bucket.versions() == [version]
+    assert usage(items) == {"files": 1, "bytes": len(CONTENT)}
     assert events(items, made) == []
+    restore()
+    assert noticed(key_of(made)) == []
+    assert state(made) == "CLEAN"
 
 
 def test_a_file_that_is_removed_meanwhile_stays_removed(bucket: Bucket, dynamodb: DynamoDBClient, items: Items) -> None:
@@ -314,6 +565,26 @@ def test_who_loses_a_race_decides_anew(bucket: Bucket, dynamodb: DynamoDBClient)
     before_write(dynamodb, lose)
     assert noticed(key_of(made)) == []
     assert state(made) == "CLEAN"
+
+
+@pytest.mark.parametrize("result", [CLEAN, INFECTED])
+def test_who_meets_a_transaction_decides_anew(bucket: Bucket, dynamodb: DynamoDBClient, result: str) -> None:
+    """With CLEAN, it is met where the version is written; with INFECTED, where the rejected file is forgotten, too."""
+    made = announce().json["id"]
+    version = bucket.put(key_of(made))
+    bucket.tag(key_of(made), version, result)
+    writes: list[str] = []
+
+    def lose(model: Any, **_: Any) -> None:
+        writes.append(model.name)
+        if len(writes) % 2:
+            answer: Any = {"Error": {"Code": "TransactionConflictException", "Message": "ongoing"}}
+            raise dynamodb.exceptions.TransactionConflictException(answer, model.name)
+
+    dynamodb.meta.events.register("before-call.dynamodb.UpdateItem", lose)
+    assert noticed(key_of(made)) == []
+    assert state(made) == ("CLEAN" if result == CLEAN else "INFECTED")
+    assert len(writes) == (2 if result == CLEAN else 4)
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------

@@ -8,11 +8,23 @@ from mypy_boto3_dynamodb import DynamoDBClient
 
 from functions.attachments.sweep_attachments import NotAllSweptError
 from functions.tickets import purge_ticket
-from tests.unit.attachments.support import CONTENT, Bucket, announce, content, key_of, noticed, remove, state, swept
+from tests.unit.attachments.support import (
+    CONTENT,
+    Bucket,
+    announce,
+    content,
+    key_of,
+    listed,
+    noticed,
+    remove,
+    state,
+    swept,
+)
 from tests.unit.attachments.test_announcing import usage
-from tests.unit.attachments.test_arriving import CLEAN, INFECTED, arrive, events
+from tests.unit.attachments.test_arriving import CLEAN, INFECTED, arrive, before_write, events, restore, trash
 from tests.unit.conftest import Clock, Items
 from tests.unit.support import TABLE, TICKET_ID, Context, a_ticket, data_of, stored
+from ticketing.attachments import sweep
 from ticketing.attachments.remains import AttachmentRemains
 from ticketing.aws import clients
 from ticketing.aws.data import files_of_tenant
@@ -68,6 +80,36 @@ def test_what_never_arrives_is_gone_after_24_hours(bucket: Bucket, items: Items,
     assert bucket.versions() == []
 
 
+def test_a_fresh_address_gives_the_upload_another_24_hours(bucket: Bucket, time: Clock) -> None:
+    made = announce(key="k").json["id"]
+    time.forward(hours=23)
+    again = announce(key="k").json
+    assert (again["id"], again["upload"]["expiresAt"]) == (made, "2026-02-03T07:30:04.120Z")
+    time.forward(hours=24)
+    swept()
+    assert state(made) == "PENDING"
+    bucket.tag(key_of(made), bucket.put(key_of(made)), CLEAN)
+    noticed(key_of(made))
+    later = announce(key="k").json
+    assert (later["id"], later["state"], later["upload"]) == (made, "CLEAN", None)
+    gone = announce(key="l").json["id"]
+    announce(key="l")
+    time.forward(hours=24, minutes=1)
+    swept()
+    assert [each["id"] for each in listed().json] == [made]
+    assert gone != made
+
+
+def test_a_file_that_arrives_while_its_address_is_made_anew_is_answered_without_one(
+    bucket: Bucket, dynamodb: DynamoDBClient
+) -> None:
+    made = announce(key="k").json["id"]
+    bucket.put(key_of(made))
+    before_write(dynamodb, lambda: noticed(key_of(made)), "UpdateItem")
+    again = announce(key="k").json
+    assert (again["id"], again["state"], again["upload"]) == (made, "SCANNING", None)
+
+
 def test_a_scanner_that_says_nothing_is_asked_again(bucket: Bucket, time: Clock, rescans: list[Any]) -> None:
     made = announce().json["id"]
     version = bucket.put(key_of(made))
@@ -78,6 +120,17 @@ def test_a_scanner_that_says_nothing_is_asked_again(bucket: Bucket, time: Clock,
     swept()
     assert rescans == [{"Bucket": "files", "Key": key_of(made), "VersionId": version}]
     assert state(made) == "SCANNING"
+
+
+def test_without_a_scanner_nobody_is_asked_again(
+    bucket: Bucket, time: Clock, rescans: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file waits for who will decide about it, and is told of."""
+    made = arrive(bucket, "FAILED")
+    monkeypatch.setenv("ATTACHMENT_SCAN", "none")
+    time.forward(hours=1)
+    swept()
+    assert (state(made), rescans) == ("SCANNING", [])
 
 
 def test_objects_that_should_not_be_there_go_and_others_stay(bucket: Bucket, items: Items) -> None:
@@ -102,6 +155,20 @@ def test_a_clean_file_without_its_object_is_told(bucket: Bucket, capsys: pytest.
     bucket.client.delete_object(Bucket="files", Key=key_of(made), VersionId=version)
     swept()
     assert '"FilesMissing":[1.0]' in capsys.readouterr().out
+
+
+def test_a_scanning_file_without_its_object_is_told_once_a_run_and_not_given_up(
+    bucket: Bucket, time: Clock, items: Items, rescans: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = announce().json["id"]
+    version = bucket.put(key_of(made))
+    noticed(key_of(made))
+    bucket.client.delete_object(Bucket="files", Key=key_of(made), VersionId=version)
+    for _ in range(2):
+        time.forward(hours=25)
+        swept()
+        assert '"FilesMissing":[1.0]' in capsys.readouterr().out
+    assert (state(made), usage(items)["files"], rescans) == ("SCANNING", 1, [])
 
 
 def test_one_that_fails_holds_up_no_other_and_the_run_fails(
@@ -187,6 +254,98 @@ def test_a_ticket_that_is_there_keeps_its_files(bucket: Bucket, dynamodb: Dynamo
     assert AttachmentRemains(data_of(dynamodb, "acme"), files_of_tenant("acme")).purge(PARTITION) == 0
     assert items() == before
     assert content(made).status == 302
+
+
+def test_files_go_though_the_tenants_bytes_are_no_longer_added_up(
+    bucket: Bucket, dynamodb: DynamoDBClient, items: Items
+) -> None:
+    arrive(bucket)
+    announce()
+    dynamodb.delete_item(TableName=TABLE, Key=to_item({"PK": "TENANT#acme#COUNTER", "SK": "ATTACHMENTS"}))
+    assert purge(expire(dynamodb)) == []
+    assert (items(), bucket.versions()) == ([], [])
+
+
+def test_what_arrives_then_goes_too(bucket: Bucket, dynamodb: DynamoDBClient, items: Items) -> None:
+    made = announce().json["id"]
+    dynamodb.delete_item(TableName=TABLE, Key=to_item({"PK": "TENANT#acme#COUNTER", "SK": "ATTACHMENTS"}))
+    expire(dynamodb)
+    bucket.put(key_of(made))
+    assert noticed(key_of(made)) == bucket.versions() == []
+    assert not [item for item in items() if item["SK"]["S"].startswith("ATTACHMENT#")]
+
+
+def test_what_purging_gave_up_the_sweep_does(
+    bucket: Bucket, dynamodb: DynamoDBClient, items: Items, log: Callable[[], list[dict[str, Any]]]
+) -> None:
+    arrive(bucket)
+    arrive(bucket)
+    other = stored(dynamodb, a_ticket(id=TICKET_ID.replace("019c", "019d")))
+    announce(path=f"/v1/tickets/{other.id}", content=b"x")
+    expire(dynamodb)
+    swept()
+    assert usage(items) == {"files": 0, "bytes": 1}
+    assert bucket.versions() == []
+    assert [item["PK"]["S"] for item in items() if item["SK"]["S"].startswith("ATTACHMENT#")] == [
+        f"TENANT#acme#TICKET#{other.id}"
+    ]
+    (told,) = (line for line in log() if line["message"] == "sweepAttachments")
+    assert (told["purged"], told["files"]) == (2, {"missing": 1})
+
+
+def test_one_difference_that_fails_holds_up_no_other(bucket: Bucket, dynamodb: DynamoDBClient) -> None:
+    made = [arrive(bucket) for _ in range(3)]
+    for each in made:
+        bucket.put(key_of(each))
+
+    def fail(params: dict[str, Any], **_: Any) -> None:
+        if made[0] in str(params["body"]):
+            message = "a bug"
+            raise RuntimeError(message)
+
+    dynamodb.meta.events.register("before-call.dynamodb.GetItem", fail)
+    with pytest.raises(NotAllSweptError):
+        swept()
+    assert [len(bucket.versions(key_of(each))) for each in made] == [2, 1, 1]
+
+
+def test_the_files_of_a_ticket_in_the_trash_stay(bucket: Bucket, items: Items) -> None:
+    made = arrive(bucket)
+    trash()
+    swept()
+    assert usage(items)["files"] == 1
+    restore()
+    assert content(made).status == 302
+
+
+def test_a_ticket_that_dynamodb_says_nothing_of_counts_as_there(
+    bucket: Bucket, dynamodb: DynamoDBClient, items: Items, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrive(bucket)
+    expire(dynamodb)
+
+    def throttled(**asked: Any) -> Any:
+        return {"Responses": {}, "UnprocessedKeys": asked["RequestItems"]}
+
+    monkeypatch.setattr(dynamodb, "batch_get_item", throttled)
+    swept()
+    assert usage(items)["files"] == 1
+
+
+def test_a_hundred_tickets_are_asked_for_at_once_and_no_more(
+    bucket: Bucket, dynamodb: DynamoDBClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrive(bucket)
+    monkeypatch.setattr(sweep, "_AT_ONCE", 2)
+    for number in range(4):
+        announce(path=f"/v1/tickets/{stored(dynamodb, a_ticket(id=TICKET_ID[:-1] + str(number))).id}")
+    asked: list[str] = []
+    dynamodb.meta.events.register("before-call.dynamodb.BatchGetItem", lambda model, **_: asked.append(model.name))
+    swept()
+    assert len(asked) == 3
+    asked.clear()
+    swept(Context(left=iter([600_000] * 3 + [0] * 10)))
+    assert asked == []
 
 
 def test_a_tenants_objects_go_as_far_as_the_time_reaches(bucket: Bucket, dynamodb: DynamoDBClient) -> None:

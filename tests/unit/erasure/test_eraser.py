@@ -229,6 +229,18 @@ def test_who_was_being_written_when_the_deletion_began_goes_too(world: World, re
     assert_erased(world, rest, {"tickets": 3, "events": 64, "users": 3, "apiKeys": 2})
 
 
+def test_what_is_left_of_a_ticket_that_was_gone_before_goes_too(world: World, rest: tuple[Any, ...]) -> None:
+    """Its purge has failed, and only the files lead to it."""
+    begin(world, "acme", fill(world, "acme"))
+    partition = world.ticket("acme", 9)
+    world.file("acme", partition)
+    found_by = {"tenantKey": "TENANT#acme#ATTACHMENTS", "number": 1}
+    world.put(TICKETS, {"PK": partition, "SK": "ATTACHMENT#2"} | found_by)
+    world.delete(TICKETS, partition, "TICKET")
+    run()
+    assert_erased(world, rest, {"tickets": 3, "events": 64, "users": 2, "apiKeys": 1})
+
+
 def test_who_asked_is_released_though_a_change_of_their_role_was_under_way(world: World, rest: tuple[Any, ...]) -> None:
     """It told Cognito what their row said, between their release and the end of the row."""
     asker = fill(world, "acme")

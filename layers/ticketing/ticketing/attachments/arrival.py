@@ -3,26 +3,31 @@
 S3 says that an object is there, GuardDuty what it has found, and the sweep comes by: in any order, twice, or not at
 all. So whoever notices something reads the file's row, its ticket and its object, and decides anew (`settle`). A
 written result is final. Nothing but a written result, or a missing row, deletes an object that is the announced one.
+Which version that is, the row says before any other is deleted: two who look at once may see different versions.
 """
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from aws_lambda_powertools.logging import Logger
+
 from ticketing import clock
 from ticketing.access.identity import Caller
 from ticketing.access.roles import Role
-from ticketing.attachments.models import REJECTED, WAITING, Attachment, Reason, State
-from ticketing.attachments.objects import FileObjects, ScanResult, object_key
+from ticketing.attachments.models import REJECTED, Attachment, Reason, State
+from ticketing.attachments.objects import FileObjects, ScanResult, VersionGoneError, object_key
 from ticketing.attachments.operations import LOOK_AFTER, event_of
 from ticketing.attachments.repository import AttachmentRepository
 from ticketing.aws import clients
 from ticketing.aws.data import files_of_tenant, of_tenant
 from ticketing.deployment import DEPLOYMENT
-from ticketing.dynamodb.transactions import until_written
+from ticketing.dynamodb.transactions import VersionConflictError, until_written
 from ticketing.tickets.events import SYSTEM_ID
 from ticketing.tickets.kinds import EventType
 from ticketing.tickets.repository import TicketRepository
@@ -37,6 +42,11 @@ if TYPE_CHECKING:
 _ATTEMPTS: Final = 10
 """How many times a decision is attempted that meets other changes of the ticket."""
 
+_PAUSES: Final = (1, 2, 2)
+"""Seconds to wait before another look at a file that can't be read yet. The queue's retry would come after minutes."""
+
+logger = Logger()
+
 
 class Settled(StrEnum):
     """What is known of a file after somebody looked."""
@@ -45,7 +55,13 @@ class Settled(StrEnum):
     """It was removed, or its ticket was: nothing is left of it."""
     MISSING = "missing"
     """It has not arrived."""
+    LOST = "lost"
+    """It had arrived, and its object is gone. Nobody but a person can help."""
+    TRASHED = "trashed"
+    """It was there when its ticket went to the trash, where it waits: it goes on when the ticket is restored."""
     SCANNING = "scanning"
+    UNSCANNED = "unscanned"
+    """The scanner could not look into it, and has to be asked again."""
     HIDDEN = "hidden"
     """The scanner has called it clean, and the bucket's policy does not know it yet."""
     CLEAN = "clean"
@@ -87,6 +103,18 @@ class Arrivals:
         """
         return until_written(partial(self._settle, place, scan), _ATTEMPTS)
 
+    def settle_soon(self, place: Place, scan: Scan | None = None) -> Settled:
+        """Do the same, and wait a few seconds for a clean file that can't be read yet; raises as `settle` does.
+
+        GuardDuty tells what it has found before it tags the object, and S3's policy knows a tag a moment later.
+        """
+        for pause in _PAUSES:
+            settled = self.settle(place, scan)
+            if settled is not Settled.HIDDEN:
+                return settled
+            time.sleep(pause)
+        return self.settle(place, scan)
+
     def give_up(self, place: Place) -> None:
         """Remove a file that has not arrived and can't any more; raises as `settle` does.
 
@@ -95,7 +123,12 @@ class Arrivals:
         until_written(partial(self._give_up, place), _ATTEMPTS)
 
     def scan_again(self, place: Place) -> None:
-        """Let the scanner look again at a file that it has said nothing usable of; its answer is told as the first."""
+        """Let the scanner look again at a file that it has said nothing usable of; its answer is told as the first.
+
+        Without a scanner, it does nothing: what an earlier one has said is not overruled.
+        """
+        if not DEPLOYMENT.scans_attachments:
+            return
         attachment = self._attachments.get(place.ticket_id, place.attachment_id)
         if attachment is None or attachment.state is not State.SCANNING:
             return
@@ -113,47 +146,81 @@ class Arrivals:
             return self._rejected(attachment)
         stored = self._objects.versions(place)
         if attachment.state is State.CLEAN:
-            self._objects.delete(one for one in stored if one.version != attachment.object_version)
-            return Settled.CLEAN
-        ticket = self._tickets.get(place.ticket_id)
+            return self._lost(attachment) if self._only_pinned(attachment, stored) is None else Settled.CLEAN
+        # Read after the versions were listed: as long as the ticket is not in the trash, they came before a deletion.
+        ticket = self._tickets.get_deleted(place.ticket_id, now=clock.now())
         if ticket is None:
-            check = self._attachments.gone_check(place.ticket_id)
-            self._attachments.remove(attachment, None, ticket=check)
+            self._attachments.purge([attachment])
             self._objects.delete(stored)
             return Settled.GONE
-        pinned = _pinned(attachment, stored)
-        self._objects.delete(one for one in stored if one is not pinned)
-        return Settled.MISSING if pinned is None else self._scanned(attachment, ticket, pinned, scan)
+        return self._waiting(attachment, ticket, stored, scan)
+
+    def _waiting(self, attachment: Attachment, ticket: Ticket, stored: list[Stored], scan: Scan | None) -> Settled:
+        """Decide about a file that has not arrived as far as is known, or has no result."""
+        if attachment.state is State.PENDING:
+            first = next((one for one in stored if one.size == attachment.size), None)
+            if first is None:
+                self._objects.delete(stored)  # none of them can be what was announced
+                return Settled.MISSING
+            if ticket.deleted_at is not None and first.at > datetime.fromisoformat(ticket.deleted_at):
+                self._attachments.remove(attachment, None, ticket=self._attachments.gone_check(ticket.id))
+                self._objects.delete(stored)
+                return Settled.GONE
+            attachment = self._receive(attachment, first)
+        pinned = self._only_pinned(attachment, stored)
+        if pinned is None:
+            return self._lost(attachment)
+        return self._scanned(attachment, ticket, pinned, scan) if ticket.deleted_at is None else Settled.TRASHED
+
+    def _receive(self, attachment: Attachment, first: Stored) -> Attachment:
+        """Write which version of its object is the file, and return the file as it is then."""
+        look_at = clock.timestamp(clock.now() + LOOK_AFTER)
+        self._attachments.receive(attachment, first.version, look_at=look_at)
+        return attachment.model_copy(update={"state": State.SCANNING, "object_version": first.version})
+
+    def _only_pinned(self, attachment: Attachment, stored: list[Stored]) -> Stored | None:
+        """Delete all versions but the one that is the file by its row, and return it; if it is gone, delete none."""
+        pinned = next((one for one in stored if one.version == attachment.object_version), None)
+        if pinned is not None:
+            self._objects.delete(one for one in stored if one is not pinned)
+        return pinned
+
+    def _lost(self, attachment: Attachment) -> Settled:
+        """Tell of a file whose object is gone, unless it went with its row, or was rejected, after the row was read."""
+        place = attachment.place
+        if self._attachments.get(place.ticket_id, place.attachment_id) != attachment:
+            raise VersionConflictError
+        logger.error("a file that had arrived has no object", extra=place._asdict())
+        return Settled.LOST
 
     def _scanned(self, attachment: Attachment, ticket: Ticket, pinned: Stored, scan: Scan | None) -> Settled:
         """Decide about a file that is there, by what the scanner says of it."""
-        if not DEPLOYMENT.scans_attachments:
-            self._objects.mark_clean(pinned)
-        result = scan.result if scan and scan.version == pinned.version else self._objects.scan_result(pinned)
+        result = scan.result if scan and scan.version == pinned.version else self._result(pinned, scan)
         if result in _REJECTIONS:
-            return self._reject(attachment, ticket, pinned, *_REJECTIONS[result])
+            return self._reject(attachment, ticket, *_REJECTIONS[result])
         if result is not ScanResult.NO_THREATS_FOUND:
-            self._receive(attachment, pinned)
-            return Settled.SCANNING
+            return Settled.SCANNING if result is None else Settled.UNSCANNED
         # Only now anybody may read it. S3 has compared it with the checksum when it came, if it came by our address.
         as_announced = self._objects.has_content(pinned, attachment)
         if as_announced is None:
-            self._receive(attachment, pinned)
             return Settled.HIDDEN
         if not as_announced:
-            return self._reject(attachment, ticket, pinned, State.UNSCANNABLE, Reason.OTHER_CONTENT)
+            return self._reject(attachment, ticket, State.UNSCANNABLE, Reason.OTHER_CONTENT)
         uploader = Caller(attachment.uploaded_by_id, attachment.tenant_id, attachment.uploaded_by_role)
-        self._finish(attachment, ticket, uploader, {"state": State.CLEAN, "object_version": pinned.version})
+        self._finish(attachment, ticket, uploader, {"state": State.CLEAN})
         return Settled.CLEAN
 
-    def _receive(self, attachment: Attachment, pinned: Stored) -> None:
-        if attachment.state is State.PENDING:
-            look_at = clock.timestamp(clock.now() + LOOK_AFTER)
-            self._attachments.receive(attachment, pinned.version, look_at=look_at)
+    def _result(self, pinned: Stored, scan: Scan | None) -> ScanResult | None:
+        """Return what is known of a version by its tag, which somebody has to write where there is no scanner."""
+        try:
+            if scan is None and not DEPLOYMENT.scans_attachments:
+                self._objects.mark_clean(pinned)
+            return self._objects.scan_result(pinned)
+        except VersionGoneError as error:
+            raise VersionConflictError from error
 
-    def _reject(self, attachment: Attachment, ticket: Ticket, pinned: Stored, state: State, reason: Reason) -> Settled:
-        values = {"state": state, "object_version": pinned.version, "reason": reason}
-        return self._rejected(self._finish(attachment, ticket, self._system, values))
+    def _reject(self, attachment: Attachment, ticket: Ticket, state: State, reason: Reason) -> Settled:
+        return self._rejected(self._finish(attachment, ticket, self._system, {"state": state, "reason": reason}))
 
     def _finish(self, before: Attachment, ticket: Ticket, actor: Caller, values: Mapping[str, object]) -> Attachment:
         after = before.model_copy(update=values)
@@ -169,16 +236,9 @@ class Arrivals:
 
     def _give_up(self, place: Place) -> None:
         attachment = self._attachments.get(place.ticket_id, place.attachment_id)
-        if attachment is None or attachment.state not in WAITING:
+        if attachment is None or attachment.state is not State.PENDING:
             return
         ticket = self._tickets.get(place.ticket_id)
         gone = self._attachments.gone_check(place.ticket_id)
         check = gone if ticket is None else self._tickets.version_check(ticket)
         self._attachments.remove(attachment, None, ticket=check)
-
-
-def _pinned(attachment: Attachment, stored: list[Stored]) -> Stored | None:
-    """Return the version that is, or will be, the file's: the first that may be the announced content."""
-    if attachment.object_version is not None:
-        return next((one for one in stored if one.version == attachment.object_version), None)
-    return next((one for one in stored if one.size == attachment.size), None)

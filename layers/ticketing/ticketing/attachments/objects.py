@@ -25,7 +25,7 @@ from ticketing.aws.presigning import presigned
 from ticketing.deployment import DEPLOYMENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import ListObjectVersionsOutputTypeDef
@@ -47,12 +47,16 @@ _KEY: Final = re.compile(rf"({TENANT_ID.pattern})/([0-9a-f-]{{36}})/([0-9a-f-]{{
 _AT_ONCE: Final = 1000
 """The most versions that one DeleteObjects deletes."""
 
-_FORBIDDEN: Final = 403
-_NOT_FOUND: Final = 404
+_GONE: Final = frozenset({403, 404})
+"""How S3 answers for what is not there: with 403 to who may not list objects (s3:ListBucket), and nobody may here."""
 
 
 class ObjectsLeftError(Exception):
     """S3 has not deleted some versions of objects. A retry finds them again."""
+
+
+class VersionGoneError(Exception):
+    """S3 has a version no more that it has listed: whoever read its file's row has to read it again."""
 
 
 class ScanResult(StrEnum):
@@ -63,6 +67,10 @@ class ScanResult(StrEnum):
     UNSUPPORTED = "UNSUPPORTED"
     ACCESS_DENIED = "ACCESS_DENIED"
     FAILED = "FAILED"
+
+
+FAILURES: Final = frozenset({ScanResult.ACCESS_DENIED, ScanResult.FAILED})
+"""What the scanner says where it could not look into a version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,36 +134,38 @@ class FileObjects:
     def versions(self, place: Place) -> list[Stored]:
         """Return all versions of a file's object, oldest first: one request, unless there are a thousand."""
         key = object_key(place)
-        return [stored for stored in self._under(key) if stored.key == key]
+        found = [stored for stored in self._under(key) if stored.key == key]
+        # S3 lists the newest first, with times in seconds: of the same second, the last one here is the oldest.
+        found.reverse()
+        return sorted(found, key=lambda one: one.at)
 
     def all(self, ticket_id: str | None = None) -> Iterator[Stored]:
-        """Yield all versions of the objects of a ticket's files, or of all: one request for each thousand.
-
-        Those of one object come one after the other, oldest first, unless they are in two answers.
-        """
+        """Yield all versions of the objects of a ticket's files, or of all: one request for each thousand."""
         return self._under(f"{self._files.tenant_id}/{f'{ticket_id}/' if ticket_id else ''}")
 
     def scan_result(self, stored: Stored) -> ScanResult | None:
-        """Return what the scanner said of a version; None if it has said nothing, or it is gone."""
-        try:
-            answer = self._client.get_object_tagging(
-                Bucket=self._files.bucket, Key=stored.key, VersionId=stored.version
-            )
-        except ClientError as error:
-            if _status_of(error) == _NOT_FOUND:
-                return None
-            raise
-        tags = {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}
-        return ScanResult(tags[TAG]) if tags.get(TAG) in ScanResult else None
+        """Return what the scanner said of a version; None if it has said nothing usable.
+
+        Raises
+        ------
+        VersionGoneError
+            The version is gone.
+        """
+        said = self._said(stored)
+        return ScanResult(said) if said in ScanResult else None
 
     def mark_clean(self, stored: Stored) -> None:
-        """Say in the scanner's place that a version may be read, where nothing is scanned."""
-        self._client.put_object_tagging(
-            Bucket=self._files.bucket,
-            Key=stored.key,
-            VersionId=stored.version,
-            Tagging={"TagSet": [{"Key": TAG, "Value": ScanResult.NO_THREATS_FOUND.value}]},
-        )
+        """Say in the scanner's place that a version may be read, where nothing is scanned.
+
+        What a scanner has said of it before stays. It raises as `scan_result` does.
+        """
+        if self._said(stored) is None:
+            self._client.put_object_tagging(
+                Bucket=self._files.bucket,
+                Key=stored.key,
+                VersionId=stored.version,
+                Tagging={"TagSet": [{"Key": TAG, "Value": ScanResult.NO_THREATS_FOUND.value}]},
+            )
 
     def has_content(self, stored: Stored, attachment: Attachment) -> bool | None:
         """Return whether a version holds what was announced; None while the bucket's policy lets nobody read it."""
@@ -164,7 +174,7 @@ class FileObjects:
                 Bucket=self._files.bucket, Key=stored.key, VersionId=stored.version, ChecksumMode="ENABLED"
             )
         except ClientError as error:
-            if _status_of(error) in {_FORBIDDEN, _NOT_FOUND}:
+            if _status_of(error) in _GONE:
                 return None
             raise
         announced = base64.b64encode(bytes.fromhex(attachment.sha256)).decode()
@@ -197,10 +207,21 @@ class FileObjects:
     def _client(self) -> S3Client:
         return self._files.client()
 
+    def _said(self, stored: Stored) -> str | None:
+        try:
+            answer = self._client.get_object_tagging(
+                Bucket=self._files.bucket, Key=stored.key, VersionId=stored.version
+            )
+        except ClientError as error:
+            if _status_of(error) in _GONE:
+                raise VersionGoneError from error
+            raise
+        return next((tag["Value"] for tag in answer["TagSet"] if tag["Key"] == TAG), None)
+
     def _under(self, prefix: str) -> Iterator[Stored]:
         pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self._files.bucket, Prefix=prefix)
         for page in pages:
-            yield from _oldest_first(page)
+            yield from _listed(page)
 
     def _url(self, place: Place) -> str:
         bucket, address = self._files.bucket, DEPLOYMENT.attachment_address
@@ -232,13 +253,9 @@ def _status_of(error: ClientError) -> int | None:
     return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
 
 
-def _oldest_first(page: ListObjectVersionsOutputTypeDef) -> Sequence[Stored]:
-    """Return the versions and marks of one answer, by key, oldest first."""
-    versions = [
-        Stored(one["Key"], one["VersionId"], one["Size"], one["LastModified"]) for one in page.get("Versions", ())
-    ]
-    marks = [Stored(one["Key"], one["VersionId"], None, one["LastModified"]) for one in page.get("DeleteMarkers", ())]
-    # S3 answers the newest first, with times in seconds: of the same second, the last one here is the oldest.
-    found = [*versions, *marks]
-    found.reverse()
-    return sorted(found, key=lambda one: (one.key, one.at))
+def _listed(page: ListObjectVersionsOutputTypeDef) -> Iterator[Stored]:
+    """Yield the versions of one answer, and then the marks; each by key, newest first."""
+    for one in page.get("Versions", ()):
+        yield Stored(one["Key"], one["VersionId"], one["Size"], one["LastModified"])
+    for mark in page.get("DeleteMarkers", ()):
+        yield Stored(mark["Key"], mark["VersionId"], None, mark["LastModified"])

@@ -231,7 +231,10 @@ class TicketAttachments:
         if existing.request_hash != body.fingerprint():
             message = "This Idempotency-Key announced a file with another body."
             raise IdempotencyKeyReusedError(message)
-        return find_attachment(self._caller, existing)
+        attachment = find_attachment(self._caller, existing)
+        if attachment.state is State.PENDING:  # there will be a fresh address
+            self._attachments.look_later(attachment, clock.timestamp(clock.now() + LOOK_AFTER))
+        return attachment
 
     def _remove(self, attachment_id: str) -> Attachment:
         ticket = self._ticket()

@@ -10,9 +10,10 @@ from ticketing.attachments.objects import FileObjects
 from ticketing.attachments.repository import AttachmentRepository
 from ticketing.dynamodb.transactions import until_written
 from ticketing.tickets.keys import ticket_partition
+from ticketing.tickets.remains import PAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from ticketing.aws.data import TenantData, TenantFiles
 
@@ -30,6 +31,12 @@ class AttachmentRemains:
         self._attachments = AttachmentRepository(data)
         self._objects = FileObjects(files)
         self._tenant_id = data.tenant_id
+
+    def partitions(self) -> Iterator[list[str]]:
+        """Return the partition keys of tickets, there or gone, that files lead to: in batches, from an index."""
+        ticket_ids = sorted({place.ticket_id for place in self._attachments.places()})
+        found = (ticket_partition(self._tenant_id, each) for each in ticket_ids)
+        return (list(batch) for batch in batched(found, PAGE, strict=False))
 
     def purge(self, partition: str) -> int:
         """Delete the files of a ticket that no longer exists and give their bytes back. Return their number.

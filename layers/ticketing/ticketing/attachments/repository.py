@@ -34,7 +34,12 @@ from ticketing.tickets.queries import without_internal
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef, TransactWriteItemTypeDef
+    from mypy_boto3_dynamodb.type_defs import (
+        KeysAndAttributesUnionTypeDef,
+        QueryInputTypeDef,
+        TransactWriteItemTypeDef,
+        UpdateTypeDef,
+    )
 
 type Writes = list[TransactWriteItemTypeDef]
 """Members of a transaction."""
@@ -67,11 +72,11 @@ class TenantFullError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A file that something has to follow: where it is, its state, since when it was announced."""
+    """A file that something has to follow: where it is, its state, and from when on it was to be looked at."""
 
     place: Place
     state: State
-    created_at: str
+    look_at: str
 
 
 def usage_key(tenant_id: str) -> dict[str, str]:
@@ -115,6 +120,18 @@ class AttachmentRepository:
     def has_ticket(self, ticket_id: str) -> bool:
         """Return whether a ticket exists, in the trash or not: a consistent read."""
         return self._read(ticket_id, TICKET, lambda _: True) is not None
+
+    def seem_gone(self, ticket_ids: Collection[str]) -> Collection[str]:
+        """Return those of at most 100 tickets that are not there, in the trash or not: one read, eventually consistent.
+
+        What DynamoDB leaves out for its load counts as there.
+        """
+        keys = {each: to_item(ticket_key(self._tenant_id, each)) for each in ticket_ids}
+        wanted: KeysAndAttributesUnionTypeDef = {"Keys": [*keys.values()], "ProjectionExpression": "PK, SK"}
+        answer = self._client.batch_get_item(RequestItems={self._table: wanted})
+        left_out = answer["UnprocessedKeys"].get(self._table)
+        there = [*answer["Responses"].get(self._table, []), *(left_out["Keys"] if left_out else [])]
+        return [each for each, key in keys.items() if key not in there]
 
     def list(self, ticket_id: str, *, internal: bool, limit: int, cursor: str | None) -> Page[Attachment]:
         """Return one page of a ticket's files, in the order of their announcements, with or without internal ones.
@@ -215,21 +232,31 @@ class AttachmentRepository:
             raise_for_cancellation(error, {})
             raise
 
+    def look_later(self, attachment: Attachment, look_at: str) -> None:
+        """Let the sweep look at a file later, because there is a fresh address for its upload.
+
+        Raises
+        ------
+        VersionConflictError
+            It is not PENDING any more, or somebody is writing it.
+        """
+        values, bound = {"listKey": f"{look_at}#{attachment.id}"}, {":wasIn": State.PENDING}
+        condition = "#state = :wasIn"
+        if not self._update(update_of(self._table, self._key(attachment), values, condition=condition, values=bound)):
+            raise VersionConflictError
+
     def receive(self, attachment: Attachment, version: str, *, look_at: str) -> None:
         """Write that a file has arrived as this version of its object: PENDING becomes SCANNING.
 
         Raises
         ------
         VersionConflictError
-            It is not PENDING any more.
+            It is not PENDING any more, or somebody is writing it.
         """
         values = {"state": State.SCANNING, "objectVersion": version, "listKey": f"{look_at}#{attachment.id}"}
         condition, bound = _unchanged(attachment)
-        update = update_of(self._table, self._key(attachment), values, condition=condition, values=bound)
-        try:
-            self._client.update_item(**update)
-        except self._client.exceptions.ConditionalCheckFailedException as error:
-            raise VersionConflictError from error
+        if not self._update(update_of(self._table, self._key(attachment), values, condition=condition, values=bound)):
+            raise VersionConflictError
 
     def finish(
         self, before: Attachment, after: Attachment, event: TicketEvent, *, ticket: TransactWriteItemTypeDef
@@ -253,14 +280,17 @@ class AttachmentRepository:
         self._write([ticket, update, put_new(self._table, item_of(event))])
 
     def forget(self, attachment: Attachment) -> None:
-        """Let the sweep expect nothing of a rejected file any longer: its content is gone."""
+        """Let the sweep expect nothing of a rejected file any longer: its content is gone.
+
+        Raises
+        ------
+        VersionConflictError
+            Somebody is writing it.
+        """
         index_keys = dict.fromkeys(("tenantKey", "number", "listKey"))
         now = {":now": attachment.state}
-        update = update_of(self._table, self._key(attachment), index_keys, condition="#state = :now", values=now)
-        try:
-            self._client.update_item(**update)
-        except self._client.exceptions.ConditionalCheckFailedException:
-            return  # it was removed meanwhile
+        # Where the condition is false, it was removed meanwhile.
+        self._update(update_of(self._table, self._key(attachment), index_keys, condition="#state = :now", values=now))
 
     # --- belonging to a comment -----------------------------------------------------------------------------------
 
@@ -312,7 +342,9 @@ class AttachmentRepository:
             members += self._untied(attachment, attachment.comment_id)
         self._write(members)
 
-    def removals(self, attachments: Sequence[Attachment], events: Sequence[TicketEvent] = ()) -> Writes:
+    def removals(
+        self, attachments: Sequence[Attachment], events: Sequence[TicketEvent] = (), *, gives_back: bool = True
+    ) -> Writes:
         """Return the writes, for a transaction, that delete rows of one ticket and give their bytes back; with events.
 
         They fail if one of the rows is not as it was read, or gone. Without rows there are none.
@@ -336,13 +368,19 @@ class AttachmentRepository:
         return [
             *deletions,
             self._uncount(attachments),
-            self._use(-sum(each.size for each in attachments), "attribute_exists(#bytes)"),
+            *([self._use(-sum(each.size for each in attachments), "attribute_exists(#bytes)")] if gives_back else []),
             *(put_new(self._table, item_of(event)) for event in events),
         ]
 
     def purge(self, attachments: Sequence[Attachment]) -> None:
-        """Delete rows of a ticket that is gone for good, and give their bytes back; raises as `remove` does."""
-        self._write([self.gone_check(attachments[0].ticket_id), *self.removals(attachments)])
+        """Delete rows of a ticket that is gone for good, and give their bytes back; raises as `remove` does.
+
+        With its tenant, what adds up the bytes is gone, too.
+        """
+        key = to_item(usage_key(self._tenant_id))
+        has_usage = "Item" in self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
+        removals = self.removals(attachments, gives_back=has_usage)
+        self._write([self.gone_check(attachments[0].ticket_id), *removals])
 
     def gone_check(self, ticket_id: str) -> TransactWriteItemTypeDef:
         """Return the condition check, for a transaction, that a ticket is in the trash, or gone for good."""
@@ -431,6 +469,16 @@ class AttachmentRepository:
             raise_for_cancellation(error, {})
             raise
 
+    def _update(self, update: UpdateTypeDef) -> bool:
+        """Write one item, and return whether the condition was true; raise VersionConflictError if others write it."""
+        try:
+            self._client.update_item(**update)
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        except self._client.exceptions.TransactionConflictException as error:
+            raise VersionConflictError from error
+        return True
+
     def _read[T](self, ticket_id: str, place: str, read: Callable[[Item], T]) -> T | None:
         key = to_item({"PK": ticket_partition(self._tenant_id, ticket_id), "SK": place})
         answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
@@ -466,4 +514,4 @@ def _attachment(item: Item) -> Attachment:
 
 def _waiting(item: Item) -> Waiting:
     attachment = _attachment(item)
-    return Waiting(attachment.place, attachment.state, attachment.created_at)
+    return Waiting(attachment.place, attachment.state, item["listKey"]["S"].removesuffix(f"#{attachment.id}"))

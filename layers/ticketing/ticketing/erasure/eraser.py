@@ -92,8 +92,13 @@ class Eraser:
         return self._each(self.remains.api_keys(), self._api_key) and self._each(self.remains.people(), self._person)
 
     def tickets(self) -> bool:
-        """Delete the tickets with their events, comments, watchers and the rows of their files."""
-        return self._each(self.tickets_left.partitions(), self._ticket)
+        """Delete the tickets with their events, comments, watchers and the rows of their files.
+
+        Then what is left of tickets that were gone before, as far as files lead to it.
+        """
+        return self._each(self.tickets_left.partitions(), self._ticket) and self._each(
+            self.files_left.partitions(), self._ticket
+        )
 
     def attachments(self) -> bool:
         """Delete the contents of files. No row leads to one any more."""
