@@ -22,7 +22,7 @@ from tests.harness.postbox import until
 from tests.harness.receiver import SECONDS, Receiver, answering, in_turn
 from tests.harness.sockets import opened, opened_by_a_browser
 from tests.harness.stack import Stack
-from tests.integration.every_attachment import EveryAttachment, purged
+from tests.integration.every_attachment import EveryAttachment, expired
 from ticketing.dynamodb.attributes import to_item
 from ticketing.dynamodb.tables import update_of
 from ticketing.live.limits import COUNTED_EVERY
@@ -403,7 +403,7 @@ class Everything:
 
     def purge_what_expired(self) -> None:
         """End a ticket's time in the trash. The stream's own part is tests/local/aws/test_dynamodb_streams.py."""
-        key = purged(self, self.tenant.admin)
+        key = expired(self, self.tenant.admin)
         record = {"eventName": "REMOVE", "dynamodb": {"Keys": key, "SequenceNumber": "1"}}
         self.invoke("PurgeTicketFunction", {"Records": [record]})
 

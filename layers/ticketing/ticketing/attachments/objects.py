@@ -152,7 +152,7 @@ class FileObjects:
             The version is gone.
         """
         said = self._said(stored)
-        return ScanResult(said) if said in ScanResult else None
+        return ScanResult(said) if said is not None and said in ScanResult else None
 
     def mark_clean(self, stored: Stored) -> None:
         """Say in the scanner's place that a version may be read, where nothing is scanned.
