@@ -17,7 +17,8 @@ from typing import Final
 HERE: Final = Path(__file__).parent
 
 PARTS: Final[Mapping[str, Sequence[str]]] = {
-    "faults": ("faults", "local"),
+    "faults": ("faults",),
+    "local": ("local",),
     "api": ("integration",),
     "contract": ("contract", "property", "clients", "workflow"),
     "code": ("unit", "contract/test_document.py"),
