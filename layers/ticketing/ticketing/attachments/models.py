@@ -55,10 +55,11 @@ class Reason(StrEnum):
 
 def _safe(name: str) -> str:
     """Return a file's name without what could lead elsewhere, or look like another name."""
-    if not folded(_NOT_IN_NAMES.sub("", name)).strip(". "):
+    safe = _NOT_IN_NAMES.sub("_", name)
+    if not folded(safe).strip(". "):
         message = "must be more than dots, and visible"
         raise ValueError(message)
-    return _NOT_IN_NAMES.sub("_", name)
+    return safe
 
 
 def _media_type(text: str) -> str:
