@@ -63,7 +63,7 @@ def _schema(**phases: bool) -> Any:
         {
             "generation": {
                 "deterministic": True,
-                "max-examples": sized(25, short=2),
+                "max-examples": sized(12, short=2),
                 "with-security-parameters": False,
             },
             "phases": {phase: {"enabled": enabled} for phase, enabled in phases.items()},

@@ -141,7 +141,7 @@ def test_whatever_call_fails_starting_again_ends_the_same(world: World, *, answe
     run()
     numbers = world.faults.numbers(answer_only=answer_only)
     assert len(numbers) > (10 if answer_only else 30)
-    for number in sized(numbers, short=numbers[::12]):
+    for number in numbers[answer_only :: sized(2, short=12)]:  # every other call, and the others when it is lost
         world.delete(USERS, "TENANT#acme#DELETION", "DELETION")
         world.remove("admin@acme.example")
         begin(world, "acme", fill(world, "acme", small=True))
