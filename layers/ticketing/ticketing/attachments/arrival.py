@@ -162,6 +162,7 @@ class Arrivals:
             if first is None:
                 self._objects.delete(stored)  # none of them can be what was announced
                 return Settled.MISSING
+            # S3 tells the beginning of a second: what came in the very second of the deletion counts as there before.
             if ticket.deleted_at is not None and first.at > datetime.fromisoformat(ticket.deleted_at):
                 self._attachments.remove(attachment, None, ticket=self._attachments.gone_check(ticket.id))
                 self._objects.delete(stored)
