@@ -17,7 +17,7 @@ from typing import Final
 HERE: Final = Path(__file__).parent
 
 PARTS: Final[Mapping[str, Sequence[str]]] = {
-    "faults": ("faults",),
+    "faults": ("faults", "local/aws"),
     "local": ("local",),
     "api": ("integration",),
     "contract": ("contract", "property", "clients", "workflow"),

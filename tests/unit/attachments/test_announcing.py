@@ -39,7 +39,7 @@ def usage(items: Items) -> dict[str, int]:
     of_ticket = found.get(f"{TICKET_ID}ATTACHMENTS", {})
     return {
         "files": of_ticket.get("files", 0),
-        **({"internalFiles": of_ticket["internalFiles"]} if "internalFiles" in of_ticket else {}),
+        **({"internalFiles": of_ticket["internalFiles"]} if of_ticket.get("internalFiles") else {}),
         "bytes": found.get("COUNTERATTACHMENTS", {}).get("bytes", 0),
     }
 

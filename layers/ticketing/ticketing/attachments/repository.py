@@ -418,9 +418,9 @@ class AttachmentRepository:
     def _uncount(self, attachments: Sequence[Attachment]) -> TransactWriteItemTypeDef:
         """Return the write that takes files of one ticket from its numbers of files."""
         numbers = Counter(_COUNTED[each.announced_as] for each in attachments)
-        names = {f"#{name}": name for name in numbers}
-        added = ", ".join(f"#{name} :{name}" for name in numbers)
-        less = {name: -number for name, number in numbers.items()}
+        less = {name: -numbers[name] for name in _COUNTED.values()}
+        names = {f"#{name}": name for name in less}
+        added = ", ".join(f"#{name} :{name}" for name in less)
         return self._count(attachments[0].ticket_id, names, added, "attribute_exists(PK)", **less)
 
     def _count(
