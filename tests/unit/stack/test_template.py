@@ -93,6 +93,18 @@ def test_every_environment_says_whether_attachments_are_scanned() -> None:
             assert "AttachmentScan=guardduty" in content["deploy"]["parameters"]["parameter_overrides"], name
 
 
+def check_queue(resources: dict[str, Any], name: str, start: str) -> None:
+    """Assert that a function consumes a queue which keeps what fails, and puts it aside, for two weeks."""
+    function, queue = (resources[each]["Properties"] for each in (f"{name}Function", f"{start}Queue"))
+    (event,) = function["Events"].values()
+    assert event["Properties"]["Queue"] == f"{start}Queue.Arn"
+    assert event["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == f"{start}DeadLetters.Arn"
+    dead = resources[f"{start}DeadLetters"]["Properties"]
+    assert queue["MessageRetentionPeriod"] == dead["MessageRetentionPeriod"] == 14 * 24 * 60 * 60
+
+
 def test_what_becomes_of_attachments_is_put_aside_if_it_fails() -> None:
     """Of their own bucket alone, and a group of messages for each file."""
     resources = template()["Resources"]
@@ -108,14 +120,7 @@ def test_what_becomes_of_attachments_is_put_aside_if_it_fails() -> None:
         (target,) = rule["Targets"]
         assert target["DeadLetterConfig"] == {"Arn": f"{start}DeadLetters.Arn"}
         assert target["SqsParameters"] == {"MessageGroupId": path}
-        function, queue = (resources[each]["Properties"] for each in (f"{name}Function", f"{start}Queue"))
-        (event,) = function["Events"].values()
-        assert event["Properties"]["Queue"] == f"{start}Queue.Arn"
-        assert event["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-        assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
-        assert queue["RedrivePolicy"]["deadLetterTargetArn"] == f"{start}DeadLetters.Arn"
-        dead = resources[f"{start}DeadLetters"]["Properties"]
-        assert queue["MessageRetentionPeriod"] == dead["MessageRetentionPeriod"] == 14 * 24 * 60 * 60
+        check_queue(resources, name, start)
 
 
 def test_tables_with_indexes_are_created_one_after_the_other() -> None:
@@ -281,14 +286,7 @@ def test_what_webhooks_are_to_be_told_is_put_aside_if_it_fails() -> None:
     (target,) = resources["WebhooksRule"]["Properties"]["Targets"]
     assert target["DeadLetterConfig"] == {"Arn": "DispatchWebhooksDeadLetters.Arn"}
     for name, start in (("DispatchWebhooks", "DispatchWebhooks"), ("DeliverWebhook", "WebhookDeliveries")):
-        function, queue = (resources[each]["Properties"] for each in (f"{name}Function", f"{start}Queue"))
-        (event,) = function["Events"].values()
-        assert event["Properties"]["Queue"] == f"{start}Queue.Arn"
-        assert event["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-        assert queue["VisibilityTimeout"] >= 6 * function["Timeout"]
-        assert queue["RedrivePolicy"]["deadLetterTargetArn"] == f"{start}DeadLetters.Arn"
-        dead = resources[f"{start}DeadLetters"]["Properties"]
-        assert queue["MessageRetentionPeriod"] == dead["MessageRetentionPeriod"] == 14 * 24 * 60 * 60
+        check_queue(resources, name, start)
 
 
 def test_deliveries_are_tried_for_a_day() -> None:
