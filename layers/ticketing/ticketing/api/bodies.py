@@ -57,9 +57,15 @@ def absent() -> Any:  # noqa: ANN401 - the default of fields of any type
 
 
 class Model(BaseModel):
-    """The base of all models: immutable, with camelCase names in JSON. Code may use the Python names."""
+    """The base of all models: immutable, with camelCase names in JSON. Code may use the Python names.
 
-    model_config = ConfigDict(alias_generator=to_camel, frozen=True, validate_by_name=True, validate_by_alias=True)
+    A validator is built when its model is first used: a function imports more models than it needs, and starts with
+    what it needs alone.
+    """
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, defer_build=True, frozen=True, validate_by_name=True, validate_by_alias=True
+    )
 
 
 class Body(Model):

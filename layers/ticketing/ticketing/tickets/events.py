@@ -24,7 +24,7 @@ SYSTEM_ID = "00000000-0000-0000-0000-000000000000"
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, frozen=True, populate_by_name=True)
+    model_config = ConfigDict(defer_build=True, alias_generator=to_camel, frozen=True, populate_by_name=True)
 
 
 class Actor(_Model):
