@@ -69,11 +69,11 @@ def one_of(field: Field, *values: str | None) -> OneOf:
 
 
 def between(field: Moment | Literal[Field.NUMBER], low: str | int | None, high: str | int | None) -> Between:
-    bounds = [milliseconds(datetime.fromisoformat(each)) if isinstance(each, str) else each for each in (low, high)]
-    return Between(field, *bounds, negated=False)
+    first, last = (milliseconds(datetime.fromisoformat(each)) if isinstance(each, str) else each for each in (low, high))
+    return Between(field, first, last, negated=False)
 
 
-def no[C: Term | OneOf | Between | Has](clause: C) -> C:
+def no(clause: Clause) -> Clause:
     return replace(clause, negated=True)
 
 
@@ -210,9 +210,10 @@ def test_mistakes_of_the_page(q: str) -> None:
         ("assignee:ME,None", [one_of(Field.ASSIGNEE, "me", None)]),
         ("assignee:Anna@ACME.example", [one_of(Field.ASSIGNEE, "anna@acme.example")]),
         (f"assignee:{AN_ID.upper()}", [one_of(Field.ASSIGNEE, AN_ID)]),
-        ("-is:unassigned -has:Attachment", [no(one_of(Field.ASSIGNEE, None)), no(Has(Flag.ATTACHMENT, negated=False))]),
+        ("-is:unassigned -has:Attachment", [no(one_of(Field.ASSIGNEE, None)), Has(Flag.ATTACHMENT, negated=True)]),
         # Numbers
-        ("-#12 #012,#13 number:#7,8", [no(one_of(Field.NUMBER, "12")), *(one_of(Field.NUMBER, *x) for x in ("12 13".split(), "78"))]),
+        ("-#12 number:#7,8", [no(one_of(Field.NUMBER, "12")), one_of(Field.NUMBER, "7", "8")]),
+        ("#012,#13", [one_of(Field.NUMBER, "12", "13")]),
         ("#12x #x #", [word("12x"), word("x")]),
         ("number:5.. number:..5", [between(Field.NUMBER, 5, None), between(Field.NUMBER, None, 6)]),
         ("number>5 number:<5", [between(Field.NUMBER, 6, None), between(Field.NUMBER, None, 5)]),
@@ -273,7 +274,7 @@ def test_what_a_query_means(q: str, clauses: list[Clause] | None) -> None:
         ("is:open,x has:file", ["3-7: 'open' is not known: only 'is:unassigned' is", "8-9: 'x' is", "14-18: 'file' is not"]),
         # Numbers
         ("number:x number:-5 number:1e3", ["7-8: 'x' is no number of a ticket", "16-18: '-5' is", "26-29: '1e3' is"]),
-        ("#1234567890123456", ["1-17: '1234567890123456' is no number"]),
+        ("#1234567890123456", ["0-17: '#1234567890123456' is no number"]),
         ("number:20..1", ["7-12: '20..1' ends before it begins"]),
         ("number:..", ["7-9: '..' is a range without bounds"]),
         ("number:1..2,3", ["12-13: 'number' takes one value or range"]),
@@ -338,10 +339,9 @@ def test_any_text_is_a_query_or_has_problems_within_it(q: str, name: str) -> Non
         fields_match(bound(query, me=AGENT_ID, ids={}), a_ticket())
 
 
-@given(st.lists(st.sampled_from([q for q in EXAMPLES if not q.startswith('"')]), max_size=8))
+@given(st.lists(st.sampled_from(list(EXAMPLES)), max_size=4))
 def test_clauses_do_not_depend_on_each_other(chosen: list[str]) -> None:
-    if len(chosen) <= MOST_WORDS // 4:
-        assert read("  ".join(chosen)).clauses == tuple(clause for q in chosen for clause in EXAMPLES[q])
+    assert read("  ".join(chosen)).clauses == tuple(clause for q in chosen for clause in EXAMPLES[q])
 
 
 # --- people ----------------------------------------------------------------------------------------------------------

@@ -54,7 +54,7 @@ def texts(text: str) -> list[str]:
 )
 @pytest.mark.each
 def test_words(text: str, words: str) -> None:
-    assert texts(text) == words.split()
+    assert texts(text) == unicodedata.normalize("NFKC", words).split()
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,8 @@ def test_composition_and_width_make_no_difference(text: str) -> None:
 @given(ODD)
 def test_a_word_is_its_own_form(text: str) -> None:
     for word in texts(text):
-        if word[0] not in "+#":
+        # An invisible character may have kept two from composing, and a sign stands after another word.
+        if unicodedata.is_normalized("NFKC", word) and word[0] not in "+#":
             assert texts(word) == [word]
 
 
