@@ -102,7 +102,9 @@ def test_days_follow_each_other_without_gaps(name: str) -> None:
     days = [date(2009, 1, 1) + timedelta(number) for number in range(366 * 5)]
     periods = [period_of(day.isoformat(), ZoneInfo(name), NOW) for day in days]
     assert all(one.end == other.start for one, other in pairwise(periods))
-    assert {period.end - period.start for period in periods} <= {halves * 1_800_000 for halves in (0, 46, 47, 48, 49, 50)}
+    assert {period.end - period.start for period in periods} <= {
+        halves * 1_800_000 for halves in (0, 46, 47, 48, 49, 50)
+    }
 
 
 @given(
