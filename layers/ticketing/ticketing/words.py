@@ -13,14 +13,12 @@ after the other, wherever it stands.
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(NamedTuple):
     """A word in its searched form, and where it stands: `text[start:end]`, in code points."""
 
     text: str
@@ -35,8 +33,8 @@ def words_of(text: str) -> list[Word]:
     64 characters; what is longer is divided.
     """
     folded, starts, ends = _located(text)
-    found = (match.span() for match in _WORD.finditer(folded.translate(_SHAPES)))
-    return [Word(folded[first:after], starts[first], ends[after - 1]) for first, after in found]
+    spans = map(re.Match.span, _WORD.finditer(folded.translate(_SHAPES)))
+    return [Word(folded[first:after], starts[first], ends[after - 1]) for first, after in spans]
 
 
 def plain(text: str) -> str:
@@ -90,15 +88,17 @@ _WORD: Final = re.compile(r"l[lm]{0,63}|d[ldm]{0,63}|sm{0,63}|e|(?<=[ldm])(?:\+{
 _MOST_KNOWN: Final = 20_000
 """So many characters are remembered: more than any text has, but not all of Unicode."""
 
+_MOST_MARKS: Final = 200
+
 
 class _Folds(dict[str, str]):
-    """Characters (of text in NFKC) and what they are searched as: none, one or more."""
+    """Characters, each with the marks that belong to it, and what they are searched as: none, one or more."""
 
-    def __missing__(self, character: str) -> str:
+    def __missing__(self, part: str) -> str:
         if len(self) >= _MOST_KNOWN:
             self.clear()
-        lowered = unicodedata.normalize("NFKC", character.casefold())
-        found = self[character] = "".join(map(_bare, lowered))
+        lowered = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", part).casefold())
+        found = self[part] = "".join(map(_bare, lowered))
         return found
 
 
@@ -154,12 +154,12 @@ def _located(text: str) -> tuple[str, Sequence[int], Sequence[int]]:
     """Return a text as it is searched and, for each of its characters, where its origin starts and ends."""
     if text.isascii():
         return text.lower(), range(len(text)), range(1, len(text) + 1)
-    if unicodedata.is_normalized("NFKC", text):
-        begins: Sequence[int] = range(len(text) + 1)
-        pieces = [_FOLDS[character] for character in text]
-    else:
+    begins: Sequence[int] = range(len(text) + 1)
+    parts: Iterable[str] = text
+    if any(_CONTINUING[character] for character in set(text)) and not unicodedata.is_normalized("NFKC", text):
         begins = [*_beginnings(text), len(text)]
-        pieces = [_folded(text[begin:end]) for begin, end in pairwise(begins)]
+        parts = (text[begin:end] for begin, end in pairwise(begins))
+    pieces = [_FOLDS[part] for part in parts]
     folded = "".join(pieces)
     if len(folded) == len(pieces) == len(text) and "" not in pieces:
         return folded, range(len(text)), range(1, len(text) + 1)
@@ -173,10 +173,13 @@ def _located(text: str) -> tuple[str, Sequence[int], Sequence[int]]:
 
 
 def _beginnings(text: str) -> Iterator[int]:
-    """Yield where the parts of a text begin that NFKC changes independently of each other."""
-    yield 0
-    yield from (at for at, character in enumerate(text) if at and not _CONTINUING[character])
+    """Yield where the parts of a text begin that NFKC changes independently of each other.
 
-
-def _folded(part: str) -> str:
-    return "".join(_FOLDS[character] for character in unicodedata.normalize("NFKC", part))
+    A part ends after `_MOST_MARKS` in any case: the time to put marks in order grows with the square of their number.
+    """
+    last = 0
+    yield last
+    for at, character in enumerate(text):
+        if at and (not _CONTINUING[character] or at - last > _MOST_MARKS):
+            last = at
+            yield last
