@@ -15,7 +15,6 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Literal, TypeIs
 from zoneinfo import ZoneInfo
 
-from ticketing.search.inexact import errors_between
 from ticketing.search.periods import NoDateError, Period, milliseconds, period_of
 from ticketing.text import folded
 from ticketing.tickets.kinds import Priority, TicketType
@@ -581,6 +580,19 @@ def _shown(text: str) -> str:
 
 def _nearest(name: str) -> str | None:
     """Return the field that somebody meant: one letter of a short name may be wrong, two of a longer one."""
-    most = 1 if len(name) <= _SHORT else 2
-    errors, field = min((errors_between(name, field, most), field) for field in _FIELDS)
-    return field if errors <= most else None
+    distance, field = min((_distance(name, field), field) for field in _FIELDS)
+    return field if distance <= (1 if len(name) <= _SHORT else 2) else None
+
+
+def _distance(one: str, other: str) -> int:
+    """Return how many letters to insert, remove, replace or swap with their neighbour make one text the other."""
+    before, last = list[int](), list(range(len(other) + 1))
+    for i, letter in enumerate(one, 1):
+        row = [i]
+        for j, against in enumerate(other, 1):
+            best = min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (letter != against))
+            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == against:
+                best = min(best, before[j - 2] + 1)
+            row.append(best)
+        before, last = last, row
+    return last[-1]
