@@ -1,5 +1,6 @@
 """Writers that fail or are killed at every step, before and after each call has landed: then they come again."""
 
+from contextlib import suppress
 from itertools import count
 
 import pytest
@@ -42,7 +43,7 @@ def test_a_cold_writer_makes_these_calls(start: Start) -> None:
 @pytest.mark.parametrize("fault", [each for each in Fault if each is not Fault.NONE])
 @pytest.mark.parametrize("which", range(1, 13))
 def test_who_fails_or_is_killed_comes_again(
-    which: int, fault: Fault, process: Process, start: Start, aws: Aws, time: Clock
+    which: int, fault: Fault, *, process: Process, start: Start, aws: Aws, time: Clock
 ) -> None:
     before, reader = process.ref(), start()
     writer = start(at_call(which, fault))
@@ -69,15 +70,13 @@ def test_who_fails_or_is_killed_comes_again(
 @pytest.mark.parametrize("fault", [Fault.REFUSED, Fault.LOST, Fault.DIES_BEFORE, Fault.DIES_AFTER])
 @pytest.mark.parametrize("which", range(1, 8))
 def test_a_sweep_that_fails_or_is_killed_deletes_nothing_in_use(
-    which: int, fault: Fault, process: Process, start: Start, aws: Aws, time: Clock
+    which: int, fault: Fault, *, process: Process, start: Start, aws: Aws, time: Clock
 ) -> None:
     process.write(CHANGES)
     for hour in range(5):
         sweeper = start(at_call(which, fault) if hour % 2 else None)
-        try:
+        with suppress(BotoCoreError, KilledError):
             sweeper.store.sweep()
-        except (BotoCoreError, KilledError):
-            pass
         assert start().found() == AFTER
         time.forward(hours=1)
     for _ in range(3):

@@ -64,9 +64,8 @@ def test_what_is_no_map_is_damaged_even_if_its_digest_is_right(content: bytes) -
 
 
 def test_a_name_leads_nowhere_else() -> None:
-    files = {
-        name: ["", 0, 1, "aa"] for name in ("../../x.fast", "meta.json", f"{A}.fast/../x", f"{A}.fast\n", f"{A}.fast")
-    }
+    names = ("../../x.fast", "meta.json", f"{A}.fast/../x", f"{A}.fast\n", f"{A}.fast")
+    files = {name: ["", 0, 1, "aa"] for name in names}
     line = json.dumps({"meta": META, "files": files, "dirty": {}}).encode() + b"\n"
     assert set(Map.of_head("head", line, digest_of(line)).files) == {f"{A}.fast"}
 

@@ -1,14 +1,15 @@
 """Several writers, readers and sweeps at once, interleaved at every call of AWS, against a plain model.
 
 The model is a table of texts that users change at any moment. Each change makes a message; a writer takes one, reads
-the table after the pointer, and writes what it read. One that fails or is killed leaves its message to another. Whatever
-the order: nothing is in the index twice, nothing was never in the table; and when all messages are done, index and
-table are equal, and no pack is left over.
+the table after the pointer, and writes what it read. One that fails or is killed leaves its message to another.
+Whatever the order: nothing is in the index twice, nothing was never in the table; and when all messages are done,
+index and table are equal, and no pack is left over.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -88,16 +89,12 @@ class World:
 
     def sweep(self, minutes: int, fault: Fault) -> None:
         """Let time pass, as far as no writer takes longer than Lambda lets it, and sweep."""
-        over = min(
-            (began + LONGEST for began, writer in zip(self.began, self.writers, strict=True) if writer), default=None
-        )
+        working = [began for began, writer in zip(self.began, self.writers, strict=True) if writer]
         later = self.time.now + timedelta(minutes=minutes)
-        self.time.set(min(later, over) if over else later)
+        self.time.set(min([later, *(began + LONGEST for began in working)]))
         faults = iter([Fault.NONE] * (minutes % 5) + [fault])
-        try:
+        with suppress(BotoCoreError, KilledError):
             self.aws.start(lambda _name: next(faults, Fault.NONE)).store.sweep()
-        except (BotoCoreError, KilledError):
-            pass
 
     def read(self, *, cold: bool) -> None:
         if cold:

@@ -23,8 +23,11 @@ from ticketing.index.maps import META, Map, Place
 if TYPE_CHECKING:
     from ticketing.index.heads import Ref
 
-_MOST_STATES: Final = 8
+_MOST_STATES: Final = 32
 """How many states stay, at most: what an engine has opened takes memory, too."""
+
+_OF_ONE_TENANT: Final = 4
+"""How many of them are one tenant's: its former states make room for each other, not for other tenants'."""
 
 _SHARE: Final = 0.6
 """The share of the disk that states may take: a writer merges segments beside them."""
@@ -84,7 +87,7 @@ class Folders:
         home = self._root / tenant_id
         files = {name: home / "packs" / place.pack / name for name, place in map_.files.items()}
         state = State(ref, map_, files, home / "states" / ref.pack)
-        missing = self._make_room(state)
+        missing = self._make_room(tenant_id, state)
         try:
             for path in missing:
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -112,8 +115,11 @@ class Folders:
             if state:
                 _delete_unused(state)  # it may have made room meanwhile
 
-    def _make_room(self, state: State) -> dict[Path, Place]:
+    def _make_room(self, tenant_id: str, state: State) -> dict[Path, Place]:
         """Drop the states that were used longest ago, as many as have to go, and return the files that are missing."""
+        of_tenant = [key for key in self._states if key[0] == tenant_id]
+        for key in of_tenant[: max(0, len(of_tenant) + 1 - _OF_ONE_TENANT)]:
+            self._delete(self._states.pop(key))
         while True:
             missing = {path: place for path, place in state.places() if not path.exists()}
             here = {
