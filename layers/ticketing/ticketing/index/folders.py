@@ -122,10 +122,8 @@ class Folders:
             self._delete(self._states.pop(key))
         while True:
             missing = {path: place for path, place in state.places() if not path.exists()}
-            here = {
-                path: each.map.files[name].length for each in self._states.values() for name, path in each.files.items()
-            }
-            needed = sum(here.values()) + sum(place.length for place in missing.values())
+            here = {path: place for each in self._states.values() for path, place in each.places()}
+            needed = sum(place.length for place in (here | missing).values())
             if not self._states or (needed <= self._most_bytes and len(self._states) < _MOST_STATES):
                 return missing
             _, oldest = self._states.popitem(last=False)
@@ -178,7 +176,7 @@ def _lock(root: Path) -> None:
 def _delete_dead(folder: Path) -> None:
     """Delete the folder of a process that does not live any more, as one that was killed for taking too long."""
     try:
-        with (folder / _LOCK).open("w") as file:
+        with (folder / _LOCK).open("r+") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(folder, ignore_errors=True)
     except OSError:  # it lives, is being made, or was deleted by another
