@@ -1,6 +1,7 @@
 """A table and a bucket for indexes, and processes that use them."""
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,15 @@ from ticketing.aws import clients
 @pytest.fixture(scope="package")
 def moto_index(moto_backend: DynamoDBBackend, botocore_session: Session) -> Iterator[None]:  # noqa: ARG001 - moto runs
     """Make the table and the bucket, once for all tests."""
-    keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
-    dynamodb: Any = botocore_session.create_client("dynamodb", region_name="us-east-1", **keys)
+    create: Any = partial(
+        botocore_session.create_client,
+        region_name="us-east-1",
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",
+    )
+    dynamodb = create("dynamodb")
     create_table(dynamodb, INDEX_TABLE, template()["Resources"]["SearchTable"]["Properties"])
-    s3: Any = botocore_session.create_client("s3", region_name="us-east-1", **keys)
+    s3 = create("s3")
     s3.create_bucket(Bucket=PACKS)
     yield
     moto_buckets()[PACKS].keys.clear()

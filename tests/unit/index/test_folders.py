@@ -1,6 +1,7 @@
 """The disk of a process: bounded, shared by states, and free of what dead processes left."""
 
 import fcntl
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -177,7 +178,7 @@ def test_a_failed_write_leaves_nothing_on_the_disk(process: Process) -> None:
 @pytest.fixture
 def temporary(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     """Let this process have just begun, with a temporary folder of its own."""
-    monkeypatch.setattr(module.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(module, "_held", [])
     folders_of_process.cache_clear()
     yield tmp_path

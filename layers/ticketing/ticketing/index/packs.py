@@ -92,7 +92,7 @@ class Packs:
         IndexDamagedError
             It is gone.
         """
-        content = self._read(pack, None)
+        content = self._read(pack, "0-")
         self.fetched += len(content)
         return content
 
@@ -166,7 +166,7 @@ class Packs:
 
     def _fetch(self, known: Mapping[str, bytes], request: _Request) -> None:
         pack, start, end, _ = request
-        content = known[pack][start:end] if pack in known else self._read(pack, (start, end))
+        content = known[pack][start:end] if pack in known else self._read(pack, f"{start}-{end - 1}")
         if len(content) != end - start:
             raise IndexDamagedError(pack)
         for piece in request.pieces:
@@ -174,11 +174,10 @@ class Packs:
                 file.seek(piece.offset)
                 file.write(content[piece.start - start : piece.end - start])
 
-    def _read(self, pack: str, part: tuple[int, int] | None, tries: int = _TRIES) -> bytes:
-        """Return a part of a pack (its end is not included), or the whole."""
-        ranged = {"Range": f"bytes={part[0]}-{part[1] - 1}"} if part else {}
+    def _read(self, pack: str, part: str, tries: int = _TRIES) -> bytes:
+        """Return a part of a pack, as HTTP names it."""
         try:
-            answer = self._client.get_object(Bucket=self._files.bucket, Key=self._key(pack), **ranged)
+            answer = self._client.get_object(Bucket=self._files.bucket, Key=self._key(pack), Range=f"bytes={part}")
         except ClientError as error:
             if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") in _GONE:
                 raise IndexDamagedError(pack) from error
