@@ -23,7 +23,7 @@ from ticketing.index.heads import Pointer, Ref, Slot
 from ticketing.index.store import IndexStore
 
 INDEX_TABLE: Final = "indexes"
-PACKS: Final = "packs"
+PACKS: Final = "index-packs"
 
 GIGABYTE: Final = 10**9
 

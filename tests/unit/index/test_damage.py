@@ -5,7 +5,7 @@ import random
 import pytest
 
 from tests.harness.size import sized
-from tests.unit.index.support import Aws, Process, Start, commit
+from tests.unit.index.support import PACKS, Aws, Process, Start, commit
 from ticketing.index.errors import IndexDamagedError
 from ticketing.index.heads import Slot
 
@@ -57,7 +57,7 @@ def test_a_missing_pack_is_noticed(several: Process, start: Start, aws: Aws) -> 
         aws.lose(pack)
         with pytest.raises(IndexDamagedError):
             start().found()
-        aws.s3.put_object(Bucket="packs", Key=f"acme/{pack}", Body=content)
+        aws.s3.put_object(Bucket=PACKS, Key=f"acme/{pack}", Body=content)
 
 
 def test_nothing_is_written_upon_a_damaged_index(several: Process, start: Start, aws: Aws) -> None:
