@@ -195,9 +195,8 @@ class Process:
         return found(self.store.open(ref or self.ref(), opening))
 
     def bytes(self) -> int:
-        """Return how many bytes its disk holds: a file that has several names is there once."""
-        files = [path.stat() for path in self.root.rglob("*") if path.is_file()]
-        return sum({each.st_ino: each.st_size for each in files}.values())
+        """Return how many bytes the files of its packs have."""
+        return sum(path.stat().st_size for path in self.root.glob("*/packs/*/*"))
 
 
 type Start = Callable[..., Process]
