@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from itertools import batched, takewhile
 from pathlib import Path
+from shutil import copyfile
 from typing import TYPE_CHECKING, Final, cast
 
 from ticketing import clock
@@ -162,6 +163,10 @@ class IndexStore:
 
         def provide(missing: Mapping[Path, Place]) -> None:
             for path in missing:
-                path.hardlink_to(folder / path.name)
+                written = folder / path.name
+                if written.stat().st_nlink == 1:
+                    path.hardlink_to(written)
+                else:  # of another pack before: a link more, and neither of them would ever seem unused
+                    copyfile(written, path)
 
         self._folders.add(self._tenant_id, ref, map_, provide)
