@@ -41,7 +41,7 @@ def test_a_cold_writer_makes_these_calls(start: Start) -> None:
 
 
 @pytest.mark.parametrize("fault", [each for each in Fault if each is not Fault.NONE])
-@pytest.mark.parametrize("which", range(1, 13))
+@pytest.mark.parametrize("which", range(1, 11))
 def test_who_fails_or_is_killed_comes_again(
     which: int, fault: Fault, *, process: Process, start: Start, aws: Aws, time: Clock
 ) -> None:
