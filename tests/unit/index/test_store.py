@@ -159,6 +159,19 @@ def test_no_pack_has_texts_of_two_segments_and_none_is_used_in_part(process: Pro
     assert process.found() == aws.start().found()
 
 
+def test_tombstones_move_on_when_the_segment_beside_them_is_gone(process: Process, start: Start) -> None:
+    process.write({str(number): "VPN drops" for number in range(50)})
+    process.write({"1": "changed"})
+    beside = process.ref().pack
+    tombstones = {name for name in process.store.map(process.ref()).files if is_tombstones(name)}
+    process.write({"1": None})
+    map_ = start().store.map(process.ref())
+    assert {name for name in map_.files if is_tombstones(name)} == tombstones
+    assert len(tombstones) == 1
+    assert beside not in map_.packs
+    assert set(start().found()) == {str(number) for number in range(50)} - {"1"}
+
+
 def test_a_small_segment_travels_in_the_head_and_a_large_one_does_not(
     process: Process, start: Start, aws: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -106,6 +106,23 @@ def test_who_holds_on_to_a_state_reads_it_for_15_minutes(process: Process, start
         time.forward(minutes=5)
 
 
+def test_an_old_pack_that_was_dropped_right_before_a_sweep_stays(process: Process, start: Start, time: Clock) -> None:
+    process.write({"1": "VPN drops"})
+    sweeper = start()
+    hours(sweeper, time, 5)
+    held = process.ref()
+    process.write({"1": "VPN fixed"})
+    time.forward(hours=1)
+    process.write({"2": "printer on fire"})
+    between = process.ref()
+    process.write({"1": None})
+    assert sweeper.store.sweep() == 0
+    time.forward(minutes=49)
+    assert sweeper.store.sweep() == 0
+    assert start().found(held) == {"1": "VPN drops"}
+    assert start().found(between) == {"1": "VPN fixed", "2": "printer on fire"}
+
+
 def test_a_state_whose_time_is_over_is_gone(process: Process, start: Start, time: Clock) -> None:
     process.write({"1": "VPN drops"})
     held = process.ref()
