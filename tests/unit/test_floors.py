@@ -12,7 +12,7 @@ FLOORS = (
     {"clock", "deployment", "errors", "ids", "metrics", "text", "words"},
     {"access"},
     {"aws", "dynamodb"},
-    {"people"},
+    {"index", "people"},
     {"api"},
     {"audit", "tickets"},
     {"attachments", "events", "users"},
