@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from ticketing.index.errors import IndexDamagedError, LostRaceError
 from ticketing.index.heads import Pointer, Ref, Slot
-from ticketing.index.maps import Map
+from ticketing.index.maps import Map, deleted, segment_id
 from ticketing.search.documents import Document
 from ticketing.search.language import Between, Field, Flag, Has, Kind, Moment, OneOf, Query, Term
 from ticketing.search.port import Scope
@@ -182,5 +182,5 @@ class FolderStore:
 
     def map(self, ref: Ref) -> Map:
         meta = json.loads((self.folders[ref] / "meta.json").read_text())
-        dirty = {each["segment_id"]: "2026-01-01T00:00:00.000Z" for each in meta["segments"] if each["deletes"]}
+        dirty = dict.fromkeys(map(segment_id, filter(deleted, meta["segments"])), "2026-01-01T00:00:00.000Z")
         return Map(meta=meta, files={}, dirty=dirty)
