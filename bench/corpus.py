@@ -26,21 +26,25 @@ _COMMON: Final = {
         Fenster Datei Benutzer Büro Morgen Neustart langsam Anfrage Seite Nachricht Netzwerkdrucker Benutzerkonto
         Druckertreiber Passwortänderung Datensicherung Zertifikat Lizenz Akku Kabel Ausfall Rechnung Kunde Bericht
         Frist Anhang Unterschrift Postfach Störung Berechtigung Laufwerk Tastatur Besprechung Kalender Ordner""",
-    "fr": """le la les et est ne pas un de dans sur il pour avec depuis nous quand mon après peut vous avez aucun être que
+    "fr": """le la les et est ne pas un de dans sur il pour avec depuis nous quand mon après peut vous avez aucun être
         erreur imprimante réseau écran compte ordinateur mise serveur connexion accès fenêtre fichier utilisateur bureau
         matin redémarrage lent demande page message équipe navigateur téléphone système nouveau ouvrir réunion dossier
         certificat licence batterie câble panne facture client rapport échéance pièce signature boîte partagée""",
+    "ja": """ネットワーク 接続 が 切れる プリンタ 印刷 できない エラー メール 送信 パスワード ログイン 画面 更新
+        サーバー 再起動 して ください 今朝 から 何度も 確認 お願いします ファイル 共有 フォルダ 権限 会議 カレンダー
+        遅い 動かない 証明書 期限 請求書 顧客 報告 添付 部署 電話 端末 新しい 設定 変更 後 に なりました です
+        ます は を の で と も""",
 }
 
-_JAPANESE: Final = """ネットワーク 接続 が 切れる プリンタ 印刷 できない エラー メール 送信 パスワード ログイン 画面 更新 サーバー 再起動 して ください
-    今朝 から 何度も 確認 お願いします ファイル 共有 フォルダ 権限 会議 カレンダー 遅い 動かない 証明書 期限 請求書 顧客 報告 添付 部署 電話 端末
-    新しい 設定 変更 後 に なりました です ます は を の で と も""".split()
+_ENDINGS: Final = {
+    "en": ["", "s", "ed", "ing", "er"],
+    "de": ["", "en", "er", "ung", "keit"],
+    "fr": ["", "s", "er", "tion", "ment"],
+}
 
-_ENDINGS: Final = {"en": ["", "s", "ed", "ing", "er"], "de": ["", "en", "er", "ung", "keit"], "fr": ["", "s", "er", "tion", "ment"]}
+_SYLLABLES: Final = [consonant + vowel for consonant in (*"bdfgklmnprstv", "st", "tr", "br", "pl") for vowel in "aeiou"]
 
-_SYLLABLES: Final = [consonant + vowel for consonant in "b d f g k l m n p r s t v st tr br pl".split() for vowel in "aeiou"]
-
-_TAGS: Final = ["vpn", "printer", "network", "billing", "Büro", "hardware", "onboarding", "mail", "security", "プリンタ"]
+_TAGS: Final = ["vpn", "printer", "network", "billing", "Büro", "hardware", "onboarding", "mail", "security"]
 
 _RARE: Final = 30_000
 """How many rare words a language has."""
@@ -51,7 +55,7 @@ _PEOPLE: Final = 500
 def tickets(count: int, first: int = 1, seed: int = 1) -> Iterator[Document]:
     """Yield so many tickets, numbered from the first on."""
     chance = random.Random(seed)  # noqa: S311 - made up
-    writers = {language: _Writer(language, seed) for language in _COMMON}
+    writers = {language: _Writer(language, seed) for language in _ENDINGS}
     for number in range(first, first + count):
         yield _ticket(number, chance, writers)
 
@@ -118,7 +122,7 @@ def _texts(language: str, chance: random.Random, writers: dict[str, _Writer]) ->
 
 def _sentence(language: str, chance: random.Random, writers: dict[str, _Writer], length: int) -> str:
     if language == "ja":
-        return "".join(chance.choices(_JAPANESE, k=length)) + "。"
+        return "".join(chance.choices(_COMMON["ja"].split(), k=length)) + "。"
     words = writers[language].words(chance, length)
     if chance.random() < 0.1:
         words.append(chance.choice([f"srv-{chance.randrange(3000)}", f"0x{chance.getrandbits(32):08x}", "v2.4.1"]))

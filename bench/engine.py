@@ -1,4 +1,4 @@
-"""The embedded search index alone, in a folder on this machine: how large it gets, how fast it is, what memory it takes."""
+"""The embedded search index alone, in a folder on this machine: its size, how fast it is, and what memory it takes."""
 
 import json
 import resource

@@ -29,9 +29,12 @@ PRIORITIES = ["LOW", "MEDIUM", "HIGH", "CRITICAL"]
 TYPES = ["INCIDENT", "SERVICE_REQUEST", "QUESTION"]
 TAGS = ["vpn", "VPN", "Büro", "buero", "two words", "プリンタ", "a-b"]
 
-VOCABULARY = """printer Printer printers printar rpinter print pirnter drucker Netzwerkdrucker netzwerkdrukcer Netzwerk
-    vpn VPN café cafe cafè Straße strasse mail main mails email fail résumé 接続 接続エラー プリンタ プリンター エラー 프린터 프린터가 프린트
-    принтер принтера Принтер الطابعة طابعة เครื่องพิมพ์ พิมพ์ it's foo_bar C++ v1.2.3 2026 ß ｆｕｌｌ Ⅷ a an be""".split()
+_VOCABULARY = """
+    printer Printer printers printar rpinter print pirnter drucker Netzwerkdrucker netzwerkdrukcer Netzwerk vpn VPN
+    café cafe cafè Straße strasse mail main mails email fail résumé 接続 接続エラー プリンタ プリンター エラー
+    프린터 프린터가 프린트 принтер принтера Принтер الطابعة طابعة เครื่องพิมพ์ พิมพ์
+    it's foo_bar C++ v1.2.3 2026 ß Ⅷ a an be"""
+VOCABULARY = [*_VOCABULARY.split(), "\uff46\uff55\uff4c\uff4c"]
 
 
 def a_document(number: int = 1, **values: Any) -> Document:

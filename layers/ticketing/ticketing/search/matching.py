@@ -152,4 +152,3 @@ def one_error(word: str) -> str:
 
 def _pattern(field: str, pattern: str) -> Query:
     return Query.regex_query(SCHEMA, field, pattern)
-

@@ -16,8 +16,8 @@ import tantivy
 
 from ticketing.search.documents import Document
 from ticketing.search.port import NOBODY
-from ticketing.words import Word, plain, words_of
 from ticketing.tickets.kinds import Priority
+from ticketing.words import Word, plain, words_of
 
 FORMAT: Final = 1
 """The version of all that is written into an index: these fields, and what `words_of` makes of a text.
