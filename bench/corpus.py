@@ -107,7 +107,7 @@ def _ticket(number: int, chance: random.Random, writers: dict[str, _Writer]) -> 
 
 def _texts(language: str, chance: random.Random, writers: dict[str, _Writer]) -> Sequence[str]:
     """Return a description, and none to three comments."""
-    left = int(chance.lognormvariate(0, 0.5) * (_BYTES - 60) / 1.13)  # 1.13 is the mean of that distribution
+    left = chance.lognormvariate(0, 0.5) * (_BYTES - 160) / 1.13  # the mean of that distribution is 1.13
     written: list[str] = []
     parts = chance.randint(1, 4)
     for _ in range(parts):

@@ -129,7 +129,7 @@ def test_an_altered_place_is_refused(index: Embedded, change: dict[str, object])
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.data())
+@given(data=st.data())
 def test_none_is_missing_and_none_twice_while_tickets_change(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -72,13 +72,13 @@ finds = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.lists(documents, max_size=12),
     st.lists(st.lists(documents, max_size=3), max_size=3),
     st.lists(st.integers(0, 12)),
     st.lists(finds, min_size=1, max_size=12),
-    st.sampled_from([1, 3, 100]),
+    st.sampled_from([1, 3, 25]),
 )
 def test_it_finds_what_a_look_at_every_document_finds(
     first: list[Document], later: list[list[Document]], gone: list[int], asked: list[Find], enough: int
@@ -155,11 +155,11 @@ def test_for_a_reporter_relevance_is_the_time(index: Index) -> None:
 
 
 def test_words_reach_no_further_where_enough_match(index: Index) -> None:
-    exact = [a_document(number, title="printer") for number in range(100)]
+    exact = [a_document(number, title="printer") for number in range(25)]
     opened = index(*exact[2:], a_document(200, title="printers"), a_document(201, title="laserprinter"))
-    assert opened.find(a_find(a_query("printer"), limit=10)).total == 100
-    assert index(exact[0]).find(a_find(a_query("printer"))).total == 100
-    assert index(exact[1]).find(a_find(a_query("printer"))).total == 100
+    assert opened.find(a_find(a_query("printer"), limit=10)).total == 25
+    assert index(exact[0]).find(a_find(a_query("printer"))).total == 25
+    assert index(exact[1]).find(a_find(a_query("printer"))).total == 25
 
 
 # --- languages -------------------------------------------------------------------------------------------------------
@@ -198,7 +198,7 @@ def test_many_languages_are_found(index: Index, asked: str, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("asked", "text"),
-    [("続接", "接続"), ("mail", "fail"), ("vpn", "vps"), ("cat", "concatenate"), ("xrinter", "printer")],
+    [("続接", "接続"), ("mail", "fail"), ("vpn", "vps"), ("cat", "concatenate"), ("drucker", "2drucker"), ("xrinter", "printer")],
 )
 def test_what_is_too_far_is_not_found(index: Index, asked: str, text: str) -> None:
     assert numbers(index(a_document(1, texts=(text,))), a_query(asked)) == []

@@ -18,7 +18,7 @@ BEGINS_FROM_IN_HANGUL: Final = 2
 """The same for Korean, where a letter is a syllable and nouns are followed by particles."""
 
 WITHIN_FROM: Final = 4
-"""From how many letters on a word is found within others."""
+"""From how many letters on a word is found within others, unless these are numbers or codes: they begin with a digit."""
 
 LONGEST: Final = 50
 """Up to how many letters words are found other than exactly."""
@@ -65,7 +65,8 @@ def reach_of(word: str, found: str) -> Reach | None:
     # As few letters are exact in the first place as the engine can be told.
     if forgiven and (forgiven > 1 or word[0] == found[0]) and errors_between(word, found, forgiven) <= forgiven:
         return Reach.CLOSE
-    return Reach.WITHIN if may_be_within(word) and word in found else None
+    within = may_be_within(word) and word in found and found[0] not in "0123456789"
+    return Reach.WITHIN if within else None
 
 
 def errors_between(one: str, other: str, most: int) -> int:
