@@ -21,7 +21,7 @@ from ticketing.search.port import Facet, Find, Scope, SortKey
 from ticketing.search.reading import Opened
 from ticketing.search.schema import write
 
-_PASS: Final = 20_000
+_PASS: Final = 2_000
 """How many tickets are committed at once."""
 
 _MIX: Final = {

@@ -4,7 +4,7 @@ It shares the words of texts with the index, and nothing else.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import cache
 
 from ticketing.search.documents import Document
@@ -112,7 +112,7 @@ def found_by(documents: Iterable[Document], find: Find, enough: int) -> list[Doc
     return sorted(hits, key=KEYS[find.sort], reverse=find.descending or by_date)
 
 
-KEYS: dict[SortKey, Callable[[Document], Sequence[int]]] = {
+KEYS: dict[SortKey, Callable[[Document], tuple[int, ...]]] = {
     SortKey.RELEVANCE: lambda each: (each.created_at, each.number),
     SortKey.CREATED: lambda each: (each.created_at, each.number),
     SortKey.UPDATED: lambda each: (each.updated_at, each.number),

@@ -40,7 +40,7 @@ BUILD = Build(began=AS_OF, walk={"page": 0})
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded.time, "sleep", lambda _: None)
+    monkeypatch.setattr("ticketing.search.embedded.time.sleep", lambda _: None)
 
 
 @pytest.fixture

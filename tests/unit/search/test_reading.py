@@ -198,7 +198,14 @@ def test_many_languages_are_found(index: Index, asked: str, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("asked", "text"),
-    [("続接", "接続"), ("mail", "fail"), ("vpn", "vps"), ("cat", "concatenate"), ("drucker", "2drucker"), ("xrinter", "printer")],
+    [
+        ("続接", "接続"),
+        ("mail", "fail"),
+        ("vpn", "vps"),
+        ("cat", "concatenate"),
+        ("drucker", "2drucker"),
+        ("xrinter", "printer"),
+    ],
 )
 def test_what_is_too_far_is_not_found(index: Index, asked: str, text: str) -> None:
     assert numbers(index(a_document(1, texts=(text,))), a_query(asked)) == []

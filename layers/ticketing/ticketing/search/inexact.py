@@ -18,7 +18,7 @@ BEGINS_FROM_IN_HANGUL: Final = 2
 """The same for Korean, where a letter is a syllable and nouns are followed by particles."""
 
 WITHIN_FROM: Final = 4
-"""From how many letters on a word is found within others, unless these are numbers or codes: they begin with a digit."""
+"""From how many letters on a word is found within others; not within numbers and codes, which begin with a digit."""
 
 LONGEST: Final = 50
 """Up to how many letters words are found other than exactly."""

@@ -100,18 +100,20 @@ class Opened:
     def _page(self, query: Query, find: Find, at: int | None) -> tuple[list[str], int, int | None]:
         """Return the ids of a page, the number of hits on all pages, and what the next one begins after."""
         column, descending = _order_of(find)
+        found: Any  # the engine's types do not have the count
+        whole: Any
         if column is None:
             found = self._searcher.search(query, find.limit + 1, offset=at or 0)
         else:
             order = Order.Desc if descending else Order.Asc
             left = query if at is None else query.and_must_match(beyond(column, at, descending=descending))
             found = self._searcher.search(left, find.limit + 1, order_by_field=column, order=order)
-        total = found.count if column is None or at is None else self._searcher.search(query, 1).count
+        whole = found if column is None or at is None else self._searcher.search(query, 1)
         addresses = [address for _, address in found.hits[: find.limit]]
         following = None
         if len(found.hits) > find.limit:
             following = (at or 0) + find.limit if column is None else self._values(column, addresses[-1:])[0]
-        return self._ids(addresses), total or 0, following
+        return self._ids(addresses), int(whole.count), following
 
     def _ids(self, addresses: list[tantivy.DocAddress]) -> list[str]:
         parts = zip(self._values("id_high", addresses), self._values("id_low", addresses), strict=True)

@@ -58,7 +58,7 @@ def _schema() -> tantivy.Schema:
 
 
 SCHEMA: Final = _schema()
-"""A ticket's id is two columns; an index of ids would take a tenth of all. `shown` is what is suggested (`shown_of`)."""
+"""A ticket's id is two columns, since an index of ids would take a tenth of all; `shown` is what is suggested."""
 
 FILE: Final = "public"
 INTERNAL_FILE: Final = "internal"
@@ -103,7 +103,7 @@ def write(folder: Path, documents: Iterable[Document], gone: Collection[str]) ->
 
 
 def _known(ticket_id: str, number: int | None = None) -> Query:
-    """Return the query for a ticket. Its number finds it at once; without, a column of all tickets is looked through."""
+    """Return the query for a ticket. Its number finds it at once; without, a column of all tickets is read."""
     parts = zip(("id_low", "id_high"), reversed(id_parts(ticket_id)), strict=True)
     queries = [Query.range_query(SCHEMA, column, FieldType.Unsigned, part, part) for column, part in parts]
     if number is not None:
