@@ -1,7 +1,7 @@
 """Made-up tickets that read like real ones to an index: four languages, some 650 bytes of text each, always the same.
 
-Words are as frequent as in real texts (Zipf's law): some hundred common ones, tens of thousands that hardly anybody
-uses, and names of hosts, error codes and versions that come once.
+Words are as frequent as in real texts: the 1,000 most frequent ones of a language are 72 % of all, and 5,000 are 87 %
+(as in the Brown corpus). Tens of thousands are used by hardly anybody, and hosts and error codes come once.
 """
 
 import random
@@ -71,7 +71,8 @@ class _Writer:
             for _ in range(_RARE)
         }
         self._words = [*common, *sorted(rare)]
-        self._weights = list(accumulate(1 / rank for rank in range(3, len(self._words) + 3)))
+        # Zipf's law, as Mandelbrot fitted it.
+        self._weights = list(accumulate((rank + 2.7) ** -1.1 for rank in range(1, len(self._words) + 1)))
 
     def words(self, chance: random.Random, count: int) -> list[str]:
         return chance.choices(self._words, cum_weights=self._weights, k=count)

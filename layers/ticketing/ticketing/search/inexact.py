@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from ticketing.search.language import Kind, Term
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ticketing.search.language import Query
+
+ENOUGH: Final = 25
+"""How many tickets have to match, as many as a page has by default, for words not to reach any further."""
 
 ONE_ERROR_FROM: Final = 4
 """From how many letters on one typing error is forgiven, but not in the first letter."""
@@ -34,6 +44,12 @@ class Reach(IntEnum):
     """Also with typing errors, and as the beginning of words."""
     WITHIN = 2
     """Also within words, as in compounds."""
+
+
+def reaches(query: Query) -> Sequence[Reach]:
+    """Return how far a search for this query can reach, the nearest first: beyond EXACT only words do."""
+    forgiving = any(isinstance(each, Term) and each.kind is Kind.WORD and not each.negated for each in query.clauses)
+    return tuple(Reach) if forgiving else (Reach.EXACT,)
 
 
 def errors_forgiven(word: str) -> int:

@@ -42,12 +42,6 @@ def matching(query: language.Query, scope: Scope, reach: Reach) -> Query:
     return Query.boolean_query(parts)
 
 
-def reaches(query: language.Query) -> Sequence[Reach]:
-    """Return how far a search for this query can reach, the nearest first: beyond EXACT only words do."""
-    forgiving = any(isinstance(each, Term) and each.kind is Kind.WORD and not each.negated for each in query.clauses)
-    return tuple(Reach) if forgiving else (Reach.EXACT,)
-
-
 def _unscored(query: Query) -> Query:
     return Query.const_score_query(query, 0.0)
 

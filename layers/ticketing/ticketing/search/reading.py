@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,17 +11,12 @@ import tantivy
 from tantivy import Order, Query
 
 from ticketing.search import language
-from ticketing.search.inexact import Reach
-from ticketing.search.matching import beyond, matching, reaches
-from ticketing.search.port import CursorOutdatedError, Facet, Find, Scope, SortKey, Suggestion
-from ticketing.search.schema import id_of, shown, typed
+from ticketing.search.inexact import ENOUGH, Reach, reaches
+from ticketing.search.matching import beyond, matching
+from ticketing.search.port import MOST_VALUES, CursorOutdatedError, Facet, Find, Scope, SortKey, Suggestion
+from ticketing.search.schema import id_of
+from ticketing.search.suggesting import suggestions, typed
 from ticketing.words import words_of
-
-ENOUGH: Final = 25
-"""How many tickets have to match, as many as a page has by default, for words not to reach any further."""
-
-MOST_VALUES: Final = 100
-"""How many values a facet shows: the most frequent ones."""
 
 _EXACTLY: Final = 65_000
 """How many values of each segment are counted, the most that the engine allows: then no count is a guess."""
@@ -85,12 +79,7 @@ class Opened:
             return []
         # The query for the caller's tickets also leaves out those that are deleted.
         theirs = matching(_EVERYTHING, scope, Reach.EXACT)
-        texts: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        for term, count in self._searcher.terms_with_prefix("shown", begun, theirs):
-            compared, text = shown(term)
-            texts[compared][text] += count
-        found = (Suggestion(_most_frequent(each), each.total()) for each in texts.values())
-        return sorted(found, key=lambda each: (-each.count, each.text))[:limit]
+        return suggestions(self._searcher.terms_with_prefix("shown", begun, theirs), limit)
 
     def ids_in_segment(self, segment: int, before: int, limit: int) -> list[str]:
         """Return ids of tickets in the n-th segment, where so many tickets are in the segments before."""
@@ -145,7 +134,3 @@ def _after(after: Mapping[str, Any] | None) -> _After | None:
         return None if after is None else _After(Reach(after["reach"]), int(after["at"]))
     except (KeyError, TypeError, ValueError) as error:
         raise CursorOutdatedError from error
-
-
-def _most_frequent(texts: Counter[str]) -> str:
-    return min(texts, key=lambda text: (-texts[text], text))

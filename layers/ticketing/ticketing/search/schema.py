@@ -6,8 +6,7 @@ stored but columns, of which a ticket's id takes two.
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -17,6 +16,7 @@ from tantivy import FieldType, Occur, Query
 
 from ticketing.search.documents import Document
 from ticketing.search.port import NOBODY
+from ticketing.search.suggesting import suggested_by
 from ticketing.tickets.kinds import Priority
 from ticketing.words import Word, plain, words_of
 
@@ -26,19 +26,16 @@ FORMAT: Final = 1
 Whoever changes one of them counts it up: then all indexes are built again, beside the ones that are served.
 """
 
-LONGEST_SHOWN: Final = 50
-"""How many characters a word may have that is suggested: as many as a tag."""
-
 _RANKS: Final = {priority.value: rank for rank, priority in enumerate(Priority)}
 
 _HEAP: Final = 64_000_000
 """Bytes that the writer may collect before it writes a segment: some 20,000 tickets."""
 
-_APART: Final = "\0"
-"""What is between a suggestion's words, as they are compared, and its text: the API refuses it in texts."""
+_NUMBER_BITS: Final = 12
+"""Enough: a tenant's tickets do not come by the thousands in a millisecond."""
 
-_JAPANESE: Final = frozenset({"CJK", "HIRAGANA", "KATAKANA"})
-"""How the names of characters begin, in Unicode."""
+_MOMENT_BITS: Final = 42 + _NUMBER_BITS
+"""What a time takes until the year 2109."""
 
 _LOW: Final = (1 << 64) - 1
 
@@ -66,8 +63,8 @@ INTERNAL_FILE: Final = "internal"
 
 
 def moment_key(milliseconds: int, number: int = 0) -> int:
-    """Return what tickets are sorted by for a time: no two have the same. At most 63 bits until the year 2109."""
-    return (milliseconds << 21) + number % (1 << 21)
+    """Return what tickets are sorted by for a time: those of one millisecond by their number's last bits."""
+    return (milliseconds << _NUMBER_BITS) + number % (1 << _NUMBER_BITS)
 
 
 def id_parts(ticket_id: str) -> tuple[int, int]:
@@ -121,7 +118,7 @@ def _document(document: Document) -> tantivy.Document:
     made.add_unsigned("number", document.number)
     made.add_unsigned("created", moment_key(document.created_at, document.number))
     made.add_unsigned("updated", updated)
-    made.add_unsigned("priority_updated", (_RANKS[document.priority] << 62) + (updated >> 1))
+    made.add_unsigned("priority_updated", (_RANKS[document.priority] << _MOMENT_BITS) + updated)
     if document.resolved_at is not None:
         made.add_unsigned("resolved", document.resolved_at)
     made.add_text("status", document.status)
@@ -134,8 +131,8 @@ def _document(document: Document) -> tantivy.Document:
     for has, value in ((document.has_file, FILE), (document.has_internal_file, INTERNAL_FILE)):
         if has:
             made.add_text("has", value)
-    for word, text in shown_of(document.title, document.tags).items():
-        made.add_text("shown", word if word == text else f"{word}{_APART}{text}")
+    for term in suggested_by(document.title, document.tags):
+        made.add_text("shown", term)
     for field, texts in (("title", (document.title,)), ("text", document.texts), ("internal", document.internal)):
         for text in texts:
             # The engine leaves a gap between two texts, so that no phrase is found across.
@@ -147,53 +144,3 @@ def _tokens(words: Sequence[Word]) -> tantivy.PreTokenizedString:
     return tantivy.PreTokenizedString(
         "", [tantivy.Token(word.text, position, 0, 0) for position, word in enumerate(words)]
     )
-
-
-# --- suggestions ------------------------------------------------------------------------------------------------------
-
-
-def typed(words: Iterable[Word]) -> str:
-    """Return words as one text to compare: those that touch each other stay together."""
-    text, end = "", 0
-    for word in words:
-        text += word.text if not text or word.start <= end else f" {word.text}"
-        end = word.end
-    return text
-
-
-def shown_of(title: str, tags: Iterable[str]) -> dict[str, str]:
-    """Return what of a ticket is suggested, as people wrote it, by how it is compared: its tags, its title's words.
-
-    Each has one text in a ticket, so that the tickets of all of its texts add up.
-    """
-    runs = ((typed(run), title[run[0].start : run[-1].end]) for run in _runs(title))
-    whole = ((typed(words_of(tag)), tag) for tag in tags)
-    found: dict[str, str] = {}
-    for compared, text in (*whole, *runs):
-        if compared and len(text) <= LONGEST_SHOWN:
-            found.setdefault(compared, text)
-    return found
-
-
-def shown(term: str) -> tuple[str, str]:
-    """Return how a suggestion is compared, and its text, from a term of the index."""
-    compared, _, text = term.partition(_APART)
-    return compared, text or compared
-
-
-def _runs(title: str) -> Iterator[list[Word]]:
-    """Yield the words of a title that touch each other; in Japanese, those of one script, which are often words."""
-    run: list[Word] = []
-    for word in words_of(title):
-        if run and (word.start > run[-1].end or _script(word) != _script(run[-1])):
-            yield run
-            run = []
-        run.append(word)
-    if run:
-        yield run
-
-
-def _script(word: Word) -> str:
-    """Return which of the scripts that Japanese mixes a word is in, and "" for all others."""
-    name = unicodedata.name(word.text[0], "").replace("-", " ").partition(" ")[0]
-    return name if name in _JAPANESE else ""
