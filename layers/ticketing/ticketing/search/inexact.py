@@ -33,6 +33,8 @@ WITHIN_FROM: Final = 4
 LONGEST: Final = 50
 """Up to how many letters words are found other than exactly."""
 
+_DIGITS: Final = frozenset("0123456789")
+
 _HANGUL: Final = ("\uac00", "\ud7a3")
 
 
@@ -67,8 +69,8 @@ def may_begin(word: str) -> bool:
 
 
 def may_be_within(word: str) -> bool:
-    """Return whether a word is also found within others."""
-    return WITHIN_FROM <= len(word) <= LONGEST
+    """Return whether a word is also found within others: no other has a digit within."""
+    return WITHIN_FROM <= len(word) <= LONGEST and word[0] not in _DIGITS
 
 
 def reach_of(word: str, found: str) -> Reach | None:
@@ -81,7 +83,7 @@ def reach_of(word: str, found: str) -> Reach | None:
     # As few letters are exact in the first place as the engine can be told.
     if forgiven and (forgiven > 1 or word[0] == found[0]) and errors_between(word, found, forgiven) <= forgiven:
         return Reach.CLOSE
-    within = may_be_within(word) and word in found and found[0] not in "0123456789"
+    within = may_be_within(word) and word in found and found[0] not in _DIGITS
     return Reach.WITHIN if within else None
 
 
