@@ -21,9 +21,14 @@ _JAPANESE: Final = frozenset({"CJK", "HIRAGANA", "KATAKANA"})
 
 
 def suggested_by(title: str, tags: Iterable[str]) -> list[str]:
-    """Return the terms of what a ticket suggests, its tags and its title's words: how each is compared, and its text.
+    """Return the terms of what a ticket suggests: how each is compared, and its text, unless it is the same."""
+    return [word if word == text else f"{word}{_APART}{text}" for word, text in shown_of(title, tags).items()]
 
-    The text is left out where it is the same. Each has one in a ticket, so that the tickets of all its texts add up.
+
+def shown_of(title: str, tags: Iterable[str]) -> dict[str, str]:
+    """Return what a ticket suggests, its tags and its title's words, as people wrote it, by how it is compared.
+
+    Each has one text in a ticket, so that the tickets of all of its texts add up.
     """
     runs = ((typed(run), title[run[0].start : run[-1].end]) for run in _runs(title))
     whole = ((typed(words_of(tag)), tag) for tag in tags)
@@ -31,7 +36,13 @@ def suggested_by(title: str, tags: Iterable[str]) -> list[str]:
     for compared, text in (*whole, *runs):
         if compared and len(text) <= LONGEST_SHOWN:
             found.setdefault(compared, text)
-    return [word if word == text else f"{word}{_APART}{text}" for word, text in found.items()]
+    return found
+
+
+def shown(term: str) -> tuple[str, str]:
+    """Return how a suggestion is compared, and its text, from a term of the index."""
+    compared, _, text = term.partition(_APART)
+    return compared, text or compared
 
 
 def typed(words: Iterable[Word]) -> str:
@@ -47,8 +58,8 @@ def suggestions(counts: Iterable[tuple[str, int]], limit: int) -> list[Suggestio
     """Return the most frequent suggestions, as most people wrote them, from terms and the number of tickets of each."""
     texts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for term, count in counts:
-        compared, _, text = term.partition(_APART)
-        texts[compared][text or compared] += count
+        compared, text = shown(term)
+        texts[compared][text] += count
     found = (Suggestion(_most_frequent(each), each.total()) for each in texts.values())
     return sorted(found, key=lambda each: (-each.count, each.text))[:limit]
 
