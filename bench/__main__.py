@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from bench import against, http, live, neighbors, requests, start, warm
+from bench import against, engine, http, live, neighbors, requests, start, warm
 from bench.report import Figure, show
 from bench.stack import Stack
 
@@ -41,6 +41,7 @@ def main() -> int:
         finally:
             stack.stop()
     figures += _shown(neighbors.measure(rounds=5 if quick else 30))
+    figures += _shown(engine.measure((10_000,) if quick else (100_000, 1_000_000), rounds=20 if quick else 100))
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps([figure.as_json() for figure in figures], indent=2) + "\n")
     print(f"\nWritten to {RESULTS}")

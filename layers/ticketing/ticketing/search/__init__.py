@@ -1,1 +1,1 @@
-"""Search: the language of queries, the index's documents, what is found and how it is shown."""
+"""Search: the language of queries, the index that finds, and what keeps it up to date."""
