@@ -1,0 +1,149 @@
+"""Reading one state of an embedded index: pages of hits, their facets, and suggestions."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import tantivy
+from tantivy import Order, Query
+
+from ticketing.search import language
+from ticketing.search.inexact import Reach
+from ticketing.search.matching import beyond, matching, reaches
+from ticketing.search.port import CursorOutdatedError, Facet, Find, Scope, SortKey, Suggestion
+from ticketing.search.schema import id_of, shown, typed
+from ticketing.words import words_of
+
+ENOUGH: Final = 100
+"""How many tickets have to match, the most that a page has, for words not to reach any further."""
+
+MOST_VALUES: Final = 100
+"""How many values a facet shows: the most frequent ones."""
+
+_EXACTLY: Final = 65_000
+"""How many values of each segment are counted, the most that the engine allows: then no count is a guess."""
+
+_COLUMNS: Final = {
+    SortKey.CREATED: "created",
+    SortKey.UPDATED: "updated",
+    SortKey.PRIORITY: "priority_updated",
+    SortKey.NUMBER: "number",
+}
+
+_EVERYTHING: Final = language.Query(())
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """One page of what is found in one state of an index; `after` is a small JSON object."""
+
+    ids: list[str]
+    total: int
+    facets: dict[Facet, dict[str, int]]
+    after: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _After:
+    """Where a page begins."""
+
+    reach: Reach
+    at: int
+    """The value in the column of the last hit before; by relevance, the number of hits before."""
+
+
+class Opened:
+    """A state of an index, opened for reading: that of its folder at this time."""
+
+    def __init__(self, folder: Path) -> None:
+        index = tantivy.Index.open(str(folder))
+        index.config_reader("manual")
+        self._searcher = index.searcher()
+
+    def find(self, find: Find) -> Hits:
+        """Return one page of what a query finds.
+
+        Words reach further as long as few tickets match, whatever the page's limit: so all pages are of one set.
+        """
+        after = _after(find.after)
+        for reach in [after.reach] if after else reaches(find.query):
+            query = matching(find.query, find.scope, reach)
+            ids, total, following = self._page(query, find, after.at if after else None)
+            if total >= ENOUGH:
+                break
+        more = None if following is None else {"reach": reach.value, "at": following}
+        return Hits(ids, total, {facet: self._counts(query, facet) for facet in find.facets}, more)
+
+    def suggest(self, prefix: str, scope: Scope, limit: int) -> list[Suggestion]:
+        """Return words of titles, and tags, that begin as typed, the most frequent first."""
+        begun = typed(words_of(prefix))
+        if not begun:
+            return []
+        # The query for the caller's tickets also leaves out those that are deleted.
+        theirs = matching(_EVERYTHING, scope, Reach.EXACT)
+        texts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for term, count in self._searcher.terms_with_prefix("shown", begun, theirs):
+            compared, text = shown(term)
+            texts[compared][text] += count
+        found = (Suggestion(_most_frequent(each), each.total()) for each in texts.values())
+        return sorted(found, key=lambda each: (-each.count, each.text))[:limit]
+
+    def ids_in_segment(self, segment: int, before: int, limit: int) -> list[str]:
+        """Return ids of tickets in the n-th segment, where so many tickets are in the segments before."""
+        found = self._searcher.search(Query.all_query(), limit, count=False, offset=before)
+        return self._ids([address for _, address in found.hits if address.segment_ord == segment])
+
+    def _page(self, query: Query, find: Find, at: int | None) -> tuple[list[str], int, int | None]:
+        """Return the ids of a page, the number of hits on all pages, and what the next one begins after."""
+        column, descending = _order_of(find)
+        if column is None:
+            found = self._searcher.search(query, find.limit + 1, offset=at or 0)
+        else:
+            order = Order.Desc if descending else Order.Asc
+            left = query if at is None else query.and_must_match(beyond(column, at, descending=descending))
+            found = self._searcher.search(left, find.limit + 1, order_by_field=column, order=order)
+        total = found.count if column is None or at is None else self._searcher.search(query, 1).count
+        addresses = [address for _, address in found.hits[: find.limit]]
+        following = None
+        if len(found.hits) > find.limit:
+            following = (at or 0) + find.limit if column is None else self._values(column, addresses[-1:])[0]
+        return self._ids(addresses), total or 0, following
+
+    def _ids(self, addresses: list[tantivy.DocAddress]) -> list[str]:
+        parts = zip(self._values("id_high", addresses), self._values("id_low", addresses), strict=True)
+        return [id_of(high, low) for high, low in parts]
+
+    def _values(self, column: str, addresses: list[tantivy.DocAddress]) -> list[int]:
+        return [int(value) for value in self._searcher.fast_field_values(column, addresses) if value is not None]
+
+    def _counts(self, query: Query, facet: Facet) -> dict[str, int]:
+        terms = {"field": facet.value, "size": MOST_VALUES, "segment_size": _EXACTLY}
+        answer = self._searcher.aggregate(query, {"values": {"terms": terms}})
+        counts = {str(each["key"]): int(each["doc_count"]) for each in answer["values"]["buckets"]}
+        return dict(sorted(counts.items(), key=lambda each: (-each[1], each[0])))
+
+
+def _order_of(find: Find) -> tuple[str | None, bool]:
+    """Return the column that hits are sorted by, and whether its highest value comes first; None for their score.
+
+    A score tells about the texts of all tickets, so a reporter, who sees their own, gets the newest tickets first; so
+    does whoever names no words.
+    """
+    if find.sort is not SortKey.RELEVANCE:
+        return _COLUMNS[find.sort], find.descending
+    return (None if find.query.ranked and find.scope.reporter_id is None else _COLUMNS[SortKey.CREATED]), True
+
+
+def _after(after: Mapping[str, Any] | None) -> _After | None:
+    try:
+        return None if after is None else _After(Reach(after["reach"]), int(after["at"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise CursorOutdatedError from error
+
+
+def _most_frequent(texts: Counter[str]) -> str:
+    return min(texts, key=lambda text: (-texts[text], text))

@@ -1,0 +1,188 @@
+"""The fields of the embedded index, and writing tickets into it.
+
+Texts are cut into words by `words_of`, as the words of queries are: the engine's own analyzers are not used. Nothing is
+stored but columns, of which a ticket's id takes two.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+import tantivy
+
+from ticketing.search.documents import Document
+from ticketing.search.port import NOBODY
+from ticketing.words import Word, plain, words_of
+from ticketing.tickets.kinds import Priority
+
+FORMAT: Final = 1
+"""The version of all that is written into an index: these fields, and what `words_of` makes of a text.
+
+Whoever changes one of them counts it up: then all indexes are built again, beside the ones that are served.
+"""
+
+LONGEST_SHOWN: Final = 50
+"""How many characters a word may have that is suggested: as many as a tag."""
+
+_RANKS: Final = {priority.value: rank for rank, priority in enumerate(Priority)}
+
+_HEAP: Final = 64_000_000
+"""Bytes that the writer may collect before it writes a segment: some 20,000 tickets."""
+
+_APART: Final = "\0"
+"""What is between a suggestion's words, as they are compared, and its text: the API refuses it in texts."""
+
+_JAPANESE: Final = frozenset({"CJK", "HIRAGANA", "KATAKANA"})
+"""How the names of characters begin, in Unicode."""
+
+_LOW: Final = (1 << 64) - 1
+
+
+def _schema() -> tantivy.Schema:
+    builder = tantivy.SchemaBuilder()
+    builder.add_unsigned_field("id_high", fast=True)
+    builder.add_unsigned_field("id_low", fast=True, indexed=True)
+    for column in ("number", "created", "updated", "priority_updated", "resolved"):
+        builder.add_unsigned_field(column, fast=True)
+    for value in ("status", "priority", "type", "tag", "assignee"):
+        builder.add_text_field(value, tokenizer_name="raw", fast=True, index_option="basic")
+    for value in ("reporter", "has", "shown"):
+        builder.add_text_field(value, tokenizer_name="raw", index_option="basic")
+    for text in ("title", "text", "internal"):
+        builder.add_text_field(text, tokenizer_name="raw", index_option="position")
+    return builder.build()
+
+
+SCHEMA: Final = _schema()
+"""`id_low` alone finds a ticket: 62 of its bits are random. `shown` is what is suggested (`shown_of`)."""
+
+FILE: Final = "public"
+INTERNAL_FILE: Final = "internal"
+"""The values of the field `has`: which files a ticket has."""
+
+
+def moment_key(milliseconds: int, number: int = 0) -> int:
+    """Return what tickets are sorted by for a time: no two have the same. At most 63 bits until the year 2109."""
+    return (milliseconds << 21) + number % (1 << 21)
+
+
+def id_parts(ticket_id: str) -> tuple[int, int]:
+    """Return a ticket's id as two numbers of 64 bits."""
+    number = UUID(ticket_id).int
+    return number >> 64, number & _LOW
+
+
+def id_of(high: int, low: int) -> str:
+    """Return the id that `id_parts` has made two numbers of."""
+    return str(UUID(int=(high << 64) | low))
+
+
+def write(folder: Path, documents: Iterable[Document], gone: Collection[str]) -> None:
+    """Write tickets to the index in a folder, or make one there; those that are gone vanish from it.
+
+    All of it is committed, and the engine's merges are done, when it returns.
+    """
+    index = tantivy.Index(SCHEMA, path=str(folder))
+    latest = {each.ticket_id: each for each in documents}
+    writer = index.writer(_HEAP, 1)
+    try:
+        if index.searcher().num_docs:
+            ids = [id_parts(each)[1] for each in {*latest, *gone}]
+            writer.delete_documents_by_query(tantivy.Query.term_set_query(SCHEMA, "id_low", ids))
+        for document in latest.values():
+            writer.add_document(_document(document))
+        writer.commit()
+    finally:
+        writer.wait_merging_threads()
+
+
+def _document(document: Document) -> tantivy.Document:
+    made = tantivy.Document()
+    high, low = id_parts(document.ticket_id)
+    updated = moment_key(document.updated_at, document.number)
+    # A value of another type than its field's would be the end of the writer's thread: each has its own method.
+    made.add_unsigned("id_high", high)
+    made.add_unsigned("id_low", low)
+    made.add_unsigned("number", document.number)
+    made.add_unsigned("created", moment_key(document.created_at, document.number))
+    made.add_unsigned("updated", updated)
+    made.add_unsigned("priority_updated", (_RANKS[document.priority] << 62) + (updated >> 1))
+    if document.resolved_at is not None:
+        made.add_unsigned("resolved", document.resolved_at)
+    made.add_text("status", document.status)
+    made.add_text("priority", document.priority)
+    made.add_text("type", document.type)
+    made.add_text("assignee", document.assignee_id or NOBODY)
+    made.add_text("reporter", document.reporter_id)
+    for tag in dict.fromkeys(map(plain, document.tags)):
+        made.add_text("tag", tag)
+    for has, value in ((document.has_file, FILE), (document.has_internal_file, INTERNAL_FILE)):
+        if has:
+            made.add_text("has", value)
+    for word, text in shown_of(document.title, document.tags).items():
+        made.add_text("shown", f"{word}{_APART}{text}")
+    for field, texts in (("title", (document.title,)), ("text", document.texts), ("internal", document.internal)):
+        for text in texts:
+            # The engine leaves a gap between two texts, so that no phrase is found across.
+            made.add_pre_tokenized_text(field, _tokens(words_of(text)))
+    return made
+
+
+def _tokens(words: Sequence[Word]) -> tantivy.PreTokenizedString:
+    return tantivy.PreTokenizedString(
+        "", [tantivy.Token(word.text, position, 0, 0) for position, word in enumerate(words)]
+    )
+
+
+# --- suggestions ------------------------------------------------------------------------------------------------------
+
+
+def typed(words: Iterable[Word]) -> str:
+    """Return words as one text to compare: those that touch each other stay together."""
+    text, end = "", 0
+    for word in words:
+        text += word.text if not text or word.start <= end else f" {word.text}"
+        end = word.end
+    return text
+
+
+def shown_of(title: str, tags: Iterable[str]) -> dict[str, str]:
+    """Return what of a ticket is suggested, as people wrote it, by how it is compared: its tags, its title's words.
+
+    Each has one text in a ticket, so that the tickets of all of its texts add up.
+    """
+    runs = ((typed(run), title[run[0].start : run[-1].end]) for run in _runs(title))
+    whole = ((typed(words_of(tag)), tag) for tag in tags)
+    found: dict[str, str] = {}
+    for compared, text in (*whole, *runs):
+        if compared and len(text) <= LONGEST_SHOWN:
+            found.setdefault(compared, text)
+    return found
+
+
+def shown(term: str) -> tuple[str, str]:
+    """Return how a suggestion is compared, and its text, from a term of the index."""
+    compared, _, text = term.partition(_APART)
+    return compared, text
+
+
+def _runs(title: str) -> Iterator[list[Word]]:
+    """Yield the words of a title that touch each other; in Japanese, those of one script, which are often words."""
+    run: list[Word] = []
+    for word in words_of(title):
+        if run and (word.start > run[-1].end or _script(word) != _script(run[-1])):
+            yield run
+            run = []
+        run.append(word)
+    if run:
+        yield run
+
+
+def _script(word: Word) -> str:
+    """Return which of the scripts that Japanese mixes a word is in, and "" for all others."""
+    name = unicodedata.name(word.text[0], "").replace("-", " ").partition(" ")[0]
+    return name if name in _JAPANESE else ""

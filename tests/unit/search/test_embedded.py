@@ -1,0 +1,296 @@
+"""The embedded index of a tenant: pages, writers that meet, an index that is built beside the one that is served."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.unit.conftest import Clock
+from tests.unit.search.support import FolderStore, a_document, a_query, documents_with, ticket_id
+from ticketing.index.errors import LostRaceError
+from ticketing.index.heads import Pointer, Slot
+from ticketing.search import embedded
+from ticketing.search.documents import Document
+from ticketing.search.embedded import Embedded
+from ticketing.search.language import Query
+from ticketing.search.port import (
+    Build,
+    Changes,
+    CursorOutdatedError,
+    Facet,
+    Find,
+    Found,
+    IndexDamagedError,
+    IndexMissingError,
+    Scope,
+    SortKey,
+)
+from ticketing.search.schema import FORMAT
+
+ALL = Scope(None, internal=True)
+EVERYTHING = Query(())
+AS_OF = "2026-02-02T08:15:04.120Z"
+LATER = "2026-02-02T08:16:00.000Z"
+BUILD = Build(began=AS_OF, walk={"page": 0})
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded.time, "sleep", lambda _: None)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FolderStore:
+    return FolderStore(tmp_path)
+
+
+@pytest.fixture
+def index(store: FolderStore, time: Clock) -> Embedded:  # noqa: ARG001 - the time stands still
+    return Embedded(store)  # type: ignore[arg-type]
+
+
+def changes(*documents: Document, gone: tuple[str, ...] = (), as_of: str = AS_OF) -> Changes:
+    return Changes(documents, gone, as_of)
+
+
+def built(index: Embedded, *documents: Document) -> None:
+    """Build an index of these documents and serve it."""
+    index.begin(BUILD)
+    index.extend(lambda: changes(*documents), {"page": 1})
+    index.finish()
+
+
+def page(index: Embedded, sort: SortKey, before: Found | None = None, query: Query = EVERYTHING) -> Found:
+    after = None if before is None else before.after
+    return index.find(Find(query, ALL, sort, descending=True, limit=2, after=after))
+
+
+def pages(index: Embedded, sort: SortKey, query: Query = EVERYTHING) -> Iterator[Found]:
+    found = page(index, sort, query=query)
+    yield found
+    while found.after is not None:
+        found = page(index, sort, found, query)
+        yield found
+
+
+def ids(*numbers: int) -> list[str]:
+    return [ticket_id(number) for number in numbers]
+
+
+# --- pages -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sort", [SortKey.RELEVANCE, SortKey.UPDATED, SortKey.PRIORITY])
+def test_pages_hold_on_to_the_state_they_began_with(index: Embedded, sort: SortKey) -> None:
+    built(index, *(a_document(number, title="printer") for number in range(6)))
+    query = a_query("printer")
+    first = page(index, sort, query=query)
+    index.write(lambda: changes(a_document(0, updated_at=1_770_000_000_000), gone=(ticket_id(1),), as_of=LATER))
+    second = page(index, sort, first, query)
+    third = page(index, sort, second, query)
+    assert sorted([*first.ids, *second.ids, *third.ids]) == sorted(ids(*range(6)))
+    assert third.after is None
+    assert {each.total for each in (first, second, third)} == {6}
+    assert {each.as_of for each in (first, second, third)} == {AS_OF}
+    assert page(index, sort).as_of == LATER
+
+
+def test_a_state_is_held_for_a_quarter_of_an_hour(index: Embedded, time: Clock) -> None:
+    built(index, *(a_document(number) for number in range(7)))
+    first = page(index, SortKey.UPDATED)
+    time.forward(minutes=14)
+    second = page(index, SortKey.UPDATED, first)
+    time.forward(minutes=2)
+    with pytest.raises(CursorOutdatedError):
+        page(index, SortKey.UPDATED, second)
+    assert page(index, SortKey.CREATED, page(index, SortKey.CREATED)).ids == ids(4, 3)
+
+
+def test_a_state_that_is_gone_can_not_be_held(index: Embedded, store: FolderStore) -> None:
+    built(index, *(a_document(number) for number in range(7)))
+    first = page(index, SortKey.UPDATED)
+    index.write(lambda: changes(a_document(1)))
+    assert store.current.serving is not None
+    store.folders = {ref: folder for ref, folder in store.folders.items() if ref == store.current.serving.ref}
+    with pytest.raises(CursorOutdatedError):
+        page(index, SortKey.UPDATED, first)
+
+
+@pytest.mark.parametrize("change", [{"pack": "../other"}, {"digest": 1}, {"since": "soon"}, {"reach": 7}, {"at": "x"}])
+def test_an_altered_place_is_refused(index: Embedded, change: dict[str, object]) -> None:
+    built(index, *(a_document(number) for number in range(7)))
+    first = page(index, SortKey.UPDATED)
+    with pytest.raises(CursorOutdatedError):
+        page(index, SortKey.UPDATED, replace(first, after=dict(first.after or {}) | change))
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_none_is_missing_and_none_twice_while_tickets_change(
+    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Sorted by `created` or `number`: those that match all the time come once, those that come or go at most once."""
+    sort = data.draw(st.sampled_from([SortKey.CREATED, SortKey.NUMBER]))
+    descending = data.draw(st.booleans())
+    index = Embedded(FolderStore(tmp_path_factory.mktemp("states")))  # type: ignore[arg-type]
+    steady = [a_document(number, title="printer") for number in range(0, 20, 2)]
+    built(index, *steady)
+    seen: list[str] = []
+    find = Find(a_query("printer"), ALL, sort, descending=descending, limit=3)
+    while True:
+        found = index.find(find)
+        seen += found.ids
+        if found.after is None:
+            break
+        changed = data.draw(st.lists(documents_with(st.integers(0, 20)), max_size=4))
+        written = [
+            replace(each, title=f"{each.title} printer", created_at=steady[each.number // 2].created_at)
+            if each.number % 2 == 0 and each.number < 20
+            else replace(each, created_at=1_760_000_000_000 + each.number)
+            for each in changed
+        ]
+        gone = data.draw(st.lists(st.sampled_from(range(1, 20, 2)).map(ticket_id), max_size=2))
+        kept = [each for each in written if each.ticket_id not in gone]
+        index.write(lambda kept=kept, gone=gone: changes(*kept, gone=tuple(gone)))  # type: ignore[misc]
+        find = replace(find, after=found.after)
+    assert len(seen) == len(set(seen))
+    assert {each.ticket_id for each in steady} <= set(seen)
+
+
+# --- without an index ------------------------------------------------------------------------------------------------
+
+
+def test_without_an_index_nothing_is_found_nor_written(index: Embedded, store: FolderStore) -> None:
+    with pytest.raises(IndexMissingError):
+        page(index, SortKey.CREATED)
+    with pytest.raises(IndexMissingError):
+        index.suggest("a", ALL, 10)
+    index.write(lambda: pytest.fail("nothing is to be read"))
+    assert store.current == Pointer()
+    assert index.build() is None
+    assert not index.current()
+
+
+def test_an_index_that_was_damaged_says_so(index: Embedded, store: FolderStore) -> None:
+    built(index, a_document(1))
+    store.folders.clear()
+    with pytest.raises(IndexDamagedError):
+        page(index, SortKey.CREATED)
+    with pytest.raises(IndexDamagedError):
+        index.suggest("a", ALL, 10)
+
+
+# --- building --------------------------------------------------------------------------------------------------------
+
+
+def test_the_first_index_is_served_while_it_is_built(index: Embedded) -> None:
+    index.begin(BUILD)
+    empty = index.find(Find(EVERYTHING, ALL, SortKey.CREATED, descending=True, limit=2, facets=(Facet.STATUS,)))
+    assert (empty.ids, empty.total, empty.complete, empty.facets) == ([], 0, False, {Facet.STATUS: {}})
+    assert index.suggest("u", ALL, 10) == []
+    index.extend(lambda: changes(a_document(1)), {"page": 1})
+    assert index.build() == Build(AS_OF, {"page": 1})
+    found = page(index, SortKey.CREATED)
+    assert (found.ids, found.complete) == (ids(1), False)
+    assert not index.current()
+    index.finish()
+    assert page(index, SortKey.CREATED).complete
+    assert index.current()
+    assert index.build() is None
+
+
+def test_changes_reach_the_index_that_is_built_beside(index: Embedded) -> None:
+    built(index, a_document(1), a_document(2))
+    index.begin(BUILD)
+    index.extend(lambda: changes(a_document(1)), {"page": 1})
+    index.write(lambda: changes(a_document(3), gone=(ticket_id(1),)))
+    assert page(index, SortKey.NUMBER).ids == ids(3, 2)
+    index.finish()
+    assert page(index, SortKey.NUMBER).ids == ids(3)
+
+
+def test_an_index_of_another_format_is_left_alone(
+    index: Embedded, store: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not written; and read only by a version that says so."""
+    built(index, a_document(1))
+    old = store.current.serving
+    assert old is not None
+    monkeypatch.setattr(embedded, "FORMAT", FORMAT + 1)
+    monkeypatch.setattr(embedded, "READABLE", {FORMAT, FORMAT + 1})
+    assert not index.current()
+    index.begin(BUILD)
+    index.write(lambda: changes(a_document(2)))
+    assert store.current.serving == old
+    assert page(index, SortKey.CREATED).ids == ids(1)
+    monkeypatch.setattr(embedded, "READABLE", {FORMAT + 1})
+    assert page(index, SortKey.CREATED).ids == ids(2)
+    index.finish()
+    assert index.current()
+
+
+def test_nothing_is_added_to_a_build_that_is_over(index: Embedded) -> None:
+    built(index, a_document(1))
+    with pytest.raises(IndexMissingError):
+        index.extend(lambda: changes(a_document(2)), {})
+    with pytest.raises(IndexMissingError):
+        index.finish()
+
+
+# --- writers ---------------------------------------------------------------------------------------------------------
+
+
+def test_who_loses_a_race_reads_the_tickets_again(index: Embedded, store: FolderStore) -> None:
+    built(index, a_document(1))
+    rival = Embedded(store)  # type: ignore[arg-type]
+    versions = iter(["stale", "fresh"])
+    store.before_replacing.append(lambda: rival.write(lambda: changes(a_document(2))))
+    index.write(lambda: changes(a_document(1, title=next(versions))))
+    assert page(index, SortKey.NUMBER).ids == ids(2, 1)
+    assert page(index, SortKey.NUMBER, query=a_query("fresh")).total == 1
+    assert page(index, SortKey.NUMBER, query=a_query("stale")).total == 0
+
+
+def test_who_always_loses_gives_up(index: Embedded, store: FolderStore) -> None:
+    built(index, a_document(1))
+    rival = Embedded(store)  # type: ignore[arg-type]
+    for number in range(10):
+        store.before_replacing.append(lambda number=number: rival.write(lambda: changes(a_document(number))))  # type: ignore[misc]
+    with pytest.raises(LostRaceError):
+        index.write(lambda: changes(a_document(99)))
+
+
+# --- deleted text ----------------------------------------------------------------------------------------------------
+
+
+def test_tickets_beside_deleted_ones_are_written_again_until_nothing_is_left(
+    index: Embedded, store: FolderStore
+) -> None:
+    built(index, *(a_document(number, title="secret" if number == 3 else "plain") for number in range(10)))
+    index.write(lambda: changes(a_document(11)))
+    index.write(lambda: changes(gone=(ticket_id(3),)))
+    assert index.worn("2026-01-01T00:00:00.000Z", 100) == []
+    written: list[str] = []
+    by_id = {ticket_id(number): a_document(number, title="plain") for number in range(12)}
+    while worn := index.worn(AS_OF, 4):
+        assert len(worn) <= 4
+        written += worn
+        index.write(lambda worn=worn: changes(*(by_id[each] for each in worn)))  # type: ignore[misc]
+    assert sorted(set(written)) == sorted(ids(0, 1, 2, 4, 5, 6, 7, 8, 9))
+    assert page(index, SortKey.NUMBER).total == 10
+    assert isinstance(store.current.serving, Slot)
+    assert store.current.serving.ref is not None
+    folder = store.folders[store.current.serving.ref]
+    assert not [file for file in folder.glob("*.term") if b"secret" in file.read_bytes() and _is_used(folder, file)]
+
+
+def _is_used(folder: Path, file: Path) -> bool:
+    return file.stem in (folder / "meta.json").read_text().replace("-", "")
+
+
+def test_the_time_of_the_oldest_page_is_bounded() -> None:
+    assert timedelta(minutes=1) < embedded.HELD < timedelta(hours=1)
