@@ -1,4 +1,4 @@
-"""The commands: run, deploy, token, mails, sam-local, sam-env, reset.
+"""The commands: run, deploy, token, mails, reindex, sam-local, sam-env, reset.
 
 Each command imports the modules that it needs: `token` must answer at once.
 """
@@ -38,6 +38,10 @@ def _run(settings: Settings, options: argparse.Namespace) -> int:
             from local.stack.mails import print_mails  # noqa: PLC0415
 
             return print_mails(settings)
+        case "reindex":
+            from local.stack.reindex import reindex  # noqa: PLC0415
+
+            return reindex(settings, options.tenant)
         case "sam-local" | "sam-env":
             from local.stack.sam_local import print_environment, start_api  # noqa: PLC0415
 
@@ -66,6 +70,8 @@ def _parser() -> argparse.ArgumentParser:
     token = commands.add_parser("token", help="print an ID token of a demo user")
     token.add_argument("user", help="for example agent@acme.example")
     commands.add_parser("mails", help="print the emails that would have been sent, the newest last")
+    indexes = commands.add_parser("reindex", help="have search indexes built anew, while they are served")
+    indexes.add_argument("tenant", nargs="?", help="the id of a tenant; without it, all")
     sam = commands.add_parser("sam-local", help="serve the API by `sam local start-api`, in containers")
     sam.add_argument("more", nargs="*", help="further arguments for SAM, after --")
     commands.add_parser("sam-env", help="print the environment of all functions, for `sam local` --env-vars")

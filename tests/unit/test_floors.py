@@ -9,14 +9,15 @@ from tests.unit.support import ROOT
 PACKAGE = ROOT / "layers" / "ticketing" / "ticketing"
 
 FLOORS = (
-    {"clock", "deployment", "errors", "ids", "metrics", "text"},
+    {"clock", "deployment", "errors", "ids", "metrics", "text", "words"},
     {"access"},
     {"aws", "dynamodb"},
-    {"people"},
+    {"index", "people"},
     {"api"},
     {"audit", "tickets"},
     {"attachments", "events", "users"},
     {"comments"},
+    {"search"},
     {"live", "mail", "webhooks"},
     {"erasure"},
 )

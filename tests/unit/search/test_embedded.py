@@ -19,6 +19,7 @@ from ticketing.search.embedded import Embedded
 from ticketing.search.language import Query
 from ticketing.search.port import (
     Build,
+    BuildChangedError,
     Changes,
     CursorOutdatedError,
     Facet,
@@ -60,8 +61,8 @@ def changes(*documents: Document, gone: tuple[str, ...] = (), as_of: str = AS_OF
 def built(index: Embedded, *documents: Document) -> None:
     """Build an index of these documents and serve it."""
     index.begin(BUILD)
-    index.extend(lambda: changes(*documents), {"page": 1})
-    index.finish()
+    index.extend(lambda: changes(*documents), BUILD, {"page": 1})
+    index.finish(Build(AS_OF, {"page": 1}))
 
 
 def page(index: Embedded, sort: SortKey, before: Found | None = None, query: Query = EVERYTHING) -> Found:
@@ -192,12 +193,12 @@ def test_the_first_index_is_served_while_it_is_built(index: Embedded) -> None:
     empty = index.find(Find(EVERYTHING, ALL, SortKey.CREATED, descending=True, limit=2, facets=(Facet.STATUS,)))
     assert (empty.ids, empty.total, empty.complete, empty.facets) == ([], 0, False, {Facet.STATUS: {}})
     assert index.suggest("u", ALL, 10) == []
-    index.extend(lambda: changes(a_document(1)), {"page": 1})
+    index.extend(lambda: changes(a_document(1)), BUILD, {"page": 1})
     assert index.build() == Build(AS_OF, {"page": 1})
     found = page(index, SortKey.CREATED)
     assert (found.ids, found.complete) == (ids(1), False)
     assert not index.current()
-    index.finish()
+    index.finish(Build(AS_OF, {"page": 1}))
     assert page(index, SortKey.CREATED).complete
     assert index.current()
     assert index.build() is None
@@ -206,10 +207,10 @@ def test_the_first_index_is_served_while_it_is_built(index: Embedded) -> None:
 def test_changes_reach_the_index_that_is_built_beside(index: Embedded) -> None:
     built(index, a_document(1), a_document(2))
     index.begin(BUILD)
-    index.extend(lambda: changes(a_document(1)), {"page": 1})
+    index.extend(lambda: changes(a_document(1)), BUILD, {"page": 1})
     index.write(lambda: changes(a_document(3), gone=(ticket_id(1),)))
     assert page(index, SortKey.NUMBER).ids == ids(3, 2)
-    index.finish()
+    index.finish(Build(AS_OF, {"page": 1}))
     assert page(index, SortKey.NUMBER).ids == ids(3)
 
 
@@ -229,16 +230,21 @@ def test_an_index_of_another_format_is_left_alone(
     assert page(index, SortKey.CREATED).ids == ids(1)
     monkeypatch.setattr(embedded, "READABLE", {FORMAT + 1})
     assert page(index, SortKey.CREATED).ids == ids(2)
-    index.finish()
+    index.finish(BUILD)
     assert index.current()
 
 
-def test_nothing_is_added_to_a_build_that_is_over(index: Embedded) -> None:
+def test_nothing_is_added_to_a_build_that_is_over_or_another(index: Embedded) -> None:
     built(index, a_document(1))
-    with pytest.raises(IndexMissingError):
-        index.extend(lambda: changes(a_document(2)), {})
-    with pytest.raises(IndexMissingError):
-        index.finish()
+    over = Build(AS_OF, {"page": 1})
+    for _ in range(2):
+        with pytest.raises(BuildChangedError):
+            index.extend(lambda: changes(a_document(2)), over, {"page": 2})
+        with pytest.raises(BuildChangedError):
+            index.finish(over)
+        index.begin(BUILD)  # from its beginning
+    assert index.build() == BUILD
+    assert page(index, SortKey.NUMBER).ids == ids(1)
 
 
 # --- writers ---------------------------------------------------------------------------------------------------------

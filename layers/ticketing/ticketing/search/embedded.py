@@ -20,6 +20,7 @@ from ticketing.index.heads import Pointer, Ref, Slot
 from ticketing.index.store import IndexStore
 from ticketing.search.port import (
     Build,
+    BuildChangedError,
     Changes,
     CursorOutdatedError,
     Find,
@@ -173,36 +174,67 @@ class Embedded:
 
     def build(self) -> Build | None:
         """Return the build that has begun and not ended, or None."""
-        building = self._store.pointer().building
-        if building is None or building.format != FORMAT or building.began is None:
-            return None
-        return Build(building.began, building.walk or {})
+        return _build_in(self._store.pointer())
 
     def begin(self, build: Build) -> None:
         """Begin an empty index beside the one that is served; one that was being built is given up."""
         fresh = Slot(FORMAT, as_of=build.began, began=build.began, walk=build.walk)
         self._replace(lambda pointer: (pointer.serving, fresh))
 
-    def extend(self, read: Callable[[], Changes], walk: Mapping[str, Any]) -> None:
+    def extend(self, read: Callable[[], Changes], build: Build, walk: Mapping[str, Any]) -> None:
         """Write tickets to the index that is being built, together with how far the walk has come."""
 
         def extended(pointer: Pointer) -> tuple[Slot | None, Slot | None]:
-            building = self._written(pointer.building, read())
-            if building is None or building.format != FORMAT:
-                raise IndexMissingError
-            return pointer.serving, replace(building, walk=walk)
+            building = self._written(_of_build(pointer, build), read())
+            return pointer.serving, None if building is None else replace(building, walk=walk)
 
         self._replace(extended)
 
-    def finish(self) -> None:
+    def finish(self, build: Build) -> None:
         """Serve the index that was being built, and drop the one before."""
 
         def finished(pointer: Pointer) -> tuple[Slot | None, Slot | None]:
-            if pointer.building is None or pointer.building.format != FORMAT:
-                raise IndexMissingError
-            return replace(pointer.building, complete=True, began=None, walk=None), None
+            return replace(_of_build(pointer, build), complete=True, began=None, walk=None), None
 
         self._replace(finished)
+
+    # --- keeping --------------------------------------------------------------------------------------------------
+
+    def sweep(self) -> int:
+        """Delete the packs that no state in use has needed for a while, and return their number."""
+        try:
+            return self._store.sweep()
+        except PackDamagedError as error:
+            raise IndexDamagedError from error
+
+    def erase(self, in_time: Callable[[], bool]) -> bool:
+        """Delete all of it, and return whether that was all."""
+        return self._store.erase(in_time)
+
+    @property
+    def fetched(self) -> int:
+        """How many bytes were read from S3: none, if this process has used the index before."""
+        return self._store.fetched
+
+
+def _build_in(pointer: Pointer) -> Build | None:
+    building = pointer.building
+    if building is None or building.format != FORMAT or building.began is None:
+        return None
+    return Build(building.began, building.walk or {})
+
+
+def _of_build(pointer: Pointer, build: Build) -> Slot:
+    """Return the index of a build, as it is in use.
+
+    Raises
+    ------
+    BuildChangedError
+        It is not as it was.
+    """
+    if pointer.building is None or _build_in(pointer) != build:
+        raise BuildChangedError
+    return pointer.building
 
 
 def _held(after: Mapping[str, Any]) -> _State:
