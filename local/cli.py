@@ -25,29 +25,30 @@ def _run(settings: Settings, options: argparse.Namespace) -> int:
         case "run":
             from local.run import run  # noqa: PLC0415
 
-            return run(settings)
+            status = run(settings)
         case "deploy":
             from local.stack.deploy import deploy_running  # noqa: PLC0415
 
-            return deploy_running(settings)
+            status = deploy_running(settings)
         case "token":
             from local.stack.tokens import print_token  # noqa: PLC0415
 
-            return print_token(settings, options.user)
+            status = print_token(settings, options.user)
         case "mails":
             from local.stack.mails import print_mails  # noqa: PLC0415
 
-            return print_mails(settings)
+            status = print_mails(settings)
         case "reindex":
             from local.stack.reindex import reindex  # noqa: PLC0415
 
-            return reindex(settings, options.tenant)
+            status = reindex(settings, options.tenant)
         case "sam-local" | "sam-env":
             from local.stack.sam_local import print_environment, start_api  # noqa: PLC0415
 
-            return print_environment(settings) if options.command == "sam-env" else start_api(settings, options.more)
+            status = print_environment(settings) if options.command == "sam-env" else start_api(settings, options.more)
         case _:
-            return _reset(settings)
+            status = _reset(settings)
+    return status
 
 
 def _reset(settings: Settings) -> int:

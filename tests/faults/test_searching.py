@@ -48,8 +48,8 @@ def test_the_index_ends_as_the_table_is(faulty: Stack, faults: Faults) -> None:
     with ThreadPoolExecutor(CALLERS) as pool:
         for count, kinds in PHASES:
             faults.set(*(rule for target in FAILING for rule in rules(target, kinds, SHARE)))
-            statuses = list(chain.from_iterable(pool.map(_changes, [faulty] * CALLERS, [count // CALLERS] * CALLERS, [reporter_id] * CALLERS)))
-            assert not [status for status in statuses if status >= 300]
+            answers = pool.map(_changes, *zip(*[(faulty, count // CALLERS, reporter_id)] * CALLERS, strict=True))
+            assert not [status for status in chain.from_iterable(answers) if status >= 300]
     deadline = time.monotonic() + SECONDS_TO_SETTLE
     while _missed(faulty) and time.monotonic() < deadline:
         time.sleep(0.2)

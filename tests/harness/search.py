@@ -47,9 +47,7 @@ class Index:
 
     def found(self, *words: str, internal: bool = True) -> set[str]:
         """Return the ids of the tickets with all of these words, or of all; nothing without an index."""
-        clauses = (
-            Term(tuple(each.text for each in words_of(word)), Kind.PHRASE, negated=False) for word in words
-        )
+        clauses = (Term(tuple(each.text for each in words_of(word)), Kind.PHRASE, negated=False) for word in words)
         scope = Scope(None, internal=internal)
         return {ticket_id for page in self._pages(Query(tuple(clauses)), scope) for ticket_id in page.ids}
 
@@ -86,8 +84,10 @@ class Index:
         objects = self.stack.client("s3").list_objects_v2(
             Bucket=self.stack.outputs["SearchBucketName"], Prefix=f"{self.tenant_id}/"
         )
-        pages = self.stack.client("dynamodb").get_paginator("scan").paginate(
-            TableName=self.stack.outputs["SearchTableName"]
+        pages = (
+            self.stack.client("dynamodb")
+            .get_paginator("scan")
+            .paginate(TableName=self.stack.outputs["SearchTableName"])
         )
         items = [from_item(item) for page in pages for item in page["Items"]]
         return [each["Key"] for each in objects.get("Contents", ())] + [
@@ -98,7 +98,8 @@ class Index:
         pages: list[Found] = []
         after = None
         while not pages or after is not None:
-            find = Find(query, scope, sort, descending=True, limit=100, after=after, facets=() if pages else tuple(Facet))
+            facets = () if pages else tuple(Facet)
+            find = Find(query, scope, sort, descending=True, limit=100, after=after, facets=facets)
             try:
                 pages.append(self.engine.find(find))
             except IndexMissingError:
@@ -107,8 +108,10 @@ class Index:
         return pages
 
     def _collections(self) -> list[list[dict[str, Any]]]:
-        pages = self.stack.client("dynamodb").get_paginator("scan").paginate(
-            TableName=self.stack.outputs["TicketsTableName"]
+        pages = (
+            self.stack.client("dynamodb")
+            .get_paginator("scan")
+            .paginate(TableName=self.stack.outputs["TicketsTableName"])
         )
         found: dict[str, list[dict[str, Any]]] = {}
         prefix = f"TENANT#{self.tenant_id}#TICKET#"

@@ -219,7 +219,7 @@ def in_group(name: str, group: str | None, text: str = "1") -> dict[str, Any]:
 
 
 def gather(*records: Mapping[str, Any], fails: Sequence[str] = ()) -> tuple[list[list[str]], list[str]]:
-    """Let a consumer work on groups, those that begin with some records in vain; return what it got, and what retries."""
+    """Let a consumer work on groups, some in vain, by their first records; return what it got, and what retries."""
     got: list[list[str]] = []
 
     def read(record: Record) -> str | None:

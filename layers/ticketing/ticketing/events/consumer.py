@@ -18,9 +18,9 @@ not hold up the others of its batch.
 Retries come from the queue or stream: after the visibility timeout, until the maximum of receives or attempts is
 reached. So a poison message ends in the dead-letter queue, from where it can be moved back when the code knows it.
 
-`gathering` is the same for work that several events share, such as one write for all of them: its handler gets the events
-of a message group together, and they succeed or fail together. Where one of a group is not done, no later one is, so a
-FIFO queue keeps its order.
+`gathering` is the same for work that several events share, such as one write for all of them: its handler gets the
+events of a message group together, and they succeed or fail together. Where one of a group is not done, no later one
+is, so a FIFO queue keeps its order.
 
     @gathering("noteForSearch", TICKET_EVENTS)
     def handler(events: Sequence[TicketEvent], work: Work) -> None:

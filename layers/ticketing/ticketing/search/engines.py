@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def index_of_caller(caller: Caller) -> SearchIndex:
-    """Return the search index of the caller's tenant. With strict isolation, the credentials reach no other tenant's."""
+    """Return the search index of the caller's tenant; with strict isolation, its credentials reach no other's."""
     return Embedded(IndexStore(of_caller(caller), packs_of_caller(caller), folders_of_process()))
 
 

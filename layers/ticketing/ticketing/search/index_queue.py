@@ -1,8 +1,8 @@
 """The queue of what is to be done on search indexes: one pass over a tenant's index for each message.
 
-It is a FIFO queue, and a tenant is a message group: nobody else writes to a tenant's index meanwhile, so no writer loses
-a race. Nothing depends on that, nor on the order. A message says where to look and nothing of what is there, so it may
-come twice, late or not at all.
+It is a FIFO queue, and a tenant is a message group: nobody else writes to a tenant's index meanwhile, so no writer
+loses a race. Nothing depends on that, nor on the order. A message says where to look and nothing of what is there, so
+it may come twice, late or not at all.
 """
 
 import hashlib

@@ -65,12 +65,13 @@ def test_the_changes_of_a_batch_are_one_order_for_each_tenant(world: World, log:
         ("acme", {"tenant_id": "acme", "ticket_ids": ["t1", "t2"], "since": first}),
         ("globex", {"tenant_id": "globex", "ticket_ids": ["t3"], "since": second}),
     ]
-    assert [(line["tenantId"], line["records"], line["tickets"]) for line in log()] == [("acme", 3, 2), ("globex", 1, 1)]
+    assert [(line["tenantId"], line["records"], line["tickets"]) for line in log()] == [
+        ("acme", 3, 2),
+        ("globex", 1, 1),
+    ]
 
 
-def test_a_pass_says_how_late_it_is_and_what_it_did(
-    world: World, log: Log, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_pass_says_how_late_it_is_and_what_it_did(world: World, log: Log, capsys: pytest.CaptureFixture[str]) -> None:
     world.change(1)
     world.tell(1)
     index_tenant.handler({"Records": [world.queue.orders.popleft().record]}, Context())
@@ -142,7 +143,10 @@ def test_the_sweep_orders_compactions_of_what_has_changed(
         quiet = timedelta(seconds=1) if name.startswith("quiet") else timedelta()
         key.last_modified = (clock.now() - QUIET_AFTER - quiet + timedelta(milliseconds=500)).replace(tzinfo=None)
     sweep_indexes.handler({}, Context())
-    assert [(sent.group, "compact" in body_of(sent)) for sent in world.queue.orders] == [("acme", True), ("acme-2", True)]
+    assert [(sent.group, "compact" in body_of(sent)) for sent in world.queue.orders] == [
+        ("acme", True),
+        ("acme-2", True),
+    ]
     (line,) = log()
     assert (line["tenants"], line["changed"]) == (3, 2)
     assert line["largest"] == {"acme": 15, "acme-2": 7, "quiet": 1}
@@ -158,4 +162,3 @@ def test_indexes_are_found_by_their_packs_page_by_page(world: World) -> None:  #
         for _ in range(3):
             clients.s3().put_object(Bucket=SEARCH_BUCKET, Key=f"{tenant_id}/{uuid4()}", Body=b"x")
     assert {each.tenant_id: each.packs for each in indexes(clients.s3(), SEARCH_BUCKET)} == {"a": 3, "a-b": 3, "ab": 3}
-

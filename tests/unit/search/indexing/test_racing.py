@@ -1,4 +1,4 @@
-"""Two indexers side by side that stop before and after every call of AWS, some for ever: the index ends as the table is.
+"""Two indexers side by side that stop, some for ever, before and after calls of AWS: the index ends as the table is.
 
 Each is a thread that goes on when it is told to. An order that nobody has followed to its end comes again, so each may
 be followed by both at once, which the queue's groups prevent otherwise.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -124,8 +124,27 @@ class Race:
             raise indexer.error
 
 
-def repeated(world: World, sent: Sent) -> None:
-    world.queue.orders.append(sent)
+def happen(race: Race, name: str, *values: Any) -> None:
+    """Let something happen: to the table, to the queue, or to an indexer."""
+    world = race.world
+    match name, values:
+        case "change", (number, note):
+            world.change(number, note=note)
+            world.tell(number)
+        case "trash", (number,):
+            world.trash(number)
+            world.tell(number)
+        case "rebuild", (asked,):
+            rebuild("acme", f"asked {world.changes}" if asked else "missing")
+        case "compact", _:
+            world.time.forward(hours=13)
+            Order("acme", compact=str(world.changes)).send()
+        case "start", (place,):
+            race.start(place)
+        case "go", (place, calls, fate):
+            race.go_on(place, calls, fate)
+        case _:
+            world.queue.forget()
 
 
 places = st.integers(0, 1)
@@ -143,7 +162,7 @@ actions = st.one_of(
 
 
 @pytest.fixture
-def race(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Race]]:
+def race(world: World, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Race]:
     """Return how to begin a race: with an empty table and no index."""
     monkeypatch.setattr(indexing, "PAGE", 2)
     current: list[Race] = []
@@ -163,7 +182,7 @@ def race(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[],
         current.append(Race(world))
         return current[-1]
 
-    yield begin
+    return begin
 
 
 @pytest.mark.usefixtures("moto_bucket")
@@ -183,25 +202,8 @@ def test_two_indexers_and_the_table_agree_in_the_end(
     if built:
         rebuild("acme", "missing")
         world.work()
-    for name, *values in then:
-        match name, values:
-            case "change", [number, note]:
-                world.change(number, note=note)
-                world.tell(number)
-            case "trash", [number]:
-                world.trash(number)
-                world.tell(number)
-            case "rebuild", [asked]:
-                rebuild("acme", f"asked {world.changes}" if asked else "missing")
-            case "compact", _:
-                world.time.forward(hours=13)
-                Order("acme", compact=str(world.changes)).send()
-            case "start", [place]:
-                it.start(place)
-            case "go", [place, calls, fate]:
-                it.go_on(place, calls, fate)
-            case "forget", _:
-                world.queue.forget()
+    for action in then:
+        happen(it, *action)
     rebuild("acme", "missing")
     it.end()
     assert world.is_right()
