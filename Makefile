@@ -97,12 +97,14 @@ check: $(READY)
 	.ci/lint/run
 	$(EXPORT) --no-default-groups --group timezones --no-emit-project | diff - layers/dependencies/shared.txt
 	$(EXPORT) --only-group authorizer | diff - layers/dependencies/tokens.txt
+	$(EXPORT) --only-group search | diff - layers/dependencies/search.txt
 
 # After a change of pyproject.toml: uv.lock, and what `sam build` installs, from it.
 lock: $(READY)
 	.venv/bin/uv lock
 	$(EXPORT) --no-default-groups --group timezones --no-emit-project --output-file layers/dependencies/shared.txt >/dev/null
 	$(EXPORT) --only-group authorizer --output-file layers/dependencies/tokens.txt >/dev/null
+	$(EXPORT) --only-group search --output-file layers/dependencies/search.txt >/dev/null
 
 # Measurements: a table here, and .bench/results.json.
 bench: $(READY)

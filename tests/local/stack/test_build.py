@@ -23,7 +23,7 @@ from local.stack.deploy import architecture
 from tests.harness.stack import Stack
 from ticketing.access.permissions import Operation
 
-LAYERS = ("DependenciesLayer", "TicketingLayer", "TokensLayer")
+LAYERS = ("DependenciesLayer", "SearchLayer", "TicketingLayer", "TokensLayer")
 UNCHECKED_HASH = 0b01
 MACHINES = {"x86_64": 0x3E, "arm64": 0xB7}
 """As in the header of an ELF file."""
@@ -71,7 +71,7 @@ def _machines(folder: Path) -> set[int]:
 def test_every_module_has_bytecode_for_the_runtime(layer: Path) -> None:
     """Without it every cold start compiles the module; with another Python's, too."""
     modules = [path for path in layer.rglob("*.py") if "__pycache__" not in path.parts]
-    assert len(modules) > 20
+    assert modules
     for module in modules:
         content = (module.parent / "__pycache__" / f"{module.stem}.cpython-313.pyc").read_bytes()
         magic, flags, source = content[:4], int.from_bytes(content[4:8], "little"), content[8:16]
@@ -104,7 +104,7 @@ def test_native_modules_are_for_the_processor_of_this_machine(layer: Path) -> No
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("layer_id", ["DependenciesLayer", "TokensLayer"])
+@pytest.mark.parametrize("layer_id", ["DependenciesLayer", "SearchLayer", "TokensLayer"])
 def test_native_modules_are_for_the_processor_that_samconfig_names(build: Build, copy: Path, layer_id: str) -> None:
     """As the guide builds prod, with the processor changed to the one that this machine does not have."""
     (other,) = MACHINES.keys() - {architecture()}
