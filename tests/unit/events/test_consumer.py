@@ -225,7 +225,7 @@ def gather(*records: Mapping[str, Any], fails: Sequence[str] = ()) -> tuple[list
     def read(record: Record) -> str | None:
         return str(record["messageId"]) if json.loads(record["body"]) else None
 
-    @gathering("toy", Source(read, lambda name: {"tenantId": "acme", "name": name}))
+    @gathering("toy", Source(read, lambda name: {"tenantId": "acme", "eventId": name}))
     def handler(names: Sequence[str], work: Work) -> None:
         got.append(list(names))
         work.log(seen=len(names))
@@ -248,7 +248,7 @@ def test_events_of_a_group_are_worked_on_together(log: Log, capsys: pytest.Captu
         ("e", 1, 1),
     ]
     assert {line["tenantId"] for line in lines} == {"acme"}
-    assert ["name" in line for line in lines] == [False, True, True, True], "what they do not share is not logged"
+    assert ["eventId" in line for line in lines] == [False, True, True, True], "what they do not share is not logged"
     assert counted(capsys) == {(): {"Size": 5}, ("toy", "done"): {"Consumed": 5}}
 
 

@@ -13,12 +13,11 @@ from tests.unit.conftest import Clock
 from tests.unit.search.indexing.world import World
 from tests.unit.support import SEARCH_BUCKET
 from ticketing.aws import clients
-from ticketing.search import embedded
 
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded.time, "sleep", lambda _: None)
+    monkeypatch.setattr("ticketing.search.embedded.time.sleep", lambda _: None)
 
 
 @pytest.fixture(scope="package")

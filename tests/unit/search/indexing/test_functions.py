@@ -140,13 +140,11 @@ def test_the_sweep_orders_compactions_of_what_has_changed(
         clients.s3().put_object(Bucket=SEARCH_BUCKET, Key=f"{tenant_id}/{uuid4()}", Body=b"x" * size)
     for name in moto_bucket.keys:
         (key,) = moto_bucket.keys.getlist(name)
-        quiet = timedelta(seconds=1) if name.startswith("quiet") else timedelta()
-        key.last_modified = (clock.now() - QUIET_AFTER - quiet + timedelta(milliseconds=500)).replace(tzinfo=None)
+        late = timedelta(seconds=-2 if name.startswith("quiet") else 2)
+        key.last_modified = (clock.now() - QUIET_AFTER + late).replace(tzinfo=None)
     sweep_indexes.handler({}, Context())
-    assert [(sent.group, "compact" in body_of(sent)) for sent in world.queue.orders] == [
-        ("acme", True),
-        ("acme-2", True),
-    ]
+    assert {sent.group for sent in world.queue.orders} == {"acme", "acme-2"}
+    assert all(body_of(sent).keys() == {"tenant_id", "compact"} for sent in world.queue.orders)
     (line,) = log()
     assert (line["tenants"], line["changed"]) == (3, 2)
     assert line["largest"] == {"acme": 15, "acme-2": 7, "quiet": 1}

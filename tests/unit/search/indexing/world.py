@@ -24,6 +24,7 @@ from ticketing.search.indexing import Done, Indexing
 from ticketing.search.language import Kind, Query, Term
 from ticketing.search.port import Find, IndexMissingError, Scope, SortKey
 from ticketing.search.repository import SearchedTickets
+from ticketing.words import words_of
 
 ALL = Scope(None, internal=True)
 PUBLIC = Scope(None, internal=False)
@@ -115,7 +116,7 @@ class World:
             self._put(number, deleted=True)
 
     def _put(self, number: int, *, deleted: bool = False) -> None:
-        now = clock.timestamp(MOMENT + timedelta(milliseconds=self.changes))
+        now = clock.timestamp(clock.now() + timedelta(milliseconds=self.changes))
         ticket = a_ticket(
             id=ticket_id(number),
             number=number + 1,
@@ -136,7 +137,7 @@ class World:
             "tenantId": "acme",
             "body": self.notes[number],
             "authorId": AGENT_ID,
-            "visibility": "INTERNAL",
+            "visibility": "internal",
             "mentions": [],
             "createdAt": clock.timestamp(MOMENT),
             "updatedAt": clock.timestamp(MOMENT),
@@ -177,7 +178,7 @@ class World:
     def found(self, *words: str, scope: Scope = ALL) -> set[int]:
         """Return the numbers of the tickets with all of these words; without a word, of all."""
         index = self.index()
-        query = Query(tuple(Term((word,), Kind.PHRASE, negated=False) for word in words))
+        query = Query(tuple(_phrase(word) for word in words))
         numbers = list(self._pages(index, query, scope))
         assert len(numbers) == len(set(numbers)), "a ticket is there twice"
         return set(numbers)
@@ -207,6 +208,10 @@ class World:
         except IndexMissingError:
             return True
         return False
+
+
+def _phrase(text: str) -> Term:
+    return Term(tuple(word.text for word in words_of(text)), Kind.PHRASE, negated=False)
 
 
 def body_of(sent: Sent) -> dict[str, Any]:
