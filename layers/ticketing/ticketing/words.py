@@ -9,11 +9,14 @@ Scripts without spaces have a word a character, with its marks: what was written
 after the other, wherever it stands.
 """
 
+# ruff: noqa: RUF001 - letters that look alike are what it is about
+
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, override
+from itertools import pairwise
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,6 @@ _MOST_KNOWN: Final = 20_000
 class _Folds(dict[str, str]):
     """Characters (of text in NFKC) and what they are searched as: none, one or more."""
 
-    @override
     def __missing__(self, character: str) -> str:
         if len(self) >= _MOST_KNOWN:
             self.clear()
@@ -113,7 +115,6 @@ def _bare(character: str) -> str:
 class _Shapes(dict[int, str]):
     """Characters (as they are searched) and their shapes; a space for what is part of no word."""
 
-    @override
     def __missing__(self, code: int) -> str:
         if len(self) >= _MOST_KNOWN:
             self.clear()
@@ -133,7 +134,6 @@ def _shape(character: str) -> str:
 class _Continuing(dict[str, bool]):
     """Characters that may compose with the one before: marks, and the vowels and last consonants of Hangul."""
 
-    @override
     def __missing__(self, character: str) -> bool:
         if len(self) >= _MOST_KNOWN:
             self.clear()
@@ -159,7 +159,7 @@ def _located(text: str) -> tuple[str, Sequence[int], Sequence[int]]:
         pieces = [_FOLDS[character] for character in text]
     else:
         begins = [*_beginnings(text), len(text)]
-        pieces = [_folded(text[begin:end]) for begin, end in zip(begins, begins[1:], strict=False)]
+        pieces = [_folded(text[begin:end]) for begin, end in pairwise(begins)]
     folded = "".join(pieces)
     if len(folded) == len(pieces) == len(text) and "" not in pieces:
         return folded, range(len(text)), range(1, len(text) + 1)

@@ -45,7 +45,7 @@ def close(word: str, found: str) -> bool:
 def has_word(word: str, found: str, reach: int) -> bool:
     if word == found or (reach >= CLOSE and close(word, found)):
         return True
-    return reach >= WITHIN and 4 <= len(word) <= 50 and word in found
+    return reach >= WITHIN and 4 <= len(word) <= 50 and word in found and not "0" <= found[0] <= "9"
 
 
 def has_term(term: Term, texts: Iterable[str], reach: int) -> bool:

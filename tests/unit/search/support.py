@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from ticketing.index.errors import IndexDamagedError, LostRaceError
 from ticketing.index.heads import Pointer, Ref, Slot
-from ticketing.index.maps import Map
+from ticketing.index.maps import Map, deleted, segment_id
 from ticketing.search.documents import Document
 from ticketing.search.language import Between, Field, Flag, Has, Kind, Moment, OneOf, Query, Term
 from ticketing.search.port import Scope
@@ -29,9 +29,12 @@ PRIORITIES = ["LOW", "MEDIUM", "HIGH", "CRITICAL"]
 TYPES = ["INCIDENT", "SERVICE_REQUEST", "QUESTION"]
 TAGS = ["vpn", "VPN", "Büro", "buero", "two words", "プリンタ", "a-b"]
 
-VOCABULARY = """printer Printer printers printar rpinter print pirnter drucker Netzwerkdrucker netzwerkdrukcer Netzwerk
-    vpn VPN café cafe cafè Straße strasse mail main mails email fail résumé 接続 接続エラー プリンタ プリンター エラー 프린터 프린터가 프린트
-    принтер принтера Принтер الطابعة طابعة เครื่องพิมพ์ พิมพ์ it's foo_bar C++ v1.2.3 2026 ß ｆｕｌｌ Ⅷ a an be""".split()
+_VOCABULARY = """
+    printer Printer printers printar rpinter print pirnter drucker Netzwerkdrucker netzwerkdrukcer Netzwerk vpn VPN
+    café cafe cafè Straße strasse mail main mails email fail résumé 接続 接続エラー プリンタ プリンター エラー
+    프린터 프린터가 프린트 принтер принтера Принтер الطابعة طابعة เครื่องพิมพ์ พิมพ์
+    it's foo_bar C++ v1.2.3 2026 ß Ⅷ a an be"""
+VOCABULARY = [*_VOCABULARY.split(), "\uff46\uff55\uff4c\uff4c"]
 
 
 def a_document(number: int = 1, **values: Any) -> Document:
@@ -182,5 +185,5 @@ class FolderStore:
 
     def map(self, ref: Ref) -> Map:
         meta = json.loads((self.folders[ref] / "meta.json").read_text())
-        dirty = {each["segment_id"]: "2026-01-01T00:00:00.000Z" for each in meta["segments"] if each["deletes"]}
+        dirty = dict.fromkeys(map(segment_id, filter(deleted, meta["segments"])), "2026-01-01T00:00:00.000Z")
         return Map(meta=meta, files={}, dirty=dirty)

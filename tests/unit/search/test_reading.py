@@ -26,6 +26,7 @@ from ticketing.search.language import Field, Kind, OneOf, Query
 from ticketing.search.port import Facet, Find, Scope, SortKey
 from ticketing.search.reading import Hits, Opened
 from ticketing.search.schema import write
+from ticketing.words import plain, words_of
 
 ALL = Scope(None, internal=True)
 RITAS = Scope(PEOPLE[0], internal=False)
@@ -71,13 +72,13 @@ finds = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.lists(documents, max_size=12),
     st.lists(st.lists(documents, max_size=3), max_size=3),
     st.lists(st.integers(0, 12)),
     st.lists(finds, min_size=1, max_size=12),
-    st.sampled_from([1, 3, 100]),
+    st.sampled_from([1, 3, 25]),
 )
 def test_it_finds_what_a_look_at_every_document_finds(
     first: list[Document], later: list[list[Document]], gone: list[int], asked: list[Find], enough: int
@@ -154,10 +155,11 @@ def test_for_a_reporter_relevance_is_the_time(index: Index) -> None:
 
 
 def test_words_reach_no_further_where_enough_match(index: Index) -> None:
-    exact = [a_document(number, title="printer") for number in range(100)]
-    opened = index(*exact[1:], a_document(200, title="printers"), a_document(201, title="laserprinter"))
-    assert opened.find(a_find(a_query("printer"))).total == 101
-    assert index(*exact).find(a_find(a_query("printer"), limit=10)).total == 100
+    exact = [a_document(number, title="printer") for number in range(25)]
+    opened = index(*exact[2:], a_document(200, title="printers"), a_document(201, title="laserprinter"))
+    assert opened.find(a_find(a_query("printer"), limit=10)).total == 25
+    assert index(exact[0]).find(a_find(a_query("printer"))).total == 25
+    assert index(exact[1]).find(a_find(a_query("printer"))).total == 25
 
 
 # --- languages -------------------------------------------------------------------------------------------------------
@@ -195,7 +197,8 @@ def test_many_languages_are_found(index: Index, asked: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "text"), [("続接", "接続"), ("mail", "fail"), ("vpn", "vps"), ("cat", "concatenate"), ("xrinter", "printer")]
+    ("asked", "text"),
+    [("続接", "接続"), ("mail", "fail"), ("vpn", "vps"), ("cat", "concatenate"), ("drucker", "2drucker"), ("xrinter", "printer")],
 )
 def test_what_is_too_far_is_not_found(index: Index, asked: str, text: str) -> None:
     assert numbers(index(a_document(1, texts=(text,))), a_query(asked)) == []
@@ -254,14 +257,14 @@ def test_what_is_deleted_is_not_suggested(index: Index, tmp_path: Path) -> None:
 def test_a_suggestion_is_in_as_many_tickets_as_it_says(these: list[Document], word: str, scope: Scope) -> None:
     with tempfile.TemporaryDirectory() as folder:
         write(Path(folder), these, ())
-        opened = Opened(Path(folder))
-        for suggestion in opened.suggest(word[:2], scope, 100):
-            wanted = {each.text for each in opened.suggest(suggestion.text, scope, 100)}
-            assert suggestion.text in wanted
-            within = [
+        for suggestion in Opened(Path(folder)).suggest(word[:2], scope, 100):
+            if not suggestion.text.isascii() or len(words_of(suggestion.text)) > 1:
+                continue
+            wanted = plain(suggestion.text)
+            theirs = [each for each in these if scope.reporter_id in {None, each.reporter_id}]
+            found = [
                 each
-                for each in these
-                if scope.reporter_id in {None, each.reporter_id} and suggestion.text in f"{each.title} {each.tags}"
+                for each in theirs
+                if wanted in [word.text for word in words_of(each.title)] or wanted in map(plain, each.tags)
             ]
-            assert 1 <= suggestion.count
-            assert within
+            assert suggestion.count == len(found)

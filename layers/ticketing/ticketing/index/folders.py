@@ -23,8 +23,11 @@ from ticketing.index.maps import META, Map, Place
 if TYPE_CHECKING:
     from ticketing.index.heads import Ref
 
-_MOST_STATES: Final = 8
+_MOST_STATES: Final = 32
 """How many states stay, at most: what an engine has opened takes memory, too."""
+
+_OF_ONE_TENANT: Final = 4
+"""How many of them are one tenant's: its former states make room for each other, not for other tenants'."""
 
 _SHARE: Final = 0.6
 """The share of the disk that states may take: a writer merges segments beside them."""
@@ -84,7 +87,7 @@ class Folders:
         home = self._root / tenant_id
         files = {name: home / "packs" / place.pack / name for name, place in map_.files.items()}
         state = State(ref, map_, files, home / "states" / ref.pack)
-        missing = self._make_room(state)
+        missing = self._make_room(tenant_id, state)
         try:
             for path in missing:
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -112,14 +115,15 @@ class Folders:
             if state:
                 _delete_unused(state)  # it may have made room meanwhile
 
-    def _make_room(self, state: State) -> dict[Path, Place]:
+    def _make_room(self, tenant_id: str, state: State) -> dict[Path, Place]:
         """Drop the states that were used longest ago, as many as have to go, and return the files that are missing."""
+        of_tenant = [key for key in self._states if key[0] == tenant_id]
+        for key in of_tenant[: max(0, len(of_tenant) + 1 - _OF_ONE_TENANT)]:
+            self._delete(self._states.pop(key))
         while True:
             missing = {path: place for path, place in state.places() if not path.exists()}
-            here = {
-                path: each.map.files[name].length for each in self._states.values() for name, path in each.files.items()
-            }
-            needed = sum(here.values()) + sum(place.length for place in missing.values())
+            here = {path: place for each in self._states.values() for path, place in each.places()}
+            needed = sum(place.length for place in (here | missing).values())
             if not self._states or (needed <= self._most_bytes and len(self._states) < _MOST_STATES):
                 return missing
             _, oldest = self._states.popitem(last=False)
@@ -172,7 +176,7 @@ def _lock(root: Path) -> None:
 def _delete_dead(folder: Path) -> None:
     """Delete the folder of a process that does not live any more, as one that was killed for taking too long."""
     try:
-        with (folder / _LOCK).open("w") as file:
+        with (folder / _LOCK).open("r+") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(folder, ignore_errors=True)
     except OSError:  # it lives, is being made, or was deleted by another

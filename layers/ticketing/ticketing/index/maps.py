@@ -105,7 +105,7 @@ class Map:
                 if _NAME.fullmatch(name)
             }
             return cls(value["meta"], files, value["dirty"])
-        except (LookupError, TypeError, ValueError) as error:  # a digest from a cursor may be that of anything
+        except (AttributeError, LookupError, TypeError, ValueError) as error:  # a cursor may bring any digest
             raise IndexDamagedError(pack) from error
 
 

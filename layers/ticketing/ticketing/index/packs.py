@@ -92,7 +92,9 @@ class Packs:
         IndexDamagedError
             It is gone.
         """
-        return self._read(pack, None)
+        content = self._read(pack, "0-")
+        self.fetched += len(content)
+        return content
 
     def fetch(self, wanted: Mapping[Path, Place], known: Mapping[str, bytes]) -> None:
         """Read files out of their packs to these paths, and compare each with its digest: several at once, in parts.
@@ -105,10 +107,12 @@ class Packs:
             A file is not what was written, or gone.
         """
         places = {path.with_name(f"{path.name}.part"): place for path, place in wanted.items()}
+        requests = list(_requests(places))
         try:
             for path in places:
                 path.touch()
-            in_parallel(partial(self._fetch, known), list(_requests(places)))
+            in_parallel(partial(self._fetch, known), requests)
+            self.fetched += sum(each.end - each.start for each in requests if each.pack not in known)
             in_parallel(_compare, places.items())
             for path in places:
                 path.replace(path.with_suffix(""))
@@ -162,7 +166,7 @@ class Packs:
 
     def _fetch(self, known: Mapping[str, bytes], request: _Request) -> None:
         pack, start, end, _ = request
-        content = known[pack][start:end] if pack in known else self._read(pack, (start, end))
+        content = known[pack][start:end] if pack in known else self._read(pack, f"{start}-{end - 1}")
         if len(content) != end - start:
             raise IndexDamagedError(pack)
         for piece in request.pieces:
@@ -170,25 +174,20 @@ class Packs:
                 file.seek(piece.offset)
                 file.write(content[piece.start - start : piece.end - start])
 
-    def _read(self, pack: str, part: tuple[int, int] | None) -> bytes:
-        """Return a part of a pack (its end is not included), or the whole."""
-        ranged = {"Range": f"bytes={part[0]}-{part[1] - 1}"} if part else {}
-        for tried in range(_TRIES):
-            try:
-                answer = self._client.get_object(Bucket=self._files.bucket, Key=self._key(pack), **ranged)
-            except ClientError as error:
-                if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") in _GONE:
-                    raise IndexDamagedError(pack) from error
-                raise
-            try:
-                content = answer["Body"].read()
-            except (HTTPClientError, IncompleteReadError) as error:
-                if tried == _TRIES - 1:
-                    raise ResponseStreamingError(error=error) from error
-            else:
-                self.fetched += len(content)
-                return content
-        raise AssertionError
+    def _read(self, pack: str, part: str, tries: int = _TRIES) -> bytes:
+        """Return a part of a pack, as HTTP names it."""
+        try:
+            answer = self._client.get_object(Bucket=self._files.bucket, Key=self._key(pack), Range=f"bytes={part}")
+        except ClientError as error:
+            if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") in _GONE:
+                raise IndexDamagedError(pack) from error
+            raise
+        try:
+            return answer["Body"].read()
+        except (HTTPClientError, IncompleteReadError) as error:
+            if tries == 1:
+                raise ResponseStreamingError(error=error) from error
+        return self._read(pack, part, tries - 1)
 
 
 def in_parallel[T](do: Callable[[T], None], each: Iterable[T]) -> None:

@@ -85,7 +85,15 @@ class Embedded:
                 "complete": state.complete,
                 "since": state.since,
             }
-        return Found(hits.ids, hits.total, True, hits.facets, after, state.as_of, state.complete)
+        return Found(
+            ids=hits.ids,
+            total=hits.total,
+            exact=True,
+            facets=hits.facets,
+            after=after,
+            as_of=state.as_of,
+            complete=state.complete,
+        )
 
     def suggest(self, prefix: str, scope: Scope, limit: int) -> Sequence[Suggestion]:
         """Return words of titles, and tags, that begin as typed, the most frequent first."""

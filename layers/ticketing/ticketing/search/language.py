@@ -35,8 +35,8 @@ NOBODY: Final = "none"
 class Kind(StrEnum):
     """How the words of a term are found.
 
-    WORD forgives typing errors. Several words, as of `foo_bar`, 接続 or `C++`, stand one after the other. PHRASE: exactly
-    these words, one after the other. PREFIX: the same, but the last word is the beginning of one.
+    WORD forgives typing errors. Several words, as of `foo_bar`, 接続 or `C++`, stand one after the other, exactly so.
+    PHRASE: exactly these words, one after the other. PREFIX: the same, but the last word is the beginning of one.
     """
 
     WORD = "word"
@@ -223,26 +223,22 @@ def _holds(clause: OneOf | Between, ticket: Ticket) -> bool:
 
 
 def _values_of(ticket: Ticket, field: Field) -> set[str | None]:
-    match field:
-        case Field.STATUS:
-            return {ticket.status}
-        case Field.PRIORITY:
-            return {ticket.priority}
-        case Field.TYPE:
-            return {ticket.type}
-        case Field.TAG:
-            return {plain(tag) for tag in ticket.tags}
-        case Field.ASSIGNEE:
-            return {ticket.assigned_to_id}
-        case Field.REPORTER:
-            return {ticket.reporter_id}
-        case Field.NUMBER:
-            return {str(ticket.number)}
+    if field is Field.TAG:
+        return {plain(tag) for tag in ticket.tags}
+    values: dict[Field, str | None] = {
+        Field.STATUS: ticket.status,
+        Field.PRIORITY: ticket.priority,
+        Field.TYPE: ticket.type,
+        Field.ASSIGNEE: ticket.assigned_to_id,
+        Field.REPORTER: ticket.reporter_id,
+        Field.NUMBER: str(ticket.number),
+    }
+    return {values[field]}
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------
 
-_QUOTES: Final = "\"\u201c\u201d\u201e\u201f\uff02"
+_QUOTES: Final = '"\u201c\u201d\u201e\u201f\uff02'
 """What telephones and word processors make of a quote, too."""
 
 _FIELD: Final = re.compile(r"(?P<name>[A-Za-z\u00c0-\u024f][\w-]*)(?P<sign>[:=\uff1a]?[<>]=?|[:=\uff1a])")
@@ -353,7 +349,7 @@ class _Reader:
             self._counted.append((start, end))
         elif negated:
             self._problem(start, end, "after '-' comes what is excluded: a word, phrase or condition")
-        elif body + len(written) < end:
+        elif not written:
             self._problem(start, end, "before '*' comes the beginning of a word")
         return end
 
@@ -544,7 +540,7 @@ class _Reader:
             self._wrong(value, "is a range without bounds")
         elif start and end and start.start >= end.end:
             self._wrong(value, "ends before it begins")
-        return start and start.start, end and end.end
+        return (start.start if start else None), (end.end if end else None)
 
     # --- places and problems ---
 

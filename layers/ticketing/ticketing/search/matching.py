@@ -130,7 +130,7 @@ def _inexactly(word: str, field: str, reach: Reach) -> Iterator[Query]:
         case 2:
             yield Query.fuzzy_term_query(SCHEMA, field, word, distance=2, transposition_cost_one=True)
     if reach is Reach.WITHIN and may_be_within(word):
-        yield _pattern(field, f".*{re.escape(word)}.*")
+        yield _pattern(field, f"(?:[^0-9].*)?{re.escape(word)}.*")
     elif may_begin(word):
         yield _pattern(field, f"{re.escape(word)}.*")
 
@@ -152,4 +152,3 @@ def one_error(word: str) -> str:
 
 def _pattern(field: str, pattern: str) -> Query:
     return Query.regex_query(SCHEMA, field, pattern)
-

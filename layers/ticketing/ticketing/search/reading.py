@@ -18,8 +18,8 @@ from ticketing.search.port import CursorOutdatedError, Facet, Find, Scope, SortK
 from ticketing.search.schema import id_of, shown, typed
 from ticketing.words import words_of
 
-ENOUGH: Final = 100
-"""How many tickets have to match, the most that a page has, for words not to reach any further."""
+ENOUGH: Final = 25
+"""How many tickets have to match, as many as a page has by default, for words not to reach any further."""
 
 MOST_VALUES: Final = 100
 """How many values a facet shows: the most frequent ones."""
