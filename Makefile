@@ -31,7 +31,7 @@ endif
 mails: $(READY)
 	@$(PYTHON) -m local mails
 
-# New search indexes in the running stack, of one tenant or of all, while searches go on (docs/search.md has it for AWS).
+# New search indexes in the running stack, of one tenant or of all, while searches go on (docs/search-indexing.md has it for AWS).
 reindex: $(READY)
 	@$(PYTHON) -m local reindex $(TENANT)
 

@@ -93,7 +93,7 @@ def test_many_changes_at_once_are_few_writes(tenant: OwnTenant, index: Index) ->
 
 
 def test_what_a_pass_costs(stack: Stack, tenant: OwnTenant, index: Index) -> None:
-    """The figures of docs/search.md. A process that has not written the state before reads it from S3, too."""
+    """The figures of docs/search-indexing.md. A process that has not written the state before reads it from S3, too."""
     before = len(stack.calls.read_text().splitlines())
     title = word()
     ticket = tenant.admin.create("/v1/tickets", TICKET | {"title": title})

@@ -16,7 +16,7 @@ from tests.unit.support import ROOT, template
 FRAGMENTS = sorted((ROOT / "stack").glob("*.yaml"))
 
 RESOURCES = 360
-"""Of the 500 that a stack may have. Search is a seventh of it: a table with the parameters that let a restored one take its
+"""Of the 500 that a stack may have. Search takes some 40: a table with the parameters that let a restored one take its
 place, a bucket, two queues with their dead letters, and the functions between them and behind its operations."""
 
 TRANSFORMED_BYTES = 900_000

@@ -140,7 +140,7 @@ def test_the_sweep_orders_compactions_of_what_has_changed(
         clients.s3().put_object(Bucket=SEARCH_BUCKET, Key=f"{tenant_id}/{uuid4()}", Body=b"x" * size)
     for name in moto_bucket.keys:
         (key,) = moto_bucket.keys.getlist(name)
-        late = timedelta(seconds=-2 if name.startswith("quiet") else 2)
+        late = timedelta(seconds=-2) if name.startswith("quiet") else timedelta(hours=2)
         key.last_modified = (clock.now() - QUIET_AFTER + late).replace(tzinfo=None)
     sweep_indexes.handler({}, Context())
     assert {sent.group for sent in world.queue.orders} == {"acme", "acme-2"}
