@@ -9,8 +9,8 @@ written here, so that an operation is one block:
   function's `Properties`, `Role` says what else it may do. `Allow` lists the statements, without `Effect` unless they
   depend on a condition (`!If`); `Shares` names policies that several functions have. With
   `PerTenant: true` it may assume its role once more, with a policy that names one tenant (`TenantIsolation=strict`).
-- Each function's environment names its service, for the logs and metrics of Powertools. Where its role names the table of
-  search, it has that table's name: the template has no room for a variable in all of them.
+- Each function's environment names its service, for the logs and metrics of Powertools. Where its role names the
+  table of search, it has that table's name: the template has no room for a variable in all of them.
 - `ApiRole` may invoke the functions that API Gateway's integrations and authorizers name.
 - Whatever names a table gets the one in use, which is a restored one where a parameter names it (docs/restoring.md):
   the fragments say `!GetAtt TicketsTable.Arn`, the template `!GetAtt TicketsTableArnInUse.Value`.

@@ -7,8 +7,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 
-import pytest
-
 from tests.faults.changes import change
 from tests.faults.probes import rules
 from tests.faults.rules import Faults, Rule
@@ -40,7 +38,6 @@ def _missed(stack: Stack) -> list[str]:
     return [hit for rule in FAILING for kind in kinds if (hit := f"{kind}: {rule['service']} ") not in log]
 
 
-@pytest.mark.long
 def test_the_index_ends_as_the_table_is(faulty: Stack, faults: Faults) -> None:
     with signed_in(faulty, "admin@acme.example") as admin:
         index = Index(faulty, admin.get("/v1/users/me").json()["tenantId"])
