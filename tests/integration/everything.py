@@ -27,6 +27,7 @@ from tests.integration.every_attachment import EveryAttachment, expired
 from ticketing.dynamodb.attributes import to_item
 from ticketing.dynamodb.tables import update_of
 from ticketing.live.limits import COUNTED_EVERY
+from ticketing.search.port import Changes
 from ticketing.webhooks.models import MOST_WAITING, TOO_MANY_WAIT
 from ticketing.webhooks.repository import webhook_key
 
@@ -414,6 +415,13 @@ class Everything:
         self.invoke("SweepIndexesFunction", {})
         until(gone.left, lambda left: not left)
         until(index.is_complete, bool)
+        # What somebody else has written is fetched.
+        ticket = _ok(self.tenant.admin.post("/v1/tickets", json=TICKET | {"title": "Fetched"}))
+        index.awaited("Fetched", ids={ticket["id"]})
+        index.engine.write(lambda: Changes((), (ticket["id"],), FUTURE))
+        index.awaited("Fetched", ids=set())
+        _ok(self.tenant.admin.patch(f"/v1/tickets/{ticket['id']}", json={"title": "Fetched again"}))
+        index.awaited("Fetched", ids={ticket["id"]})
 
     def purge_what_expired(self) -> None:
         """End a ticket's time in the trash. The stream's own part is tests/local/aws/test_dynamodb_streams.py."""
