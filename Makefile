@@ -8,7 +8,7 @@ export LOCAL_STARTED := $(shell date +%s)
 # Where this is set, each of the hundreds of processes of a test run would compile the same modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run deploy token mails template schemas sam-local reset release smoke sign-in test test-all check lock bench
+.PHONY: run deploy token mails reindex template schemas sam-local reset release smoke sign-in test test-all check lock bench
 
 # The local stack: set up on first use, deployed, served until Ctrl-C.
 run: $(READY) template.yaml
@@ -30,6 +30,10 @@ endif
 # The mails that the local stack would have sent, the newest last: invitations, and codes.
 mails: $(READY)
 	@$(PYTHON) -m local mails
+
+# New search indexes in the running stack, of one tenant or of all, while searches go on (docs/search-indexing.md has it for AWS).
+reindex: $(READY)
+	@$(PYTHON) -m local reindex $(TENANT)
 
 # template.yaml, and what API Gateway imports, after a change of the fragments (stack/) or of the contract (openapi/).
 template:

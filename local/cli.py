@@ -1,4 +1,4 @@
-"""The commands: run, deploy, token, mails, sam-local, sam-env, reset.
+"""The commands: run, deploy, token, mails, reindex, sam-local, sam-env, reset.
 
 Each command imports the modules that it needs: `token` must answer at once.
 """
@@ -25,25 +25,30 @@ def _run(settings: Settings, options: argparse.Namespace) -> int:
         case "run":
             from local.run import run  # noqa: PLC0415
 
-            return run(settings)
+            status = run(settings)
         case "deploy":
             from local.stack.deploy import deploy_running  # noqa: PLC0415
 
-            return deploy_running(settings)
+            status = deploy_running(settings)
         case "token":
             from local.stack.tokens import print_token  # noqa: PLC0415
 
-            return print_token(settings, options.user)
+            status = print_token(settings, options.user)
         case "mails":
             from local.stack.mails import print_mails  # noqa: PLC0415
 
-            return print_mails(settings)
+            status = print_mails(settings)
+        case "reindex":
+            from local.stack.reindex import reindex  # noqa: PLC0415
+
+            status = reindex(settings, options.tenant)
         case "sam-local" | "sam-env":
             from local.stack.sam_local import print_environment, start_api  # noqa: PLC0415
 
-            return print_environment(settings) if options.command == "sam-env" else start_api(settings, options.more)
+            status = print_environment(settings) if options.command == "sam-env" else start_api(settings, options.more)
         case _:
-            return _reset(settings)
+            status = _reset(settings)
+    return status
 
 
 def _reset(settings: Settings) -> int:
@@ -66,6 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     token = commands.add_parser("token", help="print an ID token of a demo user")
     token.add_argument("user", help="for example agent@acme.example")
     commands.add_parser("mails", help="print the emails that would have been sent, the newest last")
+    indexes = commands.add_parser("reindex", help="have search indexes built anew, while they are served")
+    indexes.add_argument("tenant", nargs="?", help="the id of a tenant; without it, all")
     sam = commands.add_parser("sam-local", help="serve the API by `sam local start-api`, in containers")
     sam.add_argument("more", nargs="*", help="further arguments for SAM, after --")
     commands.add_parser("sam-env", help="print the environment of all functions, for `sam local` --env-vars")

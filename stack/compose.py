@@ -9,7 +9,8 @@ written here, so that an operation is one block:
   function's `Properties`, `Role` says what else it may do. `Allow` lists the statements, without `Effect` unless they
   depend on a condition (`!If`); `Shares` names policies that several functions have. With
   `PerTenant: true` it may assume its role once more, with a policy that names one tenant (`TenantIsolation=strict`).
-- Each function's environment names its service, for the logs and metrics of Powertools.
+- Each function's environment names its service, for the logs and metrics of Powertools. Where its role names the
+  table of search, it has that table's name: the template has no room for a variable in all of them.
 - `ApiRole` may invoke the functions that API Gateway's integrations and authorizers name.
 - Whatever names a table gets the one in use, which is a restored one where a parameter names it (docs/restoring.md):
   the fragments say `!GetAtt TicketsTable.Arn`, the template `!GetAtt TicketsTableArnInUse.Value`.
@@ -108,6 +109,9 @@ _ITSELF: Final = "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${AWS::Stack
 _ENVIRONMENT: Final = """
 POWERTOOLS_SERVICE_NAME: <FRAGMENT>
 """
+_SEARCH_TABLE: Final = """
+SEARCH_TABLE: !Ref SearchTable
+"""
 _TENANT_ROLE: Final = """
 TENANT_ROLE: !If [IsStrict, !GetAtt <NAME>Role.Arn, ""]
 """
@@ -161,6 +165,8 @@ def _complete(resources: yaml.Node, service: str) -> None:
         completed.append((_scalar(name), resource))
         if _at(resource, "Type").value == "AWS::Serverless::Function":
             names["NAME"] = name.removesuffix("Function")
+            if "SearchTable." in _text_of(resource):
+                _variables(_at(resource, "Properties")).value += _parsed(_SEARCH_TABLE).value
             completed.append((_scalar(f"{names['NAME']}Role"), _role(resource, names)))
             _at(resource, "Properties").value += _parsed(_FUNCTION, names).value
             _variables(_at(resource, "Properties")).value += _parsed(_ENVIRONMENT, names).value

@@ -6,7 +6,8 @@ from typing import Any
 from ticketing.attachments.remains import AttachmentRemains
 from ticketing.aws.data import files_of_tenant, of_tenant
 from ticketing.events.consumer import Record, Source, Work, consumer
-from ticketing.tickets.keys import TICKET, tenant_of
+from ticketing.search.index_queue import Order
+from ticketing.tickets.keys import TICKET, tenant_of, ticket_partition
 from ticketing.tickets.remains import TicketRemains
 
 
@@ -24,8 +25,10 @@ def _fields(partition: str) -> Mapping[str, Any]:
 def handler(partition: str, work: Work) -> None:
     """Delete the files, comments, history and watchers of a deleted ticket, expired or not. Idempotent.
 
-    Files go first: what is left of them leads to their objects, and their bytes are given back.
+    Files go first: what is left of them leads to their objects, and their bytes are given back. The ticket left the
+    search index when it went to the trash; once more, so that it does not depend on an event that may have been lost.
     """
     tenant_id = tenant_of(partition)
+    Order(tenant_id, (partition.removeprefix(ticket_partition(tenant_id, "")),)).send()
     files = AttachmentRemains(of_tenant(tenant_id), files_of_tenant(tenant_id)).purge(partition)
     work.log(files=files, deleted=TicketRemains(of_tenant(tenant_id)).purge(partition))

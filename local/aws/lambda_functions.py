@@ -176,6 +176,8 @@ def _bound_processes(emulator: MiniStack, consumers: set[str]) -> None:
     is invisible for so long only, and counts for its group as in flight. Queues' consumers are noted for that.
     """
     service = emulator.lambda_service
+    # A group that has messages in flight is not received from, so batches side by side never have the same group.
+    rewrite(service, "_sqs_esm_concurrency", {'    if (queue or {}).get("is_fifo"):\n        return 1\n': ""})
     run = require(service, "_execute_function_warm", "func", "event", "request_id")
     concurrency = require(service, "_sqs_esm_concurrency", "esm", "func_rec", "config", "queue")
     places: dict[str, threading.Semaphore] = {}

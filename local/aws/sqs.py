@@ -1,8 +1,11 @@
-"""SQS as AWS has it: redrive of dead-letter queues, queues that are found after a start on other ports, fair queues."""
+"""SQS as AWS has it: redrive, queues that are found after a start on other ports, fair queues, windows of batches."""
 
 import json
+import secrets
+import threading
+import time
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from local.emulator.loading import MiniStack
@@ -10,7 +13,7 @@ from local.emulator.patching import require, rewrite
 
 
 def patch(emulator: MiniStack) -> None:
-    """Add the redrive of dead-letter queues and fair queues, and find queues by name.
+    """Add the redrive of dead-letter queues, fair queues and batches that wait, and find queues by name.
 
     Raises
     ------
@@ -18,7 +21,7 @@ def patch(emulator: MiniStack) -> None:
         If what this builds on is not there.
     """
     _redrive_dead_letters(emulator)
-    _find_queues_by_name(emulator)
+    _consume(emulator)
     _be_fair(emulator)
 
 
@@ -51,24 +54,75 @@ def _redrive_dead_letters(emulator: MiniStack) -> None:
         source, target = (queue["url"] for queue in queues if queue)
         while messages := receive(source, 10):
             for each in messages:
-                send({"QueueUrl": target, "MessageBody": each["body"]}, target)
+                send({"QueueUrl": target, "MessageBody": each["body"], **_group_of(each)}, target)
                 delete({"QueueUrl": source, "ReceiptHandle": each["receipt_handle"]}, source)
         return {"TaskHandle": arn}
 
     sqs._HANDLERS["StartMessageMoveTask"] = start  # noqa: SLF001
 
 
-def _find_queues_by_name(emulator: MiniStack) -> None:
-    """Let consumers find their queue after a start on other ports: its address has those that it was made on."""
+def _group_of(message: Mapping[str, Any]) -> dict[str, str]:
+    """Return the group of a message, for sending it again; as a new one, since the same is dropped for five minutes."""
+    if not message.get("group_id"):
+        return {}
+    again = {"MessageDeduplicationId": secrets.token_hex()} if message.get("dedup_id") else {}
+    return {"MessageGroupId": message["group_id"], **again}
+
+
+def _consume(emulator: MiniStack) -> None:
+    """Let consumers find their queue after a start on other ports, and have batches as large and as late as they ask.
+
+    A queue's address has the ports that it was made on. A batch has more than ten messages on AWS, if it may wait.
+    """
     rewrite(
         emulator.lambda_service,
         "_poll_sqs",
         {
             "            queue_url = _sqs._queue_url(queue_name)\n": (
                 "            queue_url = _sqs._queue_name_to_url.get(queue_name)\n"
+            ),
+            "            batch = _sqs._receive_messages_for_esm(queue_url, batch_size)\n": (
+                "            if not _windows.is_over(esm, queue, now):\n"
+                "                continue\n"
+                "            batch = _sqs._receive_messages_for_esm(queue_url, batch_size)\n"
+            ),
+        },
+        _windows=Windows(emulator.lambda_service._esm_wake.set),  # noqa: SLF001
+    )
+    rewrite(
+        emulator.sqs,
+        "_receive_messages_for_esm",
+        {
+            "        max_n = min(int(max_number or 1), 10)\n": (
+                '        max_n = min(int(max_number or 1), 10 if q["is_fifo"] else 10_000)\n'
             )
         },
     )
+
+
+class Windows:
+    """The time for which event source mappings gather messages (`MaximumBatchingWindowInSeconds`)."""
+
+    def __init__(self, wake: Callable[[], object]) -> None:
+        """Call `wake` when a window is over."""
+        self._wake = wake
+        self._ends: dict[str, float] = {}
+
+    def is_over(self, mapping: Mapping[str, Any], queue: Mapping[str, Any], now: float) -> bool:
+        """Return whether a mapping's next batch is to be received: it is full, or its first message has waited."""
+        window = float(mapping.get("MaximumBatchingWindowInSeconds") or 0)
+        waiting = [message["visible_at"] for message in queue["messages"] if message["visible_at"] <= now]
+        if not window or not waiting or len(waiting) >= mapping.get("BatchSize", 10):
+            return True
+        end = min(waiting) + window
+        if end <= now:
+            return True
+        if self._ends.get(mapping["UUID"], 0) < end:
+            self._ends[mapping["UUID"]] = end
+            timer = threading.Timer(end - time.time(), self._wake)
+            timer.daemon = True
+            timer.start()
+        return False
 
 
 def _be_fair(emulator: MiniStack) -> None:

@@ -36,6 +36,8 @@ def _bring_back_soon(stack: Stack) -> None:
     cloudformation, sqs = stack.client("cloudformation"), stack.client("sqs")
     waits = {"MailEventsQueue": 75, "DispatchWebhooksQueue": 75, "WebhookDeliveriesQueue": 40}
     waits |= {"ScansQueue": 40, "UploadsQueue": 40}
+    # A pass over an index may be made twice at once, and is then: nothing but the queue's groups prevents it.
+    waits |= {"SearchChangesQueue": 20, "SearchIndexingQueue": 5}
     for name, seconds in waits.items():
         found = cloudformation.describe_stack_resource(StackName=STACK_NAME, LogicalResourceId=name)
         url = found["StackResourceDetail"]["PhysicalResourceId"]

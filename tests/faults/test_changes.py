@@ -10,18 +10,17 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
-from itertools import islice
 from typing import Any
 
-import httpx
 import pytest
 
 from local.watch.faults import CONNECTIONS
 from tests.faults import probes
+from tests.faults.changes import change
 from tests.faults.probes import Applied
 from tests.faults.rules import Faults, Rule
 from tests.harness.client import Client
-from tests.harness.people import TICKET, signed_in
+from tests.harness.people import signed_in
 from tests.harness.receiver import Receiver
 from tests.harness.size import sized
 from tests.harness.stack import Stack
@@ -57,34 +56,6 @@ FAILING: list[Rule] = [
 
 PROBES: dict[str, Probe] = {"bus": probes.bus, "live": probes.live, "webhook": probes.webhook}
 """Who has to be told of every event, by a name to tell it by."""
-
-
-def _change(client: Client, count: int, reporter_id: str) -> list[int]:
-    """Make so many changes, of tickets that somebody else reported, and return the answers' statuses."""
-    statuses = []
-
-    def call(method: str, url: str, body: dict[str, Any] | None = None) -> httpx.Response:
-        answer = client.request(method, url, json=body)
-        statuses.append(answer.status_code)
-        return answer
-
-    while len(statuses) < count:
-        url = f"/v1/tickets/{call('POST', '/v1/tickets', TICKET | {'reporterId': reporter_id}).json()['id']}"
-        steps: list[tuple[str, str, dict[str, Any] | None]] = [
-            ("POST", f"{url}/transitions", {"to": "OPEN"}),
-            ("PATCH", url, {"title": "Another"}),
-            ("PATCH", url, {"priority": "HIGH", "description": "Longer."}),
-            ("POST", f"{url}/comments", {"body": "Now and then."}),
-            ("POST", f"{url}/transitions", {"to": "RESOLVED", "resolution": "Done."}),
-            ("POST", f"{url}/transitions", {"to": "OPEN", "comment": "Not yet."}),
-            ("DELETE", url, None),
-            ("POST", f"{url}/restore", None),
-            ("PATCH", url, {"tags": ["x"]}),
-            ("POST", f"{url}/transitions", {"to": "CLOSED"}),
-        ]
-        for step in islice(steps, count - len(statuses)):
-            call(*step)
-    return statuses
 
 
 def _events(stack: Stack) -> dict[str, dict[str, Any]]:
@@ -139,7 +110,7 @@ def test_each_event_is_applied_once(
         for count, kinds in PHASES:
             faults.set(*(rule for target in FAILING for rule in probes.rules(target, kinds, SHARE)))
             shares = [count // CALLERS] * CALLERS
-            for answers in pool.map(_change, callers, shares, [reader_id] * CALLERS):
+            for answers in pool.map(change, callers, shares, [reader_id] * CALLERS):
                 statuses.update(answers)
         events = {event_id: event for event_id, event in _events(faulty).items() if event_id not in before}
         expected = dict.fromkeys(events, 1)

@@ -20,12 +20,14 @@ from tests.harness.files import Objects
 from tests.harness.people import DOMAIN, TICKET, Accounts, OwnTenant
 from tests.harness.postbox import until
 from tests.harness.receiver import SECONDS, Receiver, answering, in_turn
+from tests.harness.search import Index
 from tests.harness.sockets import opened, opened_by_a_browser
 from tests.harness.stack import Stack
 from tests.integration.every_attachment import EveryAttachment, expired
 from ticketing.dynamodb.attributes import to_item
 from ticketing.dynamodb.tables import update_of
 from ticketing.live.limits import COUNTED_EVERY
+from ticketing.search.port import Changes
 from ticketing.webhooks.models import MOST_WAITING, TOO_MANY_WAIT
 from ticketing.webhooks.repository import webhook_key
 
@@ -58,6 +60,7 @@ class Everything:
         self.take_over_what_changed_in_cognito()
         self.resume_a_deletion()
         self.close_what_is_resolved()
+        self.index_and_sweep()
         self.purge_what_expired()
         self.publish_and_resend()
         self.tell_live()
@@ -400,6 +403,25 @@ class Everything:
         )
         self.invoke("CloseResolvedTicketsFunction", {})
         assert _ok(admin.get(f"/v1/tickets/{ticket['id']}"))["status"] == "CLOSED"
+
+    def index_and_sweep(self) -> None:
+        """Have the indexes built anew, and swept; one is of a tenant that is gone."""
+        index = Index(self.stack, self.tenant.id)
+        for event in ({"tenantId": self.tenant.id}, {}):
+            self.invoke("ReindexTenantsFunction", event)
+        gone = Index(self.stack, str(uuid4()))
+        bucket = self.stack.outputs["SearchBucketName"]
+        self.stack.client("s3").put_object(Bucket=bucket, Key=f"{gone.tenant_id}/{uuid4()}", Body=b"late")
+        self.invoke("SweepIndexesFunction", {})
+        until(gone.left, lambda left: not left)
+        until(index.is_complete, bool)
+        # What somebody else has written is fetched.
+        ticket = _ok(self.tenant.admin.post("/v1/tickets", json=TICKET | {"title": "Fetched"}))
+        index.awaited("Fetched", ids={ticket["id"]})
+        index.engine.write(lambda: Changes((), (ticket["id"],), FUTURE))
+        index.awaited("Fetched", ids=set())
+        _ok(self.tenant.admin.patch(f"/v1/tickets/{ticket['id']}", json={"title": "Fetched again"}))
+        index.awaited("Fetched", ids={ticket["id"]})
 
     def purge_what_expired(self) -> None:
         """End a ticket's time in the trash. The stream's own part is tests/local/aws/test_dynamodb_streams.py."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 import yaml
 from botocore.exceptions import ClientError
 from botocore.stub import ANY, Stubber
@@ -22,6 +23,7 @@ from mypy_boto3_stepfunctions import SFNClient
 
 from ticketing.access.identity import Caller
 from ticketing.access.roles import Role
+from ticketing.aws import clients
 from ticketing.aws.data import TenantData
 from ticketing.deployment import Tables
 from ticketing.tickets.events import Change, TicketEvent
@@ -110,6 +112,19 @@ def moto_tables() -> DynamoDBBackend:
 def put_item(table: str, item: dict[str, Any]) -> None:
     """Write an item, in DynamoDB's JSON, straight into moto's table: a request would take ten times as long."""
     moto_tables().put_item(table, item)
+
+
+def orders_of(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Let orders of the search index go nowhere else than into the list that is returned."""
+    orders: list[dict[str, Any]] = []
+
+    class Queue:
+        def send_message(self, **message: str) -> None:
+            orders.append(json.loads(message["MessageBody"]))
+
+    monkeypatch.setenv("SEARCH_INDEXING", "orders")
+    monkeypatch.setattr(clients, "sqs", Queue)
+    return orders
 
 
 def user_row(user: Caller, *, name: str = "Somebody", active: bool = True) -> dict[str, Any]:

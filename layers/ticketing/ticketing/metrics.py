@@ -26,13 +26,22 @@ class Counts:
 
     def __init__(self) -> None:
         self._numbers: dict[tuple[tuple[str, str], ...], dict[str, int]] = {}
+        self._values: list[tuple[str, int, MetricUnit]] = []
 
     def add(self, metric: str, number: int, dimensions: Mapping[str, str]) -> None:
         """Add a number, which may be zero, to a metric."""
         numbers = self._numbers.setdefault(tuple(sorted(dimensions.items())), {})
         numbers[metric] = numbers.get(metric, 0) + number
 
+    def measure(self, metric: str, value: int, unit: MetricUnit) -> None:
+        """Add a value to a metric whose values stay apart: CloudWatch makes percentiles of them."""
+        self._values.append((metric, value, unit))
+
     def write(self) -> None:
         """Write what was added."""
+        for metric, value, unit in self._values:
+            _metrics.add_metric(metric, unit, value)
+        if self._values:
+            _metrics.flush_metrics()
         for dimensions, numbers in self._numbers.items():
             count(numbers, dict(dimensions))

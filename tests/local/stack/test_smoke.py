@@ -23,7 +23,7 @@ def deployment(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Deployment:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     found = Deployment.of(STACK_NAME, boto3.Session(), stack.base_url, stack.live_url)
-    for table in ("NotificationsTableName", "TicketsTableName", "UsersTableName"):
+    for table in ("NotificationsTableName", "SearchTableName", "TicketsTableName", "UsersTableName"):
         # The emulator leaves out what the template says of it.
         found.session.client("dynamodb").update_continuous_backups(
             TableName=found.outputs[table], PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
@@ -73,7 +73,7 @@ OTHERWISE: dict[Check, Callable[[Deployment], Deployment]] = {
     resources.outputs_are_there: lambda it: replace(it, outputs={**it.outputs, "LiveUrl": ""}),
     resources.state_machines_are_valid: lambda it: replace(it, name=f"{it.name}-of-nobody"),
     resources.tables_keep_what_they_should: lambda it: replace(it, parameters={"DeletionProtection": "true"}),
-    files.the_bucket_is_closed: elsewhere,
+    files.the_buckets_are_closed: elsewhere,
     api.strangers_are_refused: lambda it: replace(it, api_url=f"{it.api_url}/somewhere"),
     api.browsers_may_ask: lambda it: replace(it, parameters={"CorsOrigins": "https://desk.example.com"}),
     api.every_call_counts: lambda it: replace(it, outputs={**it.outputs, "ApiId": "another"}),

@@ -11,7 +11,7 @@ from mypy_boto3_dynamodb import DynamoDBClient
 from tests.unit.attachments.support import Bucket, moto_buckets
 from tests.unit.comments.support import there
 from tests.unit.conftest import Clock
-from tests.unit.support import BUCKET, a_ticket
+from tests.unit.support import BUCKET, a_ticket, orders_of
 from ticketing.aws import clients
 from ticketing.tickets.models import Ticket
 
@@ -22,6 +22,7 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ATTACHMENT_MAX_BYTES", "1000")
     monkeypatch.setenv("ATTACHMENT_TENANT_BYTES", "10000")
     monkeypatch.setenv("ATTACHMENT_SCAN", "guardduty")
+    orders_of(monkeypatch)  # what is purged leaves the search index, too
 
 
 @pytest.fixture(autouse=True)

@@ -1,16 +1,17 @@
 """The frame of consumers: what is retried, what is logged and counted, and that one record holds up no other."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
+from aws_lambda_powertools.metrics import MetricUnit
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from tests.unit.events.support import event
 from tests.unit.support import Context
 from ticketing.errors import ConflictError, ServiceUnavailableError
-from ticketing.events.consumer import TICKET_EVENTS, Record, Source, Work, consumer, job
+from ticketing.events.consumer import TICKET_EVENTS, Record, Source, Work, consumer, gathering, job
 from ticketing.events.errors import BeingDoneError, RetryError
 from ticketing.tickets.events import TicketEvent
 
@@ -207,3 +208,66 @@ def test_a_job_that_fails_says_so_and_fails(log: Log, capsys: pytest.CaptureFixt
     assert (line["level"], line["outcome"], line["step"]) == ("ERROR", "failed", "users")
     assert line["cause"] == "ThrottlingException"
     assert counted(capsys) == {("toy", "failed"): {"Jobs": 1}}
+
+
+# --- work that several events share -----------------------------------------------------------------------------------
+
+
+def in_group(name: str, group: str | None, text: str = "1") -> dict[str, Any]:
+    """Return a message of a group, of the group's own fair or FIFO queue; None: of one that lost it."""
+    return {"messageId": name, "body": text, "attributes": {} if group is None else {"MessageGroupId": group}}
+
+
+def gather(*records: Mapping[str, Any], fails: Sequence[str] = ()) -> tuple[list[list[str]], list[str]]:
+    """Let a consumer work on groups, some in vain, by their first records; return what it got, and what retries."""
+    got: list[list[str]] = []
+
+    def read(record: Record) -> str | None:
+        return str(record["messageId"]) if json.loads(record["body"]) else None
+
+    @gathering("toy", Source(read, lambda name: {"tenantId": "acme", "eventId": name}))
+    def handler(names: Sequence[str], work: Work) -> None:
+        got.append(list(names))
+        work.log(seen=len(names))
+        work.measure("Size", len(names), MetricUnit.Count)
+        if names[0] in fails:
+            raise RetryError
+
+    answer = handler({"Records": list(records)}, Context())
+    return got, [each["itemIdentifier"] for each in answer["batchItemFailures"]]
+
+
+def test_events_of_a_group_are_worked_on_together(log: Log, capsys: pytest.CaptureFixture[str]) -> None:
+    batch = [in_group("a", "x"), in_group("b", "y"), in_group("c", "x"), in_group("d", None), in_group("e", None)]
+    assert gather(*batch) == ([["a", "c"], ["b"], ["d"], ["e"]], [])
+    lines = log()
+    assert [(line["record"], line["records"], line["seen"]) for line in lines] == [
+        ("a", 2, 2),
+        ("b", 1, 1),
+        ("d", 1, 1),
+        ("e", 1, 1),
+    ]
+    assert {line["tenantId"] for line in lines} == {"acme"}
+    assert ["eventId" in line for line in lines] == [False, True, True, True], "what they do not share is not logged"
+    assert counted(capsys) == {(): {"Size": 5}, ("toy", "done"): {"Consumed": 5}}
+
+
+def test_a_group_fails_as_a_whole_and_alone(log: Log, capsys: pytest.CaptureFixture[str]) -> None:
+    batch = [in_group("a", "x"), in_group("b", "y"), in_group("c", "x")]
+    assert gather(*batch, fails=["a"]) == ([["a", "c"], ["b"]], ["a", "c"])
+    assert [line["outcome"] for line in log()] == ["retry", "done"]
+    assert counted(capsys)["toy", "retry"] == {"Consumed": 2}
+
+
+def test_poison_holds_up_what_is_behind_it_in_its_group(log: Log, capsys: pytest.CaptureFixture[str]) -> None:
+    batch = [in_group("a", "x"), in_group("b", "x", SECRET), in_group("c", "x"), in_group("d", "y", SECRET)]
+    assert gather(*batch) == ([["a"]], ["b", "c", "d"])
+    assert [(line["record"], line["outcome"]) for line in log()] == [("b", "poison"), ("a", "done"), ("d", "poison")]
+    assert SECRET not in json.dumps(log())
+    assert counted(capsys)["toy", "poison"] == {"Consumed": 2}
+    assert gather(*batch, fails=["a"]) == ([["a"]], ["a", "b", "c", "d"])
+
+
+def test_what_is_not_for_a_gathering_consumer_is_done_with(log: Log) -> None:
+    assert gather(in_group("a", "x", "0"), in_group("b", "x"), in_group("c", "y", "0")) == ([["b"]], [])
+    assert len(log()) == 1

@@ -65,7 +65,7 @@ def denials(deployed: list[Policy]) -> list[Statement]:
         each
         for policy in deployed
         for each in policy.statements
-        if each["Effect"] == "Deny" and policy.owner != BUCKET_POLICY
+        if each["Effect"] == "Deny" and not policy.owner.endswith("BucketPolicy")
     ]
 
 

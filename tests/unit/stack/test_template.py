@@ -252,6 +252,7 @@ def test_work_that_nobody_waits_for_leaves_its_failures_behind() -> None:
         "RecordMailFeedbackFunction": "EventBridgeRule",
         "ReconcileUsersFunction": "Schedule",
         "SweepAttachmentsFunction": "Schedule",
+        "SweepIndexesFunction": "Schedule",
     }
     outbox = events.pop("PublishEventsFunction")[1]
     assert outbox["DestinationConfig"]["OnFailure"] == {"Type": "SQS", "Destination": "UnpublishedEvents.Arn"}
@@ -365,10 +366,12 @@ def test_the_dashboard_can_be_read() -> None:
 def test_damaged_items_of_every_service_are_alarmed() -> None:
     # The API's own functions read nothing; what those of events can't read goes into UnpublishedEvents.
     services = {path.parent.name for path in (ROOT / "functions").glob("*/*.py")} - {"api", "events"}
-    alarm = [
-        metric.get("MetricStat") for metric in template()["Resources"]["DamagedItemsAlarm"]["Properties"]["Metrics"]
+    alarms = [
+        metric.get("MetricStat")
+        for name in ("DamagedItemsAlarm", "DamagedSearchItemsAlarm")  # one takes ten metrics
+        for metric in template()["Resources"][name]["Properties"]["Metrics"]
     ]
-    assert {stat["Metric"]["Dimensions"][0]["Value"] for stat in alarm if stat} == services
+    assert {stat["Metric"]["Dimensions"][0]["Value"] for stat in alarms if stat} == services
 
 
 def test_every_dead_letter_is_alarmed_and_shown() -> None:
@@ -380,6 +383,47 @@ def test_every_dead_letter_is_alarmed_and_shown() -> None:
     assert {stat["Metric"]["Dimensions"][0]["Value"] for stat in alarm if stat} == queues
     shown = resources["PipelineDashboard"]["Properties"]["DashboardBody"]
     assert {queue for queue in queues if f"${{{queue}}}" in shown} == queues
+
+
+def test_what_can_not_be_indexed_is_put_aside() -> None:
+    """Changes are gathered for a second, and followed by one pass of a tenant at a time, in order."""
+    resources = template()["Resources"]
+    (target,) = resources["SearchChangesRule"]["Properties"]["Targets"]
+    assert target["DeadLetterConfig"] == {"Arn": "SearchChangesDeadLetters.Arn"}
+    check_queue(resources, "NoteForSearch", "SearchChanges")
+    event = resources["NoteForSearchFunction"]["Properties"]["Events"]["Changes"]["Properties"]
+    assert (event["BatchSize"], event["MaximumBatchingWindowInSeconds"]) == (100, 1)
+    function, queue = (resources[f"{name}"]["Properties"] for name in ("IndexTenantFunction", "SearchIndexingQueue"))
+    (orders,) = function["Events"].values()
+    assert orders["Properties"]["Queue"] == "SearchIndexingQueue.Arn"
+    assert orders["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    # Not six times as long: what is waited is waited by all of a tenant's changes, and two passes at once do no harm.
+    assert queue["VisibilityTimeout"] == 2 * function["Timeout"]
+    dead = resources["SearchIndexingDeadLetters"]["Properties"]
+    assert queue["FifoQueue"] is dead["FifoQueue"] is True
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == "SearchIndexingDeadLetters.Arn"
+    assert queue["RedrivePolicy"]["maxReceiveCount"] * queue["VisibilityTimeout"] >= 60 * 60, "an outage of an hour"
+    assert dead["MessageRetentionPeriod"] == 14 * 24 * 60 * 60
+
+
+def test_the_bucket_of_indexes_is_private_and_keeps_nothing_that_is_deleted() -> None:
+    resources = template()["Resources"]
+    for name in ("SearchBucket", "SearchBucketPolicy"):
+        assert resources[name]["DeletionPolicy"] == "RetainExceptOnCreate"
+        assert resources[name]["UpdateReplacePolicy"] == "Retain"
+    bucket = resources["SearchBucket"]["Properties"]
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert len(bucket["PublicAccessBlockConfiguration"]) == 4
+    assert "VersioningConfiguration" not in bucket
+    (encryption,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert encryption == {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+
+
+def test_the_engine_of_search_is_only_where_it_is_needed() -> None:
+    """It has 17 MB, which every start of a function would unpack."""
+    with_it = {name for name, each in _functions().items() if "SearchLayer" in each.get("Layers", ())}
+    assert with_it >= {"IndexTenantFunction"}
+    assert all(_functions()[name]["CodeUri"] == "functions/search" for name in with_it)
 
 
 def test_no_partition_is_named() -> None:

@@ -9,7 +9,18 @@ from mypy_boto3_dynamodb import DynamoDBClient
 
 from functions.tickets import purge_ticket
 from tests.unit.conftest import Items
-from tests.unit.support import TABLE, TICKET_ID, Context, a_ticket, an_event, as_item, cancelled, data_of, stored
+from tests.unit.support import (
+    TABLE,
+    TICKET_ID,
+    Context,
+    a_ticket,
+    an_event,
+    as_item,
+    cancelled,
+    data_of,
+    orders_of,
+    stored,
+)
 from ticketing.ids import derived_id
 from ticketing.tickets.kinds import Creators
 from ticketing.tickets.models import Ticket
@@ -19,6 +30,12 @@ from ticketing.tickets.repository import TicketGoneError, TicketRepository
 type Key = dict[str, dict[str, str]]
 
 TTL = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
+
+
+@pytest.fixture(autouse=True)
+def orders(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Return what is ordered of the search index."""
+    return orders_of(monkeypatch)
 
 
 def key_of(ticket: Ticket, sk: str = "TICKET") -> Key:
@@ -165,3 +182,11 @@ def test_a_transaction_stays_below_4_mb() -> None:
     from ticketing.tickets import remains  # noqa: PLC0415 - for its private bound alone
 
     assert remains._AT_ONCE * 4 * 10_000 * 4 < 4_000_000
+
+
+def test_the_search_index_forgets_the_ticket(dynamodb: DynamoDBClient, orders: list[dict[str, Any]]) -> None:
+    """It has long, unless the event of its going to the trash was lost."""
+    ticket = with_history(dynamodb, 2)
+    expire(dynamodb, ticket)
+    assert run(record(key_of(ticket))) == []
+    assert orders == [{"tenant_id": "acme", "ticket_ids": [ticket.id]}]

@@ -15,12 +15,13 @@ from typing import Any, Final
 from ticketing import clock
 from ticketing.attachments.remains import AttachmentRemains
 from ticketing.audit import repository as audit
-from ticketing.aws.data import TenantData, files_of_tenant, of_tenant
+from ticketing.aws.data import TenantData, files_of_tenant, of_tenant, packs_of_tenant
 from ticketing.dynamodb.tables import batch_delete, keys_in
 from ticketing.dynamodb.transactions import until_written
 from ticketing.events import remains as events
 from ticketing.live import remains as live
 from ticketing.mail import remains as mail
+from ticketing.search.remains import SearchRemains
 from ticketing.tickets.remains import TicketRemains
 from ticketing.users.remains import UserRemains
 from ticketing.users.states import DeletionState
@@ -65,6 +66,7 @@ def erase(tenant_id: str, step: str, in_time: InTime) -> dict[str, Any]:
         UserRemains(data),
         TicketRemains(data),
         AttachmentRemains(data, files_of_tenant(tenant_id)),
+        SearchRemains(data, packs_of_tenant(tenant_id)),
         user_pool(),
         usage_plan(),
         in_time,
@@ -82,6 +84,7 @@ class Eraser:
     remains: UserRemains
     tickets_left: TicketRemains
     files_left: AttachmentRemains
+    search_left: SearchRemains
     user_pool: UserPool
     usage_plan: UsagePlan
     in_time: InTime
@@ -111,12 +114,18 @@ class Eraser:
         partitions = chain.from_iterable(service.partitions(self.data) for service in NOTIFICATIONS)
         return self._partitions(self.data.tables.notifications, partitions)
 
+    def search(self) -> bool:
+        """Delete the search index with all of its packs."""
+        erased = self.search_left.erase(self.in_time)
+        self.remains.count(clock.timestamp(clock.now()), {})
+        return erased
+
     def end(self) -> bool:
         """Delete what was being written when the deletion started, the audit trail, and the tenant itself.
 
-        An address for an upload may have been good until now. This completes the receipt.
+        An address for an upload, or a pass over the index, may have been good until now. This completes the receipt.
         """
-        if not self.attachments():
+        if not (self.attachments() and self.search()):
             return False
         self.files_left.erase_usage()
         if not self.users() or not self._partitions(self.data.tables.tickets, audit.partitions(self.data)):
@@ -188,6 +197,7 @@ STEPS: Final[Mapping[str, Callable[[Eraser], bool]]] = {
     "tickets": Eraser.tickets,
     "attachments": Eraser.attachments,
     "notifications": Eraser.notifications,
+    "search": Eraser.search,
     "end": Eraser.end,
 }
 """The steps in their order; each has a state in the state machine. All services come before the end."""

@@ -18,13 +18,21 @@ not hold up the others of its batch.
 Retries come from the queue or stream: after the visibility timeout, until the maximum of receives or attempts is
 reached. So a poison message ends in the dead-letter queue, from where it can be moved back when the code knows it.
 
+`gathering` is the same for work that several events share, such as one write for all of them: its handler gets the
+events of a message group together, and they succeed or fail together. Where one of a group is not done, no later one
+is, so a FIFO queue keeps its order.
+
+    @gathering("noteForSearch", TICKET_EVENTS)
+    def handler(events: Sequence[TicketEvent], work: Work) -> None:
+        order_changes(events)
+
 `job` is the same for a function that is invoked for one piece of work, by a schedule, a rule, a state machine or a
 person: exceptions go on to whoever invoked it.
 """
 
 import json
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import wraps
@@ -32,6 +40,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from aws_lambda_powertools.logging import Logger
+from aws_lambda_powertools.metrics import MetricUnit
 
 from ticketing.aws.failures import cause_of, is_transient
 from ticketing.errors import ServiceUnavailableError
@@ -93,6 +102,10 @@ class Work:
         """Count something, with dimensions beside the service."""
         self.counts.add(metric, number, dimensions)
 
+    def measure(self, metric: str, value: int, unit: MetricUnit) -> None:
+        """Add a value to a metric whose values are not added up, such as times."""
+        self.counts.measure(metric, value, unit)
+
     def write(self, name: str, outcome: Outcome, failure: Exception | None = None) -> None:
         """Write the log line."""
         milliseconds = round((time.perf_counter() - self._started) * 1000, 2)
@@ -120,6 +133,33 @@ def consumer[T](name: str, source: Source[T]) -> Callable[[Handle[T]], LambdaHan
                     work.count("Consumed", consumer=name, outcome=outcome)
                 if outcome not in {None, Outcome.DONE}:
                     retries.append(_id_of(record))
+            counts.write()
+            return batch_response(retries)
+
+        return handler
+
+    return decorate
+
+
+def gathering[T](
+    name: str, source: Source[T]
+) -> Callable[[Callable[[Sequence[T], Work], None]], LambdaHandler[BatchResponse]]:
+    """Make a Lambda handler of batches of a function that does the work on all events of a message group at once.
+
+    A group has one log line, with the fields that its events have in common, and the number of its records.
+    """
+
+    def decorate(handle: Callable[[Sequence[T], Work], None]) -> LambdaHandler[BatchResponse]:
+        @wraps(handle)
+        def handler(batch: dict[str, Any], context: Any) -> BatchResponse:  # noqa: ANN401 - Lambda's own type
+            counts, retries, groups = Counts(), list[str](), dict[str, list[Record]]()
+            for record in batch["Records"]:
+                # One that was moved back out of a dead-letter queue may have lost its group.
+                group = record["attributes"].get("MessageGroupId") or _id_of(record)
+                groups.setdefault(group, []).append(record)
+            for records in groups.values():
+                done = _gather(name, source, handle, records, lambda: Work(context, counts))
+                retries += map(_id_of, records[done:])
             counts.write()
             return batch_response(retries)
 
@@ -164,14 +204,68 @@ def batch_response(retries: Collection[str]) -> BatchResponse:
 def _consume[T](name: str, source: Source[T], handle: Handle[T], record: Record, work: Work) -> Outcome | None:
     """Do the work on one record and log it; return None for a record that is not for this consumer."""
     try:
+        event = _read(name, source, record, work)
+    except _PoisonError:
+        return Outcome.POISON
+    return None if event is None else _do(name, handle, event, work)
+
+
+def _gather[T](
+    name: str,
+    source: Source[T],
+    handle: Handle[Sequence[T]],
+    records: Sequence[Record],
+    new_work: Callable[[], Work],
+) -> int:
+    """Do the work on the records of a group, up to one that can't be understood; return how many are done with."""
+    events, fields, understood = list[T](), list[Mapping[str, Any]](), 0
+    for record in records:
+        work = new_work()
+        work.log(record=_id_of(record))
+        try:
+            event = _read(name, source, record, work)
+        except _PoisonError:
+            work.count("Consumed", consumer=name, outcome=Outcome.POISON)
+            break
+        understood += 1
+        if event is not None:
+            events.append(event)
+            fields.append(source.fields(event))
+    if not events:
+        return understood
+    work = new_work()
+    common = {key: value for key, value in fields[0].items() if all(each[key] == value for each in fields)}
+    work.log(record=_id_of(records[0]), records=len(events), **common)
+    outcome = _do(name, handle, events, work)
+    work.count("Consumed", len(events), consumer=name, outcome=outcome)
+    return understood if outcome is Outcome.DONE else 0
+
+
+class _PoisonError(Exception):
+    """A record can't be understood, and it is logged."""
+
+
+def _read[T](name: str, source: Source[T], record: Record, work: Work) -> T | None:
+    """Return what a record holds; None for a record that is not for this consumer.
+
+    Raises
+    ------
+    _PoisonError
+        It can't be understood.
+    """
+    try:
         event = source.read(record)
-        if event is None:
-            return None
-        work.log(**source.fields(event))
+        if event is not None:
+            work.log(**source.fields(event))
     except Exception as error:  # noqa: BLE001 - what no sender of ours made can fail in any way: "[" * 100_000 does
         work.log(cause=type(error).__name__)  # its text, and its traceback, would quote the content
         work.write(name, Outcome.POISON)
-        return Outcome.POISON
+        raise _PoisonError from None
+    return event
+
+
+def _do[T](name: str, handle: Handle[T], event: T, work: Work) -> Outcome:
+    """Do the work on an event, or on several, and log it."""
     failure = None
     outcome = Outcome.DONE
     try:

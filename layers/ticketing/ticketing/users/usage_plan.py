@@ -23,9 +23,12 @@ class UsagePlanNotFoundError(Exception):
     """There is no usage plan of this name: the deployment is incomplete."""
 
 
+_KEY: Final = "requests-of-tenant-"
+
+
 def usage_key(tenant_id: str) -> str:
     """Return the name and value of a tenant's key: 20 to 83 characters. API Gateway accepts 20 to 128."""
-    return f"requests-of-tenant-{tenant_id}"
+    return f"{_KEY}{tenant_id}"
 
 
 class UsagePlan:
@@ -68,6 +71,10 @@ class UsagePlan:
         plan_keys = self._client.get_paginator("get_usage_plan_keys")
         pages = plan_keys.paginate(usagePlanId=self._plan_id(), PaginationConfig={"PageSize": _PAGE})
         return frozenset(key["name"] for page in pages for key in page["items"])
+
+    def tenants(self) -> frozenset[str]:
+        """Return the ids of all tenants, as far as they have their keys; raises as `list_keys`."""
+        return frozenset(name.removeprefix(_KEY) for name in self.list_keys() if name.startswith(_KEY))
 
     def delete_key(self, tenant_id: str) -> None:
         """Delete the tenant's key, which also removes it from the usage plan."""

@@ -12,7 +12,17 @@ from botocore.exceptions import EndpointConnectionError
 from botocore.session import get_session
 from moto.dynamodb.models import DynamoDBBackend
 
-from tests.unit.support import BUCKET, MOMENT_TEXT, NOTIFICATIONS_TABLE, TABLE, USERS_TABLE, data_of, put_item
+from tests.unit.support import (
+    BUCKET,
+    MOMENT_TEXT,
+    NOTIFICATIONS_TABLE,
+    SEARCH_BUCKET,
+    SEARCH_TABLE,
+    TABLE,
+    USERS_TABLE,
+    data_of,
+    put_item,
+)
 from ticketing.access.roles import Role
 from ticketing.aws import clients
 from ticketing.dynamodb.attributes import from_item, to_item
@@ -25,6 +35,7 @@ from ticketing.users.tenant_repository import TenantRepository
 from ticketing.users.usage_plan import UsagePlan
 
 USERS, TICKETS, NOTIFICATIONS, PLAN = USERS_TABLE, TABLE, NOTIFICATIONS_TABLE, "stack-of-tests"
+SEARCH = SEARCH_TABLE
 
 
 @dataclass
@@ -165,9 +176,20 @@ class World:
         for _ in range(2):
             self.s3.put_object(Bucket=BUCKET, Key=f"{tenant_id}/{ticket.rpartition('#')[2]}/1", Body=b"x")
 
+    def index(self, tenant_id: str) -> None:
+        """Write a search index, as far as keys go: its items, and packs."""
+        for sort in ("INDEX#tickets", "SWEPT#tickets"):
+            self.put(SEARCH, {"PK": f"TENANT#{tenant_id}#SEARCH", "SK": sort})
+        for _ in range(2):
+            self.s3.put_object(Bucket=SEARCH_BUCKET, Key=f"{tenant_id}/{uuid4()}", Body=b"x")
+
     def objects(self) -> list[str]:
-        """Return the keys of all versions of objects."""
-        return [one["Key"] for one in self.s3.list_object_versions(Bucket=BUCKET).get("Versions", [])]
+        """Return the keys of all versions of objects, in both buckets."""
+        return [
+            one["Key"]
+            for bucket in (BUCKET, SEARCH_BUCKET)
+            for one in self.s3.list_object_versions(Bucket=bucket).get("Versions", [])
+        ]
 
     def notifications(self, tenant_id: str, number: int = 2) -> None:
         """Write what the notifications table keeps of a tenant, so many of each kind, as far as keys go."""
@@ -227,14 +249,20 @@ class World:
 
     def empty(self) -> None:
         """Take everything out."""
-        for table in (USERS, TICKETS, NOTIFICATIONS):
+        for table in (USERS, TICKETS, NOTIFICATIONS, SEARCH):
             self._tables[table].items.clear()
-        for one in self.s3.list_object_versions(Bucket=BUCKET).get("Versions", []):
-            self.s3.delete_object(Bucket=BUCKET, Key=one["Key"], VersionId=one["VersionId"])
+        for bucket in (BUCKET, SEARCH_BUCKET):
+            empty_bucket(self.s3, bucket)
         for user in self.cognito.list_users(UserPoolId=self.pool_id)["Users"]:
             self.cognito.admin_delete_user(UserPoolId=self.pool_id, Username=user["Username"])
         for key in self.apigateway.get_api_keys()["items"]:
             self.apigateway.delete_api_key(apiKey=key["id"])
+
+
+def empty_bucket(s3: Any, bucket: str) -> None:
+    """Delete all versions of a bucket's objects."""
+    for one in s3.list_object_versions(Bucket=bucket).get("Versions", []):
+        s3.delete_object(Bucket=bucket, Key=one["Key"], VersionId=one["VersionId"])
 
 
 @dataclass(frozen=True)
@@ -247,7 +275,7 @@ class Place:
 
 @pytest.fixture(scope="package")
 def place(moto_backend: DynamoDBBackend) -> Iterator[Place]:
-    """Make the user pool, the usage plan and the bucket; a process may come to these tests more than once."""
+    """Make the user pool, the usage plan and the buckets; a process may come to these tests more than once."""
     session = get_session()
     session.set_credentials("testing", "testing")
     session.set_config_variable("region", "us-east-1")
@@ -264,11 +292,12 @@ def place(moto_backend: DynamoDBBackend) -> Iterator[Place]:
     plan = apigateway.create_usage_plan(name=PLAN)
     s3: Any = session.create_client("s3")
     s3.create_bucket(Bucket=BUCKET)
+    s3.create_bucket(Bucket=SEARCH_BUCKET)
     s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
     yield Place(moto_backend, pool["Id"])
-    for one in s3.list_object_versions(Bucket=BUCKET).get("Versions", []):
-        s3.delete_object(Bucket=BUCKET, Key=one["Key"], VersionId=one["VersionId"])
-    s3.delete_bucket(Bucket=BUCKET)
+    for bucket in (BUCKET, SEARCH_BUCKET):
+        empty_bucket(s3, bucket)
+        s3.delete_bucket(Bucket=bucket)
     apigateway.delete_usage_plan(usagePlanId=plan["id"])
     cognito.delete_user_pool(UserPoolId=pool["Id"])
 

@@ -1,0 +1,27 @@
+"""sweepIndexes: orders the compaction of the indexes in which something has changed. Runs hourly."""
+
+from typing import Any, Final
+
+from ticketing import clock
+from ticketing.aws import clients
+from ticketing.deployment import DEPLOYMENT
+from ticketing.events.consumer import Work, job
+from ticketing.search.index_queue import Order
+from ticketing.search.remains import indexes
+
+_LARGEST: Final = 10
+"""How many tenants the log names with the bytes of their indexes."""
+
+
+@job("sweepIndexes")
+def handler(_event: dict[str, Any], work: Work) -> None:
+    """Order a compaction for each tenant whose packs changed lately: elsewhere there is nothing to take out."""
+    now = clock.now()
+    kept = list(indexes(clients.s3(), DEPLOYMENT.search_bucket))
+    changed = [each for each in kept if each.changed_since(now)]
+    for each in changed:
+        Order(each.tenant_id, compact=clock.timestamp(now)).send()
+    largest = sorted(kept, key=lambda each: each.size, reverse=True)[:_LARGEST]
+    work.log(tenants=len(kept), changed=len(changed), largest={each.tenant_id: each.size for each in largest})
+    work.count("IndexBytes", sum(each.size for each in kept))
+    work.count("IndexPacks", sum(each.packs for each in kept))

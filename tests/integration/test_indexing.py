@@ -1,0 +1,163 @@
+"""Search indexes of the running stack: changes get into them, they are built anew, and go with their tenant."""
+
+import json
+import statistics
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
+
+import pytest
+
+from tests.harness.files import attach
+from tests.harness.people import TICKET, OwnTenant
+from tests.harness.postbox import until
+from tests.harness.search import Index, invoked
+from tests.harness.size import sized
+from tests.harness.stack import Stack
+
+type Found = Callable[[], OwnTenant]
+
+SECONDS_TO_BE_FOUND = 2.0
+"""How long one change in twenty may take at most to be found."""
+
+
+def word() -> str:
+    """Return a word that is nowhere else."""
+    return f"w{uuid4().hex}"
+
+
+@pytest.fixture(scope="module")
+def tenant(found_tenant: Found) -> OwnTenant:
+    return found_tenant()
+
+
+@pytest.fixture(scope="module")
+def index(stack: Stack, tenant: OwnTenant) -> Index:
+    """Return the index, after it was built for the tenant's first ticket."""
+    index = Index(stack, tenant.id)
+    first = tenant.admin.create("/v1/tickets", TICKET | {"title": "First"})
+    index.awaited("First", ids={first["id"]})
+    until(index.is_complete, bool)
+    return index
+
+
+def test_a_ticket_is_found_by_what_becomes_of_it(tenant: OwnTenant, index: Index) -> None:
+    title, text, note, file_name, other = (word() for _ in range(5))
+    ticket = tenant.admin.create("/v1/tickets", TICKET | {"title": title})
+    url, mine = f"/v1/tickets/{ticket['id']}", {ticket["id"]}
+    index.awaited(title, ids=mine)
+    comment = tenant.admin.create(f"{url}/comments", {"body": text})
+    index.awaited(text, ids=mine)
+    tenant.admin.create(f"{url}/comments", {"body": note, "visibility": "internal"})
+    index.awaited(note, ids=mine)
+    assert index.found(note, internal=False) == set()
+    attach(tenant.admin, url, fileName=f"{file_name}.txt")
+    index.awaited(file_name, ids=mine)
+
+    tenant.admin.patch(url, json={"title": other}, expect=200)
+    index.awaited(other, ids=mine)
+    assert index.found(title) == set()
+    tenant.admin.delete(f"{url}/comments/{comment['id']}", expect=204)
+    index.awaited(text, ids=set())
+    tenant.admin.delete(url, expect=204)
+    for each in (other, note, file_name):
+        index.awaited(each, ids=set())
+    tenant.admin.post(f"{url}/restore", expect=200)
+    for each in (other, note, file_name):
+        index.awaited(each, ids=mine)
+
+
+def test_a_change_is_found_within_two_seconds(tenant: OwnTenant, index: Index) -> None:
+    waits = []
+    for _ in range(sized(40, short=10)):
+        title = word()
+        ticket = tenant.admin.create("/v1/tickets", TICKET | {"title": title})
+        changed = time.monotonic()
+        while index.found(title) != {ticket["id"]}:
+            assert time.monotonic() - changed < 30
+            time.sleep(0.02)
+        waits.append(time.monotonic() - changed)
+    assert statistics.quantiles(waits, n=20)[18] <= SECONDS_TO_BE_FOUND, sorted(waits)
+
+
+def test_many_changes_at_once_are_few_writes(tenant: OwnTenant, index: Index) -> None:
+    before = index.engine._store.pointer().n
+    titles = [f"Many {number}" for number in range(40)]
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda title: tenant.admin.create("/v1/tickets", TICKET | {"title": title}), titles))
+    ids = {each["id"] for each in made}
+    until(lambda: ids - index.found("Many"), lambda missing: not missing)
+    assert index.engine._store.pointer().n - before <= len(titles) // 4
+
+
+def test_what_a_pass_costs(stack: Stack, tenant: OwnTenant, index: Index) -> None:
+    """The figures of docs/search-indexing.md. A process that has not written the state before reads it from S3, too."""
+    before = len(stack.calls.read_text().splitlines())
+    title = word()
+    ticket = tenant.admin.create("/v1/tickets", TICKET | {"title": title})
+    index.awaited(title, ids={ticket["id"]})
+    until(lambda: _calls(stack, before), lambda calls: calls["IndexTenantFunction dynamodb:GetItem"] == 2)
+    calls = _calls(stack, before)
+    calls.pop("IndexTenantFunction s3:GetObject", None)
+    assert calls == {
+        "NoteForSearchFunction sqs:SendMessage": 1,
+        "IndexTenantFunction dynamodb:GetItem": 2,
+        "IndexTenantFunction dynamodb:Query": 1,
+        "IndexTenantFunction s3:PutObject": 1,
+        "IndexTenantFunction dynamodb:PutItem": 1,
+    }
+
+
+def _calls(stack: Stack, before: int) -> Counter[str]:
+    """Return what the two functions have called since the call of this number."""
+    lines = [json.loads(line) for line in stack.calls.read_text().splitlines()[before:]]
+    accesses = ((line["principal"], access["action"]) for line in lines for access in line["accesses"])
+    return Counter(
+        f"{principal} {action}"
+        for principal, action in accesses
+        if principal in {"IndexTenantFunction", "NoteForSearchFunction"}
+    )
+
+
+def test_while_an_index_is_built_anew_every_ticket_is_found(stack: Stack, tenant: OwnTenant, index: Index) -> None:
+    tickets = [tenant.admin.create("/v1/tickets", TICKET | {"title": "Anew"})["id"] for _ in range(5)]
+    until(lambda: index.found("Anew"), lambda found: found >= set(tickets))
+    before = index.engine._store.pointer().serving
+    assert invoked(stack, "ReindexTenantsName", {"tenantId": tenant.id}) == {"tenants": 1}
+    title = word()
+    tenant.admin.patch(f"/v1/tickets/{tickets[0]}", json={"title": f"Anew {title}"}, expect=200)
+
+    def served() -> bool:
+        assert index.found("Anew") >= set(tickets)
+        now = index.engine._store.pointer()
+        return now.building is None and now.serving is not None and now.serving.ref != before.ref if before else False
+
+    until(served, bool)
+    index.awaited(title, ids={tickets[0]})
+    assert index.is_complete()
+    until(index.state, lambda state: state == index.expected())
+
+
+def test_all_tenants_are_ordered_anew(stack: Stack, index: Index) -> None:
+    assert invoked(stack, "ReindexTenantsName", {})["tenants"] >= 3
+    until(index.is_complete, bool)
+    until(index.engine.build, lambda build: build is None)
+    until(index.state, lambda state: state == index.expected())
+
+
+def test_a_tenant_that_is_deleted_leaves_no_word(stack: Stack, found_tenant: Found) -> None:
+    tenant = found_tenant()
+    index = Index(stack, tenant.id)
+    tickets = {tenant.admin.create("/v1/tickets", TICKET | {"title": "Going"})["id"] for _ in range(3)}
+    index.awaited("Going", ids=tickets)
+    until(index.is_complete, bool)
+    assert index.left()
+    tenant.delete()
+    assert index.left() == []
+    # What a pass has left that was under way, the sweep takes away.
+    bucket = stack.outputs["SearchBucketName"]
+    stack.client("s3").put_object(Bucket=bucket, Key=f"{tenant.id}/{uuid4()}", Body=b"late")
+    invoked(stack, "SweepIndexesName", {})
+    until(index.left, lambda left: not left)
