@@ -205,6 +205,7 @@ ATTEMPTS = [
     Attempt("getTenant", 304, headers={"If-None-Match": "*"}),
     Attempt("getTenant", 200, by="member"),
     Attempt("updateTenant", 400, body={"settings": {"autoCloseDays": 0}}),
+    Attempt("updateTenant", 400, body={"settings": {"timeZone": "Middle/Earth"}}),
     Attempt("updateTenant", 409, body=taken_name, code="tenant_name_taken"),
     Attempt("deleteTenant", 400, by="owner", given=tenant),
     Attempt("deleteTenant", 400, by="owner", given=tenant, query="?name=Another"),

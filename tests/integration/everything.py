@@ -188,12 +188,14 @@ class Everything:
             "whoMayCreate": "AGENTS",
             "allowedEmailDomains": [DOMAIN],
             "autoCloseDays": 3,
+            "timeZone": "Europe/Lisbon",
         }
         back: dict[str, Any] = {
             "defaultPriority": "MEDIUM",
             "whoMayCreate": "EVERYBODY",
             "allowedEmailDomains": [],
             "autoCloseDays": None,
+            "timeZone": "UTC",
         }
         _ok(admin.patch("/v1/tenant", json={"name": f"{self.tenant.name} & Co.", "settings": settings}))
         _ok(admin.patch("/v1/tenant", json={"name": self.tenant.name, "settings": back}))
