@@ -101,6 +101,8 @@ class Everything:
         _ok(admin.post(f"{url}/restore"))
         for query in ({}, {"status": "OPEN"}, {"assignedToId": "me"}, {"reporterId": "me"}, {"expand": "reporter"}):
             _ok(admin.get("/v1/tickets", params=query))
+        for query in ({"sort": "number"}, {"sort": "-number", "reporterId": reporter}):
+            assert _ok(admin.get("/v1/tickets", params=query))
         _ok(admin.get(url, params={"expand": "reporter,assignedTo"}))
         _ok(admin.get(f"{url}/history", params={"expand": "actor"}))
 

@@ -50,7 +50,11 @@ def test_settings_hold(found_tenant: Found) -> None:
     tenant = found_tenant()
     reporter, agent = tenant.join("reporter"), tenant.join("agent")
     assert reporter.post("/v1/tickets", json=TICKET).json()["priority"] == "MEDIUM"
-    settings: dict[str, Any] = {"defaultPriority": "HIGH", "whoMayCreate": "AGENTS", "allowedEmailDomains": ["founded.example"]}
+    settings: dict[str, Any] = {
+        "defaultPriority": "HIGH",
+        "whoMayCreate": "AGENTS",
+        "allowedEmailDomains": ["founded.example"],
+    }
     settings |= {"autoCloseDays": 7, "timeZone": "Asia/Tokyo"}
     answer = tenant.admin.patch("/v1/tenant", json={"settings": settings})
     assert answer.json()["settings"] == settings
