@@ -183,6 +183,8 @@ ATTEMPTS = [
     Attempt("acceptInvitation", 409, by="founder", code="conflict"),
     Attempt("listUsers", 200, query="?role=admin&active=true&limit=1"),
     Attempt("listUsers", 200, query=f"?email={INVITED_TWICE[:8]}"),
+    Attempt("listUsers", 200, query="?q=a&limit=1"),
+    Attempt("listUsers", 400, query="?q="),
     Attempt("listUsers", 400, query="?active=yes"),
     Attempt("listUsers", 400, query="?cursor=AAAA"),
     Attempt("getMe", 200, by="key"),

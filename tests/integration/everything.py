@@ -137,7 +137,7 @@ class Everything:
         profile = {"name": "Somebody", "locale": "pt-BR", "timeZone": "America/Sao_Paulo"}
         _ok(admin.patch("/v1/users/me", json=profile | {"notifications": {"assigned": False}}))
         _ok(admin.get("/v1/users/me"))
-        for query in ({}, {"name": "S"}, {"email": "a"}, {"role": "agent", "active": "true"}):
+        for query in ({}, {"name": "S"}, {"email": "a"}, {"role": "agent", "active": "true"}, {"q": "some"}):
             _ok(admin.get("/v1/users", params=query))
 
         withdrawn = self.tenant.invite("agent")

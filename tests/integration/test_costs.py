@@ -138,6 +138,8 @@ USERS_RULE: dict[str, tuple[Callable[[Client], httpx.Response], list[str]]] = {
     "mail that is on switched on": (lambda api: _mail(api, on=True), [GET]),
     "a user": (lambda api: api.get(f"/v1/users/{api.id}"), [GET]),
     "users": (lambda api: api.get("/v1/users?name=a&role=admin"), [QUERY]),
+    "users, sought": (lambda api: api.get("/v1/users?q=a"), [QUERY, BATCH]),
+    "users, sought in vain": (lambda api: api.get("/v1/users?q=nobody+has+this+name"), [QUERY]),
     "invitation": (_invite, [GET, GET, TRANSACTION, PUT, GET, TRANSACTION]),
     "change of a role": (
         lambda api: api.patch(_invite(api).headers["Location"], json={"role": "agent"}),
