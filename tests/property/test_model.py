@@ -282,9 +282,12 @@ class AgainstTheModel(RuleBasedStateMachine):
         caller = self.callers[by]
         me = self.ids | {"me": caller.id, "none": None}
         wanted = {
-            name: [me[value] for value in values] if name.endswith("Id") else values for name, values in filters.items()
+            name: [me.get(value, value) if name.endswith("Id") else value for value in values]
+            for name, values in filters.items()
         }
-        query = {name: ",".join(self.ids.get(value, value) for value in values) for name, values in filters.items()}
+        query = {
+            name: ",".join(str(self.ids.get(value, value)) for value in values) for name, values in filters.items()
+        }
         query |= {"tag": self.tag, "limit": str(limit), "sort": sort}
         shown = self._pages(by, "/v1/tickets", query, limit)
         assert shown == [each.shown_to(caller) for each in self.model.listed(caller, wanted, self.tag, sort)]

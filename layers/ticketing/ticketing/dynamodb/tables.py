@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _BATCH: Final = 25
 """The most items of one BatchWriteItem."""
 
-READ_BATCH: Final = 100
+_READ_BATCH: Final = 100
 """The most items of one BatchGetItem."""
 
 _READ_PAUSES: Final = (0.05, 0.1, 0.2)
@@ -232,7 +232,7 @@ def batch_get(
     ThrottledError
         Some keys were not read.
     """
-    for batch in batched(keys, READ_BATCH, strict=False):
+    for batch in batched(keys, _READ_BATCH, strict=False):
         request: KeysAndAttributesUnionTypeDef = {**wanted, "Keys": [to_item(key) for key in batch]}
         for pause in (*_READ_PAUSES, None):
             answer = client.batch_get_item(RequestItems={table: request})

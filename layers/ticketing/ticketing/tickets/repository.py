@@ -19,7 +19,6 @@ from ticketing.dynamodb import cursors
 from ticketing.dynamodb.attributes import from_item, to_item
 from ticketing.dynamodb.damage import read_all, read_one
 from ticketing.dynamodb.tables import (
-    READ_BATCH,
     Page,
     ThrottledError,
     batch_get,
@@ -58,6 +57,9 @@ if TYPE_CHECKING:
 
 RETENTION: Final = timedelta(days=30)
 """How long a deleted ticket can be restored, before DynamoDB's TTL removes it."""
+
+_READ_AT_ONCE: Final = 100
+"""How many tickets of a list by number are read at once: one BatchGetItem."""
 
 _LIST_KEY = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z#[0-9a-f-]{36}")
 _NUMBER_KEY = re.compile(r"[0-9]{1,15}#[0-9a-f-]{36}")
@@ -260,7 +262,7 @@ class TicketRepository:
         places = [f"{key['number']['N']}#{key['PK']['S'].rpartition('#')[2]}" for key in answer["Items"]]
         found: dict[str, Ticket] = {}
         end = None
-        for batch in batched(places[:limit] if served else places, READ_BATCH, strict=False):
+        for batch in batched(places[:limit] if served else places, _READ_AT_ONCE, strict=False):
             ids = {place: place.partition("#")[2] for place in batch}
             there = self.get_all(ids.values())
             matching = ((place, there[each]) for place, each in ids.items() if each in there)

@@ -83,7 +83,8 @@ def test_a_tenant_from_before_has_utc(world: World) -> None:
     world.dynamodb.update_item(
         TableName=USERS,
         Key={"PK": {"S": "TENANT#acme#TENANT"}, "SK": {"S": "TENANT"}},
-        UpdateExpression="REMOVE settings.timeZone",
+        UpdateExpression="REMOVE settings.#zone",
+        ExpressionAttributeNames={"#zone": "timeZone"},
     )
     assert "timeZone" not in world.items()[TENANT]["settings"]
     assert get().json["settings"] == DEFAULTS
