@@ -49,7 +49,7 @@ _FILTERED_PAGE: Final = 400
 """How many users a list page reads at most if no index serves the whole filter. Limits cost and time."""
 
 _SEARCHED_PAGES: Final = 10
-"""How many times a page of a search asks for 1 MB of people: some 1,300 each."""
+"""How many times a page of a search asks for 1 MB of people: some 2,000 each."""
 
 _SORTED_BY: Final = {"byName": "nameKey", "byEmail": "emailKey"}
 """The indexes of people and their range keys; the partition key of both is `tenantKey`."""
