@@ -1,8 +1,9 @@
 """DynamoDB as AWS has it: index queries cost what they return, and templates switch on TTL.
 
 The emulator sorts and filters a whole index partition for each page: a page of 25 out of 100,000 tickets would take
-seconds. Here each partition of an index is kept in order, and a query that asks for a whole partition (`key = :value`)
-gets only the part of it that its page needs. The emulator then does all that it did before, with less.
+seconds. Here each partition of an index is kept in order, and a query that asks for a whole partition (`key = :value`),
+or for it from some range key on (`AND range >= :least`, `AND range = :only`), gets only the part of it that its page
+needs. The emulator then does all that it did before, with less.
 """
 
 import re
@@ -18,7 +19,8 @@ from sortedcontainers import SortedList
 from local.emulator.loading import MiniStack
 from local.emulator.patching import replace, require
 
-_WHOLE_PARTITION = re.compile(r"\s*#?\w+\s*=\s*:\w+\s*")
+_KNOWN_PART = re.compile(r"\s*#?\w+\s*=\s*:\w+\s*(?:AND\s+#?\w+\s*(>?=)\s*(:\w+)\s*)?")
+_BEHIND_ALL_KEYS = "\U0010ffff"
 _NO_SORT_KEY = "__no_sort__"  # what the emulator keeps an item under whose table has none
 
 type Item = dict[str, Any]
@@ -27,11 +29,13 @@ type Members = dict[str, dict[Any, _Partition]]
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """The part of a partition that a query needs: `limit` items after `start`, in one direction."""
+    """The part of a partition that a query needs: `limit` items after `start`, in one direction, between two places."""
 
     start: Item | None
     limit: int
     forward: bool
+    least: tuple[Any, ...] | None
+    greatest: tuple[Any, ...] | None
 
 
 _page: ContextVar[_Page | None] = ContextVar("page", default=None)
@@ -60,11 +64,13 @@ class _Partition:
         return (position[-2:] for position in positions)
 
     def _behind(self, page: _Page) -> Iterator[tuple[Any, ...]]:
-        start = None if page.start is None else self._order(page.start)
-        if page.forward:
-            yield from self._sorted.irange(start, None, inclusive=(False, True))
-        else:
-            yield from self._sorted.irange(None, start, inclusive=(True, False), reverse=True)
+        is_first = page.start is None
+        least, greatest = page.least, page.greatest
+        if page.start is not None:
+            start = self._order(page.start)
+            least, greatest = (start, greatest) if page.forward else (least, start)
+        inclusive = (is_first or not page.forward, is_first or page.forward)
+        yield from self._sorted.irange(least, greatest, inclusive=inclusive, reverse=not page.forward)
 
 
 def patch(emulator: MiniStack) -> None:
@@ -120,11 +126,16 @@ class _Indexes:
 
     def query(self, data: Item) -> object:
         """Query as before, with only the part of the index partition that the page needs."""
-        whole = _WHOLE_PARTITION.fullmatch(data.get("KeyConditionExpression") or "")
+        known = _KNOWN_PART.fullmatch(data.get("KeyConditionExpression") or "")
         limit = data.get("Limit")
         page = None
-        if whole and data.get("IndexName") and isinstance(limit, int) and limit > 0:
-            page = _Page(data.get("ExclusiveStartKey"), limit, data.get("ScanIndexForward", True))
+        if known and data.get("IndexName") and isinstance(limit, int) and limit > 0:
+            least = greatest = None
+            if bound := data.get("ExpressionAttributeValues", {}).get(known[2]):
+                (kind,) = bound
+                least = (self._order_value({"bound": bound}, "bound", kind),)
+                greatest = (*least, _BEHIND_ALL_KEYS) if known[1] == "=" else None
+            page = _Page(data.get("ExclusiveStartKey"), limit, data.get("ScanIndexForward", True), least, greatest)
         token = _page.set(page)
         try:
             return self._query(data)

@@ -20,7 +20,7 @@ def tour(base_url: str, token: str) -> dict[str, Any]:
     ticket = created.parsed
     assert isinstance(ticket, Ticket)
 
-    listed = list_tickets.sync(client=api, status=Status.NEW, reporter_id="me", limit=100)
+    listed = list_tickets.sync(client=api, status=[Status.NEW, Status.OPEN], reporter_id=["me"], limit=100)
     assert isinstance(listed, list)
     moved = transition_ticket.sync_detailed(
         ticket.id, client=api, body=TransitionRequest(to=Status.OPEN), if_match=created.headers["ETag"]

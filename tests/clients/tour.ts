@@ -14,7 +14,9 @@ const created = await api.POST("/v1/tickets", {
 const ticket = created.data;
 if (!ticket) throw new Error(JSON.stringify(created.error));
 
-const listed = await api.GET("/v1/tickets", { params: { query: { status: "NEW", reporterId: "me", limit: 100 } } });
+const listed = await api.GET("/v1/tickets", {
+  params: { query: { status: ["NEW", "OPEN"], reporterId: ["me"], limit: 100 } },
+});
 const path = { id: ticket.id };
 const moved = await api.POST("/v1/tickets/{id}/transitions", {
   params: { path, header: { "If-Match": created.response.headers.get("ETag") ?? "" } },

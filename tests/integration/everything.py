@@ -104,6 +104,8 @@ class Everything:
         _ok(admin.post(f"{url}/restore"))
         for query in ({}, {"status": "OPEN"}, {"assignedToId": "me"}, {"reporterId": "me"}, {"expand": "reporter"}):
             _ok(admin.get("/v1/tickets", params=query))
+        for query in ({"sort": "number"}, {"sort": "-number", "reporterId": reporter}):
+            assert _ok(admin.get("/v1/tickets", params=query))
         _ok(admin.get(url, params={"expand": "reporter,assignedTo"}))
         _ok(admin.get(f"{url}/history", params={"expand": "actor"}))
 
@@ -138,7 +140,7 @@ class Everything:
         profile = {"name": "Somebody", "locale": "pt-BR", "timeZone": "America/Sao_Paulo"}
         _ok(admin.patch("/v1/users/me", json=profile | {"notifications": {"assigned": False}}))
         _ok(admin.get("/v1/users/me"))
-        for query in ({}, {"name": "S"}, {"email": "a"}, {"role": "agent", "active": "true"}):
+        for query in ({}, {"name": "S"}, {"email": "a"}, {"role": "agent", "active": "true"}, {"q": "some"}):
             _ok(admin.get("/v1/users", params=query))
 
         withdrawn = self.tenant.invite("agent")
@@ -191,12 +193,14 @@ class Everything:
             "whoMayCreate": "AGENTS",
             "allowedEmailDomains": [DOMAIN],
             "autoCloseDays": 3,
+            "timeZone": "Europe/Lisbon",
         }
         back: dict[str, Any] = {
             "defaultPriority": "MEDIUM",
             "whoMayCreate": "EVERYBODY",
             "allowedEmailDomains": [],
             "autoCloseDays": None,
+            "timeZone": "UTC",
         }
         _ok(admin.patch("/v1/tenant", json={"name": f"{self.tenant.name} & Co.", "settings": settings}))
         _ok(admin.patch("/v1/tenant", json={"name": self.tenant.name, "settings": back}))

@@ -50,9 +50,14 @@ def test_settings_hold(found_tenant: Found) -> None:
     tenant = found_tenant()
     reporter, agent = tenant.join("reporter"), tenant.join("agent")
     assert reporter.post("/v1/tickets", json=TICKET).json()["priority"] == "MEDIUM"
-    settings = {"defaultPriority": "HIGH", "whoMayCreate": "AGENTS", "allowedEmailDomains": ["founded.example"]}
-    answer = tenant.admin.patch("/v1/tenant", json={"settings": settings | {"autoCloseDays": 7}})
-    assert answer.json()["settings"] == settings | {"autoCloseDays": 7}
+    settings: dict[str, Any] = {
+        "defaultPriority": "HIGH",
+        "whoMayCreate": "AGENTS",
+        "allowedEmailDomains": ["founded.example"],
+    }
+    settings |= {"autoCloseDays": 7, "timeZone": "Asia/Tokyo"}
+    answer = tenant.admin.patch("/v1/tenant", json={"settings": settings})
+    assert answer.json()["settings"] == settings
 
     refused = reporter.post("/v1/tickets", json=TICKET)
     assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
@@ -67,6 +72,7 @@ def test_settings_hold(found_tenant: Found) -> None:
         "whoMayCreate": "EVERYBODY",
         "allowedEmailDomains": [],
         "autoCloseDays": None,
+        "timeZone": "UTC",
     }
     assert tenant.admin.patch("/v1/tenant", json={"settings": back}).json()["settings"] == back
     assert reporter.post("/v1/tickets", json=TICKET).json()["priority"] == "MEDIUM"

@@ -183,6 +183,31 @@ def test_filters(acme: Tenant, new_ticket: NewTicket) -> None:
     assert acme.reporter.get("/v1/tickets", params={"reporterId": me}).json() == []
 
 
+def test_several_values_numbers_and_times(acme: Tenant, new_ticket: NewTicket) -> None:
+    tickets = [new_ticket(tags=["several"], status=status) for status in ("NEW", "OPEN", "NEW", "OPEN")]
+    first, second, third, fourth = (ticket["id"] for ticket in tickets)
+    acme.agent.patch(f"/v1/tickets/{second}", json={"title": "Touched"})
+    acme.admin.delete(f"/v1/tickets/{third}")
+
+    def listed(client: Client = acme.agent, **query: str) -> list[str]:
+        return [ticket["id"] for ticket in _all_pages(client, {"tag": "several", "limit": "1", **query})]
+
+    assert listed(status="NEW,OPEN") == [second, fourth, first]
+    assert listed(status="NEW,OPEN", sort="updatedAt") == [first, fourth, second]
+    for client in (acme.agent, acme.reporter):
+        assert listed(client, sort="number") == [first, second, fourth]
+        assert listed(client, sort="-number", status="OPEN,CLOSED") == [fourth, second]
+        assert listed(client, number=str(tickets[3]["number"])) == [fourth]
+    assert listed(number=str(tickets[2]["number"])) == []
+    assert listed(updatedSince=tickets[3]["updatedAt"]) == [second, fourth]
+    assert listed(updatedSince=tickets[3]["updatedAt"], sort="number", priority="MEDIUM,LOW") == [second, fourth]
+    repeated = acme.agent.get("/v1/tickets?tag=several&status=NEW&status=OPEN&limit=2")
+    assert [ticket["id"] for ticket in repeated.json()] == [second, fourth]
+    assert [ticket["id"] for ticket in acme.agent.get(repeated.links["next"]["url"]).json()] == [first]
+    refused = acme.agent.get("/v1/tickets?status=NEW,OPEN,IN_PROGRESS,RESOLVED,CLOSED,NEW")
+    assert (refused.status_code, refused.json()["details"]) == (400, ["status: takes at most 5 values"])
+
+
 def test_the_last_change_comes_first(acme: Tenant, new_ticket: NewTicket) -> None:
     older, newer = new_ticket()["id"], new_ticket()["id"]
     acme.agent.patch(f"/v1/tickets/{older}", json={"title": "Touched"})

@@ -321,13 +321,14 @@ class Tickets:
     def history(self, by: Caller, ticket: Ticket) -> Answer:
         return Answer(200, ticket) if _sees(by, ticket) else NOT_FOUND
 
-    def listed(self, by: Caller, wanted: dict[str, Any], tag: str) -> list[Ticket]:
-        """Return the tickets with these values and this tag that a caller sees, the last change first."""
+    def listed(self, by: Caller, wanted: dict[str, list[Any]], tag: str, sort: str) -> list[Ticket]:
+        """Return the tickets with one of these values each, and this tag, that a caller sees, in this order."""
         found = [
             ticket
             for ticket in self.all
             if _sees(by, ticket)
             and tag in ticket.fields["tags"]
-            and all(ticket.fields[name] == value for name, value in wanted.items())
+            and all(ticket.fields[name] in values for name, values in wanted.items())
         ]
-        return sorted(found, key=lambda ticket: (ticket.updated_at, ticket.id), reverse=True)
+        found.sort(key=lambda ticket: (ticket.number,) if sort.endswith("number") else (ticket.updated_at, ticket.id))
+        return found[::-1] if sort.startswith("-") else found

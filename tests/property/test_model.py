@@ -63,16 +63,24 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     **NEEDED_FOR_MOVES,
 }
 REPLACE = st.fixed_dictionaries({}, optional={**FIELDS, "status": TO})
+
+
+def _several(values: st.SearchStrategy[str]) -> st.SearchStrategy[list[str]]:
+    """One value of a filter, or a few."""
+    return st.lists(values, min_size=1, max_size=3)
+
+
 FILTERS = st.fixed_dictionaries(
     {},
     optional={
-        "status": STATUSES,
-        "priority": PRIORITIES,
-        "type": TYPES,
-        "assignedToId": st.sampled_from(["me", "none", "agent", "admin"]),
-        "reporterId": st.sampled_from(["me", "reporter", "agent"]),
+        "status": _several(STATUSES),
+        "priority": _several(PRIORITIES),
+        "type": _several(TYPES),
+        "assignedToId": _several(st.sampled_from(["me", "none", "agent", "admin"])),
+        "reporterId": _several(st.sampled_from(["me", "reporter", "agent"])),
     },
 )
+SORTS = st.sampled_from(["-updatedAt", "-updatedAt", "updatedAt", "number", "-number"])
 
 
 SETTINGS = settings(
@@ -230,9 +238,9 @@ class AgainstTheModel(RuleBasedStateMachine):
         assert [comment["id"] for comment in shown] == expected
         self.agreed = True
 
-    @rule(by=PEOPLE, filters=FILTERS, limit=st.integers(1, 4))
-    def list(self, by: str, filters: dict[str, Any], limit: int) -> None:
-        self._compare_list(by, filters, limit)
+    @rule(by=PEOPLE, filters=FILTERS, limit=st.integers(1, 4), sort=SORTS)
+    def list(self, by: str, filters: dict[str, Any], limit: int, sort: str) -> None:
+        self._compare_list(by, filters, limit, sort)
 
     def teardown(self) -> None:
         """Compare everything, once more, unless something has failed already."""
@@ -270,13 +278,19 @@ class AgainstTheModel(RuleBasedStateMachine):
         ticket.learn(shown)
         assert ticket.updated_at >= before
 
-    def _compare_list(self, by: str, filters: dict[str, Any], limit: int) -> None:
+    def _compare_list(self, by: str, filters: dict[str, Any], limit: int, sort: str = "-updatedAt") -> None:
         caller = self.callers[by]
         me = self.ids | {"me": caller.id, "none": None}
-        wanted = {name: me[value] if name.endswith("Id") else value for name, value in filters.items()}
-        query = {name: self.ids.get(value, value) for name, value in filters.items()}
-        shown = self._pages(by, "/v1/tickets", {**query, "tag": self.tag, "limit": str(limit)}, limit)
-        assert shown == [each.shown_to(caller) for each in self.model.listed(caller, wanted, self.tag)]
+        wanted = {
+            name: [me.get(value, value) if name.endswith("Id") else value for value in values]
+            for name, values in filters.items()
+        }
+        query = {
+            name: ",".join(str(self.ids.get(value, value)) for value in values) for name, values in filters.items()
+        }
+        query |= {"tag": self.tag, "limit": str(limit), "sort": sort}
+        shown = self._pages(by, "/v1/tickets", query, limit)
+        assert shown == [each.shown_to(caller) for each in self.model.listed(caller, wanted, self.tag, sort)]
         self.agreed = True
 
     def _compare_history(self, by: str, ticket: Ticket, limit: int) -> None:

@@ -106,7 +106,7 @@ def do_everything(client: Any, tenant_id: str) -> list[Call]:
     later = ticket.model_copy(update={"title": "T", "version": 2})
     tickets.update(ticket, later, an_event(later))
     tickets.history(TICKET_ID, limit=1, cursor=None)
-    for wanted in (TicketFilter(), TicketFilter(reporter_id=AGENT_ID), TicketFilter(assigned_to_id="none")):
+    for wanted in (TicketFilter(), TicketFilter(reporter_id=(AGENT_ID,)), TicketFilter(assigned_to_id=("none",))):
         tickets.list(wanted, limit=1, cursor=None)
     People(data_of(client, tenant_id)).known([AGENT_ID])
     caller = type(ADMIN)(ADMIN.user_id, tenant_id, ADMIN.role)

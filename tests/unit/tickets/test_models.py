@@ -317,12 +317,15 @@ def test_a_querys_defaults() -> None:
     assert TicketQuery.model_validate({}).model_dump() == {
         "limit": 25,
         "cursor": None,
-        "status": None,
-        "priority": None,
-        "type": None,
-        "assigned_to_id": None,
-        "reporter_id": None,
-        "tag": None,
+        "status": (),
+        "priority": (),
+        "type": (),
+        "assigned_to_id": (),
+        "reporter_id": (),
+        "tag": (),
+        "number": None,
+        "updated_since": None,
+        "sort": "-updatedAt",
         "expand": frozenset(),
     }
 
@@ -364,11 +367,18 @@ def test_what_expand_refuses(model: type[BaseModel], given_: str, problem: str) 
     [
         pytest.param({"limit": "1"}, "limit", 1, id="limit 1"),
         pytest.param({"limit": "100"}, "limit", 100, id="limit 100"),
-        pytest.param({"assignedToId": "me"}, "assigned_to_id", "me", id="assignee me"),
-        pytest.param({"assignedToId": "none"}, "assigned_to_id", "none", id="assignee none"),
-        pytest.param({"assignedToId": A_USER.upper()}, "assigned_to_id", A_USER, id="assignee in upper case"),
-        pytest.param({"reporterId": "me"}, "reporter_id", "me", id="reporter me"),
-        pytest.param({"tag": " vpn "}, "tag", "vpn", id="tag trimmed as it is stored"),
+        pytest.param({"assignedToId": "me"}, "assigned_to_id", ("me",), id="assignee me"),
+        pytest.param({"assignedToId": "none,me"}, "assigned_to_id", ("none", "me"), id="assignee none or me"),
+        pytest.param({"assignedToId": A_USER.upper()}, "assigned_to_id", (A_USER,), id="assignee in upper case"),
+        pytest.param({"reporterId": "me"}, "reporter_id", ("me",), id="reporter me"),
+        pytest.param({"tag": " vpn "}, "tag", ("vpn",), id="tag trimmed as it is stored"),
+        pytest.param({"tag": "a, b"}, "tag", ("a", "b", "a, b"), id="tags, or one with a comma"),
+        pytest.param({"tag": f"a,{'b' * 49}"}, "tag", ("a", "b" * 49), id="tags that are too long to be one"),
+        pytest.param({"number": "0012"}, "number", 12, id="a number with zeros"),
+        pytest.param({"sort": "-number"}, "sort", "-number", id="an order"),
+        pytest.param(
+            {"updatedSince": "2026-02-03t10:00:00.1239+01:00"}, "updated_since", "2026-02-03T09:00:00.123Z", id="a time"
+        ),
     ],
 )
 def test_a_query_is_read(given_: dict[str, str], name: str, value: Any) -> None:
@@ -391,6 +401,10 @@ def test_a_query_is_read(given_: dict[str, str], name: str, value: Any) -> None:
         pytest.param({"reporterId": "none"}, {"reporterId"}, id="reporter none"),
         pytest.param({"assignedToId": "you"}, {"assignedToId"}, id="assignee you"),
         pytest.param({"tag": ""}, {"tag"}, id="tag empty"),
+        pytest.param({"tag": "a,"}, {"tag"}, id="tag empty after a comma"),
+        pytest.param({"tag": ",".join("abcdef")}, {"tag"}, id="six tags"),
+        pytest.param({"number": "9" * 5000}, {"number"}, id="number of 5,000 digits"),
+        pytest.param({"updatedSince": "2026-02-30T10:00:00Z"}, {"updatedSince"}, id="no day"),
         pytest.param({"tag": "x" * 51}, {"tag"}, id="tag of 51"),
         pytest.param({"tag": "\x00"}, {"tag"}, id="NUL in the tag"),
         pytest.param({"tag": "\ud800"}, {"tag"}, id="a lone surrogate in the tag"),

@@ -7,13 +7,20 @@ their lines end with a newline alone, and they are otherwise kept as they were s
 import hashlib
 import json
 import re
-from typing import Annotated, Any, Final, Self
+from datetime import UTC, datetime
+from typing import Annotated, Any, ClassVar, Final, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.alias_generators import to_camel
 
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 """Control characters but tab and newline. Logs, terminals and emails mishandle them; JSON makes seven bytes of one."""
+
+
+_TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9:]{8}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})")
+
+MOST_VALUES: Final = 5
+"""The most values of one filter."""
 
 
 UUID = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
@@ -69,7 +76,13 @@ class Model(BaseModel):
 
 
 class Body(Model):
-    """What callers send: unknown fields are refused, including the Python names."""
+    """What callers send: unknown fields are refused, including the Python names.
+
+    `REPEATABLE` are the fields of a query (names in JSON) that take several values: separated by commas, or given more
+    than once, as many generated clients do.
+    """
+
+    REPEATABLE: ClassVar[frozenset[str]] = frozenset()
 
     model_config = ConfigDict(extra="forbid", validate_by_name=False)
 
@@ -101,6 +114,32 @@ def _whole_number(value: Any) -> int:  # noqa: ANN401 - whatever the query holds
 def listed(value: Any) -> Any:  # noqa: ANN401 - whatever the query holds
     """Return the values of a list that is separated by commas."""
     return value.split(",") if isinstance(value, str) else value
+
+
+def few(value: Any) -> Any:  # noqa: ANN401 - whatever the query holds
+    """Return the values of a filter that are separated by commas: five at most, each is a query of its own."""
+    values = listed(value)
+    if isinstance(values, list) and len(values) > MOST_VALUES:
+        message = f"takes at most {MOST_VALUES} values"
+        raise ValueError(message)
+    return values
+
+
+def moment(text: str) -> datetime:
+    """Return a time (RFC 3339, with its offset from UTC) in UTC.
+
+    Raises
+    ------
+    ValueError
+        It is none, or before the year 1 or after the year 9999 in UTC.
+    """
+    try:
+        if _TIME.fullmatch(text):
+            return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (OverflowError, ValueError):
+        pass
+    message = "must be a time with its offset from UTC, such as 2027-01-31T09:30:00Z"
+    raise ValueError(message)
 
 
 class NoQuery(Body):

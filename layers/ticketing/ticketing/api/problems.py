@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _ALTERNATIVE = re.compile(r"constrained-str|literal\[.*\]")
 _MOST = 50
-_CHOICE = re.compile(r"'([A-Za-z_]+)'")
+_CHOICE = re.compile(r"'([A-Za-z_-]+)'")
 _PATTERNS = {
     EMAIL: "must be an e-mail address",
     LOCALE: "must be a language tag, such as pt-PT",

@@ -12,7 +12,7 @@ from pydantic_core import from_json
 
 from ticketing.access.identity import Caller
 from ticketing.access.permissions import Grant
-from ticketing.api.bodies import UUID
+from ticketing.api.bodies import UUID, Body
 from ticketing.api.problems import problems
 from ticketing.errors import (
     ApiError,
@@ -76,21 +76,21 @@ class Request:
         headers: Mapping[str, str] = self.event.get("headers") or {}
         return next((value for key, value in headers.items() if key.lower() == name), None)
 
-    def query[M: BaseModel](self, model: type[M]) -> M:
+    def query[M: Body](self, model: type[M]) -> M:
         """Return the query's parameters as the model.
 
         Raises
         ------
         BadRequestError
-            A parameter is unknown, invalid, or given twice.
+            A parameter is unknown, invalid, or given twice though it has one value.
         """
         given: Mapping[str, list[str]] = self.event.get("multiValueQueryStringParameters") or {}
         message = "The query is not what this operation takes."
-        repeated = [name for name, values in given.items() if len(values) > 1]
+        repeated = [name for name, values in given.items() if len(values) > 1 and name not in model.REPEATABLE]
         if repeated:
             raise BadRequestError(message, [f"{name}: given more than once" for name in repeated])
         try:
-            return model.model_validate({name: values[0] for name, values in given.items()})
+            return model.model_validate({name: ",".join(values) for name, values in given.items()})
         except ValidationError as error:
             raise BadRequestError(message, problems(error)) from error
 
@@ -98,8 +98,8 @@ class Request:
         """Return the `Link` header to the next page; no header at the end of the list."""
         if cursor is None:
             return {}
-        given: Mapping[str, str] = self.event.get("queryStringParameters") or {}
-        return {"Link": f'<{self.path}?{urlencode({**given, "cursor": cursor})}>; rel="next"'}
+        given: Mapping[str, list[str]] = self.event.get("multiValueQueryStringParameters") or {}
+        return {"Link": f'<{self.path}?{urlencode({**given, "cursor": cursor}, doseq=True)}>; rel="next"'}
 
     def body[M: BaseModel](self, model: type[M]) -> M:
         """Return the body as the model.

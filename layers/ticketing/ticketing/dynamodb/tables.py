@@ -143,6 +143,32 @@ def page_of[T](
     return list(read_all(items, read)), items[-1] if is_cut else answer.get("LastEvaluatedKey")
 
 
+def merged_page_of[T](
+    client: DynamoDBClient, queries: Sequence[QueryInputTypeDef], limit: int, read: Callable[[Item], T], *, by: str
+) -> tuple[list[T], str | None]:
+    """Return one page of what several queries hold, in the order that they share, and where the next one starts.
+
+    `by` is the range key of all of them: a text that no two items share. It is where a page ends; None at the end of
+    the list. Each query is sent once. The page ends where the first of them stopped reading, or as `page_of` says. An
+    item that changed between two queries, so that both have it, is there once, as it was last.
+    """
+    answers = [client.query(**query) for query in queries]
+    descending = queries[0].get("ScanIndexForward") is False
+    ends = [answer["LastEvaluatedKey"][by]["S"] for answer in answers if "LastEvaluatedKey" in answer]
+    end = (max if descending else min)(ends, default=None)
+    found = sorted((item for answer in answers for item in answer["Items"]), key=lambda item: item[by]["S"])
+    newest = {(item["PK"]["S"], item["SK"]["S"]): item for item in found}
+    items = [item for item in newest.values() if end is None or _is_within(item[by]["S"], end, descending=descending)]
+    items.sort(key=lambda item: item[by]["S"], reverse=descending)
+    fitting = fitting_of(items) if 2 * sum(map(_received_size, answers)) > _LARGEST_PAGE else len(items)
+    first = items[: min(limit, fitting)]
+    return list(read_all(first, read)), first[-1][by]["S"] if len(first) < len(items) else end
+
+
+def _is_within(value: str, end: str, *, descending: bool) -> bool:
+    return value >= end if descending else value <= end
+
+
 def full_page_of[T](
     client: DynamoDBClient, query: QueryInputTypeDef, limit: int, read: Callable[[Item], T]
 ) -> tuple[list[T], Item | None]:

@@ -8,26 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import batched
-from time import sleep
 from typing import TYPE_CHECKING, Final
 
 from ticketing.access.roles import AGENTS, Role
 from ticketing.aws.data import TenantData
 from ticketing.dynamodb.attributes import to_item
 from ticketing.dynamodb.damage import Item, read_all, read_one
+from ticketing.dynamodb.tables import ThrottledError, batch_get
 from ticketing.errors import ServiceUnavailableError
 from ticketing.people.keys import user_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import KeysAndAttributesUnionTypeDef, TransactWriteItemTypeDef
-
-_BATCH: Final = 100
-"""The most items of one BatchGetItem."""
-
-_PAUSES: Final = (0.05, 0.1, 0.2)
-"""Seconds to wait before unprocessed keys of a batch are retried."""
 
 _AGENTS: Final = sorted(AGENTS)
 
@@ -150,20 +143,14 @@ def read_people[T](  # noqa: PLR0913 - a batch read, spelled out
     ServiceUnavailableError
         DynamoDB throttled the reads, and retries did not help.
     """
-    for batch in batched(keys, _BATCH, strict=False):
-        wanted: KeysAndAttributesUnionTypeDef = {
-            "Keys": [to_item(key) for key in batch],
-            "ConsistentRead": consistent,
-            "ProjectionExpression": ", ".join(["PK", "SK", *(f"#{name}" for name in attributes)]),
-            "ExpressionAttributeNames": {f"#{name}": name for name in attributes},
-        }
-        for pause in (*_PAUSES, None):
-            answer = client.batch_get_item(RequestItems={table: wanted})
-            yield from read_all(answer["Responses"].get(table, ()), read)
-            if table not in answer["UnprocessedKeys"]:
-                break
-            if pause is None:
-                message = "The users table is throttled. Try again, or without expand."
-                raise ServiceUnavailableError(message)
-            wanted = answer["UnprocessedKeys"][table]
-            sleep(pause)
+    wanted: KeysAndAttributesUnionTypeDef = {
+        "Keys": [],
+        "ConsistentRead": consistent,
+        "ProjectionExpression": ", ".join(["PK", "SK", *(f"#{name}" for name in attributes)]),
+        "ExpressionAttributeNames": {f"#{name}": name for name in attributes},
+    }
+    try:
+        yield from read_all(batch_get(client, table, keys, wanted), read)
+    except ThrottledError as error:
+        message = "The users table is throttled. Try again, or without expand."
+        raise ServiceUnavailableError(message) from error

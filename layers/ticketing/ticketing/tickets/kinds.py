@@ -20,6 +20,25 @@ class TicketType(StrEnum):
     QUESTION = "QUESTION"
 
 
+class Sort(StrEnum):
+    """The orders of ticket lists; with a minus, the largest or latest first."""
+
+    UPDATED = "updatedAt"
+    LAST_UPDATED = "-updatedAt"
+    NUMBER = "number"
+    LAST_NUMBER = "-number"
+
+    @property
+    def descending(self) -> bool:
+        """Whether the largest or latest comes first."""
+        return self.startswith("-")
+
+    @property
+    def by_number(self) -> bool:
+        """Whether this is an order of numbers, which never change."""
+        return self in {Sort.NUMBER, Sort.LAST_NUMBER}
+
+
 class Creators(StrEnum):
     """The tenant's setting of who may create tickets; NOBODY while the tenant is being deleted."""
 

@@ -1,18 +1,26 @@
 """Tickets, and the bodies and queries that callers send, as pydantic models."""
 
+import re
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
-from ticketing.api.bodies import TEXT, Body, Id, LongText, Model, PageQuery, Update, absent, listed
-from ticketing.tickets.kinds import Priority, TicketType
+from ticketing import clock
+from ticketing.api.bodies import TEXT, Body, Id, LongText, Model, PageQuery, Update, absent, few, listed, moment
+from ticketing.tickets.kinds import Priority, Sort, TicketType
 from ticketing.tickets.lifecycle import Status
 
+_LONGEST_TAG: Final = 50
+
 Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), TEXT]
-Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50), TEXT]
+Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=_LONGEST_TAG), TEXT]
 Tags = Annotated[list[Tag], Field(max_length=20)]
+
+
+FEW: Final = BeforeValidator(few)
+"""Makes a filter of a list one of several values."""
 
 
 class TicketCreate(Body):
@@ -83,15 +91,41 @@ class HistoryQuery(PageQuery):
     expand: Annotated[frozenset[Literal["actor"]], BeforeValidator(listed)] = frozenset()
 
 
-class TicketQuery(PageQuery, ExpandQuery):
-    """The query of listTickets; `me` stands for the caller, `none` for nobody."""
+def _tags(value: Any) -> Any:  # noqa: ANN401 - whatever the query holds
+    """Return the tags in a text. One with a comma in it is also meant as a whole: tags may contain commas."""
+    is_one, values = isinstance(value, str) and len(value.strip()) <= _LONGEST_TAG, few(value)
+    return [*values, value] if is_one and len(values) > 1 else values
 
-    status: Status | None = None
-    priority: Priority | None = None
-    type: TicketType | None = None
-    assigned_to_id: Id | Literal["me", "none"] | None = None
-    reporter_id: Id | Literal["me"] | None = None
-    tag: Tag | None = None
+
+def _ticket_number(value: Any) -> int:  # noqa: ANN401 - whatever the query holds
+    if not re.fullmatch(r"0*[1-9][0-9]{0,14}", value):
+        message = "must be a whole number from 1 to 999999999999999"
+        raise ValueError(message)
+    return int(value)
+
+
+def _since(text: str) -> str:
+    """Return a time in the format of the times of tickets: what these leave out, below a millisecond, is left out."""
+    return clock.timestamp(moment(text))
+
+
+class TicketQuery(PageQuery, ExpandQuery):
+    """The query of listTickets; `me` stands for the caller, `none` for nobody.
+
+    A filter has up to five values, and is empty without any. `updated_since` is in the format of the times of tickets.
+    """
+
+    REPEATABLE: ClassVar = frozenset({"status", "priority", "type", "assignedToId", "reporterId", "tag"})
+
+    status: Annotated[tuple[Status, ...], FEW] = ()
+    priority: Annotated[tuple[Priority, ...], FEW] = ()
+    type: Annotated[tuple[TicketType, ...], FEW] = ()
+    assigned_to_id: Annotated[tuple[Id | Literal["me", "none"], ...], FEW] = ()
+    reporter_id: Annotated[tuple[Id | Literal["me"], ...], FEW] = ()
+    tag: Annotated[tuple[Tag, ...], BeforeValidator(_tags)] = ()
+    number: Annotated[int, BeforeValidator(_ticket_number)] | None = None
+    updated_since: Annotated[str, AfterValidator(_since)] | None = None
+    sort: Sort = Sort.LAST_UPDATED
 
 
 EDITABLE = frozenset({"title", "description", "priority", "type", "reporterId", "assignedToId", "tags", "resolution"})

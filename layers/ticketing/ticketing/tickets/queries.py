@@ -1,13 +1,14 @@
 """The filters of ticket lists, and their queries of the tickets table.
 
-Four sparse indexes serve the lists. All have the range key `listKey` = `<updatedAt>#<id>`.
+Four sparse indexes serve the lists by time of change. All have the range key `listKey` = `<updatedAt>#<id>`. Two serve
+the lists by number, which also have the tickets in the trash, and keys alone.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import astuple, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from ticketing.dynamodb.attributes import to_item
@@ -17,8 +18,10 @@ from ticketing.tickets.lifecycle import Status
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
 
+    from ticketing.tickets.models import Ticket
+
 FILTERED_PAGE: Final = 400
-"""How many items a query reads at most if no index serves the whole filter. Limits cost and time."""
+"""How many items a page reads at most if no index serves the whole filter. Limits cost and time."""
 
 NOBODY: Final = "none"
 """Stands for "no assignee" in filters and in the assignee index."""
@@ -28,33 +31,56 @@ _INDEXES: Final = {
     "byAssignee": "assigneeKey",
     "byStatus": "statusKey",
     "byChange": "tenantKey",
+    "byReporterNumber": "reporterKey",
+    "byNumber": "tenantKey",
 }
-"""The indexes and their partition keys; the range key of each is `listKey`."""
+"""The indexes and their partition keys. The range key of the first four is `listKey`, of the others `number`."""
 
 
 @dataclass(frozen=True, slots=True)
 class TicketFilter:
-    """Which tickets a list contains; None means any. `assigned_to_id` may be `NOBODY`."""
+    """Which tickets a list contains: those that have one of the values of each field; without values, any.
 
-    status: Status | None = None
-    priority: Priority | None = None
-    type: TicketType | None = None
-    assigned_to_id: str | None = None
-    reporter_id: str | None = None
-    tag: str | None = None
+    `assigned_to_id` may contain `NOBODY`. `updated_since` is in the format of the times of tickets.
+    """
+
+    status: tuple[Status, ...] = ()
+    priority: tuple[Priority, ...] = ()
+    type: tuple[TicketType, ...] = ()
+    assigned_to_id: tuple[str, ...] = ()
+    reporter_id: tuple[str, ...] = ()
+    tag: tuple[str, ...] = ()
+    number: int | None = None
+    updated_since: str | None = None
 
     def __str__(self) -> str:
         """Return the filter as the text that a cursor is bound to."""
-        fields = (self.status, self.priority, self.type, self.assigned_to_id, self.reporter_id, self.tag)
-        return json.dumps(fields)
+        return json.dumps(astuple(self))
+
+    def matches(self, ticket: Ticket) -> bool:
+        """Return whether a list of this filter contains a ticket that is not in the trash."""
+        pairs: list[tuple[Collection[str], str]] = [
+            (self.status, ticket.status),
+            (self.priority, ticket.priority),
+            (self.type, ticket.type),
+            (self.assigned_to_id, ticket.assigned_to_id or NOBODY),
+            (self.reporter_id, ticket.reporter_id),
+        ]
+        return (
+            all(not values or value in values for values, value in pairs)
+            and (not self.tag or not set(self.tag).isdisjoint(ticket.tags))
+            and self.number in {None, ticket.number}
+            and (self.updated_since or "") <= ticket.updated_at
+        )
 
 
-def query_for(table: str, tenant: str, wanted: TicketFilter) -> QueryInputTypeDef:
-    """Return the query of the most selective index for a filter, with the rest of it as a filter expression.
+def queries_for(table: str, tenant: str, wanted: TicketFilter, *, descending: bool) -> list[QueryInputTypeDef]:
+    """Return the queries, by time of change, that a list is merged from: one for each value that an index is asked for.
 
-    `tenant` is the prefix of the tenant's keys.
+    It is the most selective index for the filter, whose rest is a filter expression. `tenant` is the prefix of the
+    tenant's keys.
     """
-    rest = {
+    rest: dict[str, Collection[str]] = {
         "reporterId": wanted.reporter_id,
         "assignedToId": wanted.assigned_to_id,
         "status": wanted.status,
@@ -62,39 +88,92 @@ def query_for(table: str, tenant: str, wanted: TicketFilter) -> QueryInputTypeDe
         "type": wanted.type,
     }
     if wanted.reporter_id:
-        index, partition = "byReporter", f"REPORTER#{rest.pop('reporterId')}"
+        index, partitions = "byReporter", [f"REPORTER#{value}" for value in rest.pop("reporterId")]
     elif wanted.assigned_to_id:
-        index, partition = "byAssignee", f"ASSIGNEE#{rest.pop('assignedToId')}"
+        index, partitions = "byAssignee", [f"ASSIGNEE#{value}" for value in rest.pop("assignedToId")]
     elif wanted.status:
-        index, partition = "byStatus", f"STATUS#{rest.pop('status')}"
+        index, partitions = "byStatus", [f"STATUS#{value}" for value in rest.pop("status")]
     else:
-        index, partition = "byChange", "TICKETS"
-    conditions = [f"#{name} = :{name}" for name, value in rest.items() if value is not None and value != NOBODY]
-    names = {f"#{name}": name for name, value in rest.items() if value is not None}
-    values: dict[str, Any] = {f":{name}": value for name, value in rest.items() if value not in {None, NOBODY}}
-    if rest.get("assignedToId") == NOBODY:
-        conditions.append("attribute_not_exists(#assignedToId)")
-    if wanted.tag:
-        conditions.append("contains(tags, :tag)")
-        values[":tag"] = wanted.tag
+        index, partitions = "byChange", ["TICKETS"]
+    conditions, names, values = _one_of(rest, wanted.tag)
+    condition = f"{_INDEXES[index]} = :partition"
+    if wanted.updated_since:
+        condition += " AND listKey >= :since"
+        values[":since"] = wanted.updated_since
     query: QueryInputTypeDef = {
         "TableName": table,
         "IndexName": index,
-        "KeyConditionExpression": f"{_INDEXES[index]} = :partition",
-        "ExpressionAttributeValues": to_item({":partition": f"{tenant}#{partition}", **values}),
-        "ScanIndexForward": False,
+        "KeyConditionExpression": condition,
+        "ScanIndexForward": not descending,
     }
     if conditions:
         query["FilterExpression"] = " AND ".join(conditions)
     if names:
         query["ExpressionAttributeNames"] = names
+    return [
+        {**query, "ExpressionAttributeValues": to_item({":partition": f"{tenant}#{partition}", **values})}
+        for partition in partitions
+    ]
+
+
+def _one_of(
+    fields: Mapping[str, Collection[str]], tags: Collection[str]
+) -> tuple[list[str], dict[str, str], dict[str, Any]]:
+    """Return the conditions that a ticket has one of the values of each field and one of the tags, if there are any.
+
+    With them come the names and the values that they refer to.
+    """
+    conditions: list[list[str]] = []
+    names: dict[str, str] = {}
+    values: dict[str, Any] = {}
+    for name, wanted in fields.items():
+        if wanted:
+            names[f"#{name}"] = name
+            given = {f":{name}{at}": value for at, value in enumerate(wanted) if value != NOBODY}
+            choices = [f"#{name} IN ({', '.join(given)})"] if given else []
+            if NOBODY in wanted:
+                choices.append(f"attribute_not_exists(#{name})")
+            conditions.append(choices)
+            values |= given
+    if tags:
+        given = {f":tag{at}": tag for at, tag in enumerate(tags)}
+        conditions.append([f"contains(tags, {tag})" for tag in given])
+        values |= given
+    # DynamoDB refuses parentheses that it does not need.
+    return [f"({' OR '.join(some)})" if len(some) > 1 else some[0] for some in conditions], names, values
+
+
+def number_query(table: str, tenant: str, wanted: TicketFilter, *, descending: bool) -> QueryInputTypeDef:
+    """Return the query of the keys of a list by number: a reporter's or the tenant's, also of tickets in the trash.
+
+    The tickets are read by their keys, and compared with the filter. `tenant` is the prefix of the tenant's keys.
+    """
+    index, partition = "byNumber", "TICKETS"
+    if len(wanted.reporter_id) == 1:
+        index, partition = "byReporterNumber", f"REPORTER#{wanted.reporter_id[0]}"
+    query: QueryInputTypeDef = {
+        "TableName": table,
+        "IndexName": index,
+        "KeyConditionExpression": f"{_INDEXES[index]} = :partition",
+        "ExpressionAttributeValues": to_item({":partition": f"{tenant}#{partition}", ":number": wanted.number}),
+        "ScanIndexForward": not descending,
+    }
+    if wanted.number is not None:
+        query["KeyConditionExpression"] += " AND #number = :number"
+        query["ExpressionAttributeNames"] = {"#number": "number"}
     return query
 
 
-def position(query: QueryInputTypeDef, key: Mapping[str, str], list_key: str) -> dict[str, Any]:
-    """Return the start key of a query after the ticket with this key and `listKey`."""
+def is_served_by_number(wanted: TicketFilter) -> bool:
+    """Return whether a query by number has what the filter names, and nothing else but tickets in the trash."""
+    rest = replace(wanted, number=None, reporter_id=wanted.reporter_id[1:] and wanted.reporter_id)
+    return rest == TicketFilter()
+
+
+def position(query: QueryInputTypeDef, key: Mapping[str, str], place: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the start key of a query after the ticket with this key, and this range key of the index (plain value)."""
     partition = query["ExpressionAttributeValues"][":partition"]
-    return {_INDEXES[query["IndexName"]]: partition, **to_item({**key, "listKey": list_key})}
+    return {_INDEXES[query["IndexName"]]: partition, **to_item({**key, **place})}
 
 
 def without_internal(query: QueryInputTypeDef) -> QueryInputTypeDef:

@@ -8,9 +8,10 @@ list. docs/architecture.md has the whole layout.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import batched
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from ticketing.aws.data import TenantData
@@ -19,18 +20,22 @@ from ticketing.dynamodb.attributes import from_item, to_item
 from ticketing.dynamodb.damage import read_all, read_one
 from ticketing.dynamodb.tables import (
     Page,
+    ThrottledError,
+    batch_get,
+    fitting_of,
     full_page_of,
     items_of,
-    page_of,
+    merged_page_of,
     put_new,
     tenant_prefix,
     update_of,
 )
 from ticketing.dynamodb.transactions import Checks, cancellation_reasons, raise_for_cancellation
+from ticketing.errors import ServiceUnavailableError
 from ticketing.tickets import outbox
 from ticketing.tickets.events import TicketEvent
 from ticketing.tickets.keys import counter_key, list_partition, ticket_key
-from ticketing.tickets.kinds import Creators, Priority
+from ticketing.tickets.kinds import Creators, Priority, Sort
 from ticketing.tickets.lifecycle import Status
 from ticketing.tickets.models import EDITABLE, Ticket
 from ticketing.tickets.outbox import event_from, item_of
@@ -38,8 +43,10 @@ from ticketing.tickets.queries import (
     FILTERED_PAGE,
     NOBODY,
     TicketFilter,
+    is_served_by_number,
+    number_query,
     position,
-    query_for,
+    queries_for,
     unchanged_since,
     without_internal,
 )
@@ -51,7 +58,11 @@ if TYPE_CHECKING:
 RETENTION: Final = timedelta(days=30)
 """How long a deleted ticket can be restored, before DynamoDB's TTL removes it."""
 
+_READ_AT_ONCE: Final = 100
+"""How many tickets of a list by number are read at once: one BatchGetItem."""
+
 _LIST_KEY = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z#[0-9a-f-]{36}")
+_NUMBER_KEY = re.compile(r"[0-9]{1,15}#[0-9a-f-]{36}")
 _EVENT_KEY = re.compile(outbox.KEY_SHAPE)
 
 _NO_CHECKS: Final[Checks] = {}
@@ -169,6 +180,26 @@ class TicketRepository:
         ticket = self._read(ticket_id)
         return ticket if ticket and ticket.deleted_at is None else None
 
+    def get_all(self, ticket_ids: Iterable[str]) -> Mapping[str, Ticket]:
+        """Return those of these tickets that are there and not in the trash, as last written, by id.
+
+        One batch of consistent reads for every 100. One that can't be read is left out.
+
+        Raises
+        ------
+        ServiceUnavailableError
+            DynamoDB throttled the reads, and retries did not help.
+        """
+        keys = (self._key(each) for each in ticket_ids)
+        try:
+            found = [
+                *read_all(batch_get(self._client, self._table, keys, {"Keys": [], "ConsistentRead": True}), _ticket)
+            ]
+        except ThrottledError as error:
+            message = "The tickets table is throttled. Try again."
+            raise ServiceUnavailableError(message) from error
+        return {ticket.id: ticket for ticket in found if ticket.deleted_at is None}
+
     def get_deleted(self, ticket_id: str, *, now: datetime) -> Ticket | None:
         """Return a ticket, in the trash or not. None if there is none, or it has expired in the trash.
 
@@ -179,29 +210,72 @@ class TicketRepository:
             return None
         return ticket
 
-    def list(self, wanted: TicketFilter, *, limit: int, cursor: str | None) -> Page[Ticket]:
-        """Return one page of the tickets that match, newest change first: one query of the most selective index.
+    def list(
+        self, wanted: TicketFilter, *, limit: int, cursor: str | None, sort: Sort = Sort.LAST_UPDATED
+    ) -> Page[Ticket]:
+        """Return one page of the tickets that match.
+
+        By time of change it takes one query of the most selective index, or one for each value that it is asked for. By
+        number it takes one query of the keys, and one batch read for every 100 tickets.
 
         If the index serves the whole filter, the page is full unless it is the last, reaches 1 MB of texts, or holds a
-        damaged ticket. The rest of a filter is applied to at most 400 tickets a page, so the page may be short or empty
-        and still have a next one.
+        damaged ticket or, by number, one in the trash. The rest of a filter is applied to at most 400 tickets a page:
+        the page may be short or empty and still have a next one.
 
         Raises
         ------
         BadRequestError
-            The cursor was altered or belongs to another tenant or filter.
+            The cursor was altered or belongs to another tenant, filter or order.
+        ServiceUnavailableError
+            DynamoDB throttled the batch reads, and retries did not help.
         """
-        scope = f"{self._tenant} tickets {wanted}"
-        query = query_for(self._table, self._tenant, wanted)
-        filtered = "FilterExpression" in query
-        if cursor is not None:
-            list_key = cursors.decode(cursor, scope=scope, shape=_LIST_KEY)
-            query["ExclusiveStartKey"] = position(query, self._key(list_key.partition("#")[2]), list_key)
-        # One more than requested shows whether there is a next page, without an empty page at the end.
-        query["Limit"] = FILTERED_PAGE if filtered else limit + 1
-        tickets, last = page_of(self._client, query, limit, _ticket)
-        following = cursors.encode(last["listKey"]["S"], scope=scope) if last else None
-        return Page(tickets, following)
+        scope = f"{self._tenant} tickets {wanted} {sort}"
+        by_number = sort.by_number or wanted.number is not None
+        read, shape = (self._page_by_number, _NUMBER_KEY) if by_number else (self._page_by_change, _LIST_KEY)
+        start = None if cursor is None else cursors.decode(cursor, scope=scope, shape=shape)
+        tickets, end = read(wanted, limit, start, descending=sort.descending)
+        return Page([*tickets], None if end is None else cursors.encode(end, scope=scope))
+
+    def _page_by_change(
+        self, wanted: TicketFilter, limit: int, start: str | None, *, descending: bool
+    ) -> tuple[Iterable[Ticket], str | None]:
+        """Return the tickets of a page that starts after a `listKey`, and the one after which the next page starts."""
+        queries = queries_for(self._table, self._tenant, wanted, descending=descending)
+        for query in queries:
+            if start is not None:
+                query["ExclusiveStartKey"] = position(query, self._key(start.partition("#")[2]), {"listKey": start})
+            # One more than requested shows whether there is a next page, without an empty page at the end.
+            query["Limit"] = FILTERED_PAGE // len(queries) if "FilterExpression" in query else limit + 1
+        return merged_page_of(self._client, queries, limit, _ticket, by="listKey")
+
+    def _page_by_number(
+        self, wanted: TicketFilter, limit: int, start: str | None, *, descending: bool
+    ) -> tuple[Iterable[Ticket], str | None]:
+        """Return the tickets of a page that starts after a place, `<number>#<id>`, and the place that it ends with."""
+        query = number_query(self._table, self._tenant, wanted, descending=descending)
+        if start is not None:
+            number, _, ticket_id = start.partition("#")
+            query["ExclusiveStartKey"] = position(query, self._key(ticket_id), {"number": int(number)})
+        served = is_served_by_number(wanted)
+        query["Limit"] = limit + 1 if served else FILTERED_PAGE
+        answer = self._client.query(**query)
+        places = [f"{key['number']['N']}#{key['PK']['S'].rpartition('#')[2]}" for key in answer["Items"]]
+        found: dict[str, Ticket] = {}
+        end = None
+        for batch in batched(places[:limit] if served else places, _READ_AT_ONCE, strict=False):
+            ids = {place: place.partition("#")[2] for place in batch}
+            there = self.get_all(ids.values())
+            matching = ((place, there[each]) for place, each in ids.items() if each in there)
+            found |= {place: ticket for place, ticket in matching if wanted.matches(ticket)}
+            end = batch[-1]
+            if len(found) >= limit:
+                break
+        fitting = fitting_of(ticket.model_dump(mode="json", by_alias=True) for ticket in found.values())
+        first = [*found][: min(limit, fitting)]
+        if len(first) < len(found):
+            end = first[-1]
+        is_last = "LastEvaluatedKey" not in answer and end in {None, *places[-1:]}
+        return [found[place] for place in first], None if is_last else end
 
     def unchanged(self, status: Status, *, since: str) -> Iterator[tuple[str, int]]:
         """Return id and version of each ticket with a status and no change since a time, oldest change first.

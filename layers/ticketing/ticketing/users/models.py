@@ -52,6 +52,9 @@ Name = Annotated[
     TEXT,
     AfterValidator(_visible),
 ]
+Typed = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=254), TEXT, AfterValidator(_visible)
+]
 Email = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, max_length=254, pattern=EMAIL)]
 Locale = Annotated[str, StringConstraints(max_length=35, pattern=LOCALE)]
 TimeZone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_time_zone)]
@@ -168,8 +171,9 @@ class MeUpdate(Update):
 
 
 class UserQuery(PageQuery):
-    """The query of listUsers; `name` and `email` are prefixes."""
+    """The query of listUsers; `name` and `email` are prefixes, `q` is what `Sought` makes of it."""
 
+    q: Typed | None = None
     role: TenantRole | None = None
     active: Literal["true", "false"] | None = None
     name: Name | None = None

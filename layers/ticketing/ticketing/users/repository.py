@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from ticketing.aws.data import TenantData
@@ -19,11 +20,15 @@ from ticketing.dynamodb.attributes import from_item, to_item
 from ticketing.dynamodb.damage import read_all, read_one
 from ticketing.dynamodb.tables import (
     Page,
+    ThrottledError,
+    answers_of,
+    batch_get,
     items_of,
     page_of,
     update_of,
 )
 from ticketing.dynamodb.transactions import VersionConflictError, cancellation_codes, cancellation_reasons
+from ticketing.errors import ServiceUnavailableError
 from ticketing.people.keys import tenant_key, user_key
 from ticketing.text import folded
 from ticketing.users.errors import LastAdminError, TenantNotFoundError
@@ -37,10 +42,14 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef, TransactWriteItemTypeDef, UpdateTypeDef
 
     from ticketing.users.models import TenantRole
+    from ticketing.users.sought import Sought
     from ticketing.users.tenant_models import Tenant
 
 _FILTERED_PAGE: Final = 400
 """How many users a list page reads at most if no index serves the whole filter. Limits cost and time."""
+
+_SEARCHED_PAGES: Final = 10
+"""How many times a page of a search asks for 1 MB of people: some 2,000 each."""
 
 _SORTED_BY: Final = {"byName": "nameKey", "byEmail": "emailKey"}
 """The indexes of people and their range keys; the partition key of both is `tenantKey`."""
@@ -58,16 +67,17 @@ class RowExistsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class UserFilter:
-    """Which people a list contains; None means any. `name` and `email` are prefixes."""
+    """Which people a list contains; None means any. `name` and `email` are prefixes, `sought` is compared with both."""
 
     role: TenantRole | None = None
     active: bool | None = None
     name: str | None = None
     email: str | None = None
+    sought: Sought | None = None
 
     def __str__(self) -> str:
         """Return the filter as the text that a cursor is bound to."""
-        return json.dumps((self.role, self.active, self.name, self.email))
+        return json.dumps(astuple(self))
 
 
 class UserRepository:
@@ -96,11 +106,14 @@ class UserRepository:
 
         A page is full unless it is the last. No index serves filters by role, by activity, or by name and address
         together: those are applied to at most 400 people a page, so the page may be short and still have a next one.
+        With `sought` it may read 10 MB of people.
 
         Raises
         ------
         BadRequestError
             The cursor was altered or belongs to another tenant or filter.
+        ServiceUnavailableError
+            DynamoDB throttled the batch read of those who were sought, and retries did not help.
         """
         scope = f"{self._people} {wanted}"
         query = self._query_for(wanted)
@@ -115,11 +128,42 @@ class UserRepository:
                     sort_key: f"{sorted_by}\t{user_id}" if sort_key == "nameKey" else sorted_by,
                 }
             )
-        # One more than requested shows whether there is a next page, without an empty page at the end.
-        query["Limit"] = _FILTERED_PAGE if "FilterExpression" in query else limit + 1
-        users, last = page_of(self._client, query, limit, user_from)
+        found: Iterable[User]
+        if wanted.sought is None:
+            # One more than requested shows whether there is a next page, without an empty page at the end.
+            query["Limit"] = _FILTERED_PAGE if "FilterExpression" in query else limit + 1
+            found, last = page_of(self._client, query, limit, user_from)
+        else:
+            found, last = self._search(wanted.sought, query, limit)
         following = cursors.encode(_position(last, sort_key), scope=scope) if last else None
-        return Page(users, following)
+        return Page([*found], following)
+
+    def _search(
+        self, sought: Sought, query: QueryInputTypeDef, limit: int
+    ) -> tuple[Iterable[User], Mapping[str, Any] | None]:
+        """Return the people of a query who are sought, and where the next page starts, as `page_of` does.
+
+        It looks at names and addresses in the index, 1 MB of people at a time, until the page is full or after ten
+        times, and reads the rows of those whom it found.
+        """
+        query["ProjectionExpression"] = "PK, SK, nameKey, emailKey"
+        found: dict[str, Mapping[str, Any]] = {}
+        last: Mapping[str, Any] | None = None
+        for answer in islice(answers_of(self._client, query), _SEARCHED_PAGES):
+            found |= {item["PK"]["S"]: item for item in answer["Items"] if _is_sought(item, sought)}
+            last = answer.get("LastEvaluatedKey")
+            if len(found) > limit:
+                break
+        if len(found) > limit:
+            found = dict(islice(found.items(), limit))
+            last = found[next(reversed(found))]
+        keys = [from_item({name: item[name] for name in ("PK", "SK")}) for item in found.values()]
+        try:
+            rows = {item["PK"]["S"]: item for item in batch_get(self._client, self._table, keys, {"Keys": []})}
+        except ThrottledError as error:
+            message = "The users table is throttled. Try again."
+            raise ServiceUnavailableError(message) from error
+        return read_all((rows[key] for key in found if key in rows), user_from), last
 
     def list_people(self) -> Iterator[User]:
         """Return all people of the tenant, from the index: eventually consistent."""
@@ -437,6 +481,11 @@ def _position(item: Mapping[str, Any], sort_key: str) -> str:
     """Return where a page ends: the sort value, a tab, and the user's id. A `nameKey` has this format already."""
     value: str = item[sort_key]["S"]
     return value if sort_key == "nameKey" else f"{value}\t{item['PK']['S'].rpartition('#')[2]}"
+
+
+def _is_sought(item: Mapping[str, Any], sought: Sought) -> bool:
+    name, address = (item.get(name, {}).get("S", "") for name in ("nameKey", "emailKey"))
+    return sought.matches(name.rpartition("\t")[0], address)
 
 
 def _condition_failed(error: ClientError, index: int) -> bool:

@@ -13,7 +13,7 @@ from ticketing.api.bodies import (
     absent,
 )
 from ticketing.tickets.kinds import Priority
-from ticketing.users.models import Name
+from ticketing.users.models import Name, TimeZone
 from ticketing.users.states import DeletionState, TenantState, WhoMayCreate
 
 MOST_DOMAINS: Final = 50
@@ -43,13 +43,15 @@ Days = Annotated[int, Field(strict=True, ge=1, le=365)]
 class TenantSettings(Model):
     """The settings of a tenant, which its admins change.
 
-    An empty list of domains allows all. Resolved tickets are closed after `auto_close_days`; None means never.
+    An empty list of domains allows all. Resolved tickets are closed after `auto_close_days`; None means never. In
+    `time_zone` are the dates of searches. Tenants that have not set one, or were founded before it was there, have UTC.
     """
 
     default_priority: Priority = Priority.MEDIUM
     who_may_create: WhoMayCreate = WhoMayCreate.EVERYBODY
     allowed_email_domains: list[str] = []
     auto_close_days: int | None = None
+    time_zone: str = "UTC"
 
 
 class Tenant(Model):
@@ -108,6 +110,7 @@ class SettingsUpdate(Body):
     who_may_create: WhoMayCreate = absent()
     allowed_email_domains: Domains = absent()
     auto_close_days: Days | None = None
+    time_zone: TimeZone = absent()
 
 
 class TenantUpdate(Update):

@@ -20,6 +20,7 @@ DEFAULTS: dict[str, Any] = {
     "whoMayCreate": "EVERYBODY",
     "allowedEmailDomains": [],
     "autoCloseDays": None,
+    "timeZone": "UTC",
 }
 
 
@@ -75,6 +76,21 @@ def test_settings_change_one_by_one() -> None:
     assert second.json["settings"] == DEFAULTS | changed
     assert (second.json["version"], second.json["updatedAt"]) == (3, "2026-02-02T08:16:04.120Z")
     assert get().json == second.json
+
+
+def test_a_tenant_from_before_has_utc(world: World) -> None:
+    """The item that was written before there was a time zone has none."""
+    world.dynamodb.update_item(
+        TableName=USERS,
+        Key={"PK": {"S": "TENANT#acme#TENANT"}, "SK": {"S": "TENANT"}},
+        UpdateExpression="REMOVE settings.#zone",
+        ExpressionAttributeNames={"#zone": "timeZone"},
+    )
+    assert "timeZone" not in world.items()[TENANT]["settings"]
+    assert get().json["settings"] == DEFAULTS
+    assert update(settings(timeZone="UTC")).json["version"] == 1
+    assert update(settings(timeZone="Asia/Kathmandu")).json["settings"] == DEFAULTS | {"timeZone": "Asia/Kathmandu"}
+    assert world.items()[TENANT]["settings"]["timeZone"] == "Asia/Kathmandu"
 
 
 def test_what_new_tickets_need_is_on_the_counter(world: World) -> None:
@@ -189,6 +205,10 @@ def test_a_lost_race_is_decided_again_on_what_the_winner_wrote(monkeypatch: pyte
         (settings(allowedEmailDomains=[f"{'a' * 64}.example"]), "settings.allowedEmailDomains.0: must be a domain"),
         (settings(allowedEmailDomains=["a." * 126 + "example"]), "settings.allowedEmailDomains.0: must be a domain"),
         (settings(allowedEmailDomains=[f"{n}.example" for n in range(51)]), "settings.allowedEmailDomains: "),
+        (settings(timeZone="Europe/Atlantis"), "settings.timeZone: must be a time zone of the IANA database"),
+        (settings(timeZone="europe/lisbon"), "settings.timeZone: must be a time zone of the IANA database"),
+        (settings(timeZone="../../etc/passwd"), "settings.timeZone: must be a time zone of the IANA database"),
+        (settings(timeZone=None), "settings.timeZone: "),
         (settings(theme="dark"), "settings.theme: unknown field"),
     ],
 )
