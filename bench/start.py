@@ -83,6 +83,8 @@ class Start:
             "NOTIFICATIONS_TABLE": "notifications",
             "PATH": os.environ["PATH"],
             "PYTHONDONTWRITEBYTECODE": "1",  # as Lambda's layers, which can't be written to
+            "SEARCH_BUCKET": "packs",
+            "SEARCH_TABLE": "search",
             "TENANT_DELETION": "arn:aws:states:us-east-1:000000000000:stateMachine:deletion",
             "TICKETS_TABLE": "tickets",
             "TICKET_LIFECYCLE": "arn:aws:states:us-east-1:000000000000:stateMachine:lifecycle",

@@ -66,6 +66,7 @@ def measure(stack: Stack, rounds: int) -> Iterator[Figure]:
         "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
         "CORS_ORIGINS": "*",
         "NOTIFICATIONS_TABLE": stack.outputs["NotificationsTableName"],
+        "SEARCH_TABLE": stack.outputs["SearchTableName"],
         "TICKETS_TABLE": stack.outputs["TicketsTableName"],
         "TICKET_LIFECYCLE": stack.outputs["TicketLifecycleArn"],
         "USERS_TABLE": stack.outputs["UsersTableName"],

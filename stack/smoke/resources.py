@@ -6,7 +6,8 @@ from stack.smoke.deployment import Deployment
 
 OUTPUTS: Final = (
     *("ApiId", "ApiUrl", "LiveApiId", "LiveUrl", "UserPoolId", "UserPoolClientId"),
-    *("TicketsTableName", "UsersTableName", "NotificationsTableName", "EventBusName", "AttachmentsBucketName"),
+    *("TicketsTableName", "UsersTableName", "NotificationsTableName", "SearchTableName"),
+    *("EventBusName", "AttachmentsBucketName", "SearchBucketName"),
     *("AttributeConditions", "SmokeRoleArn"),
 )
 _EXPIRING: Final = ("NotificationsTableName", "TicketsTableName")
@@ -35,7 +36,7 @@ def tables_keep_what_they_should(deployment: Deployment) -> list[str]:
     client = deployment.session.client("dynamodb")
     protected = deployment.parameters.get("DeletionProtection")
     wrong = []
-    for output in ("NotificationsTableName", "TicketsTableName", "UsersTableName"):
+    for output in ("NotificationsTableName", "SearchTableName", "TicketsTableName", "UsersTableName"):
         name = deployment.outputs[output]
         found = str(client.describe_table(TableName=name)["Table"].get("DeletionProtectionEnabled", False)).lower()
         if found != protected:

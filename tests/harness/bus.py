@@ -79,7 +79,7 @@ class OnceProbe:
     def work(self) -> None:
         """Apply what has arrived."""
         stack = self.bus.stack
-        names = (stack.outputs[f"{table}TableName"] for table in ("Tickets", "Users", "Notifications"))
+        names = (stack.outputs[f"{table}TableName"] for table in ("Tickets", "Users", "Notifications", "Search"))
         client, tables = stack.client("dynamodb"), Tables(*names)
         todo = self.bus.receive()
         while todo:

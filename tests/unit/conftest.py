@@ -23,6 +23,8 @@ from tests.unit.support import (
     NOTIFICATIONS_TABLE,
     OTHER_REPORTER,
     REPORTER,
+    SEARCH_BUCKET,
+    SEARCH_TABLE,
     STATE_MACHINE,
     TABLE,
     USERS_TABLE,
@@ -60,6 +62,8 @@ def aws_account(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
     monkeypatch.setenv("ATTACHMENTS_BUCKET", BUCKET)
     monkeypatch.setenv("NOTIFICATIONS_TABLE", NOTIFICATIONS_TABLE)
+    monkeypatch.setenv("SEARCH_BUCKET", SEARCH_BUCKET)
+    monkeypatch.setenv("SEARCH_TABLE", SEARCH_TABLE)
     monkeypatch.setenv("TICKETS_TABLE", TABLE)
     monkeypatch.setenv("USERS_TABLE", USERS_TABLE)
     monkeypatch.setenv("TICKET_LIFECYCLE", STATE_MACHINE)
@@ -87,7 +91,12 @@ def fresh_clients(monkeypatch: pytest.MonkeyPatch, botocore_session: Session) ->
 def tables() -> dict[str, dict[str, Any]]:
     """Return how template.yaml defines the tables, by the names that they have here."""
     resources = template()["Resources"]
-    names = {TABLE: "TicketsTable", USERS_TABLE: "UsersTable", NOTIFICATIONS_TABLE: "NotificationsTable"}
+    names = {
+        TABLE: "TicketsTable",
+        USERS_TABLE: "UsersTable",
+        NOTIFICATIONS_TABLE: "NotificationsTable",
+        SEARCH_TABLE: "SearchTable",
+    }
     return {name: resources[logical_id]["Properties"] for name, logical_id in names.items()}
 
 

@@ -37,7 +37,9 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 TABLE: Final = "tickets"
 USERS_TABLE: Final = "users"
 NOTIFICATIONS_TABLE: Final = "notifications"
+SEARCH_TABLE: Final = "search"
 BUCKET: Final = "files"
+SEARCH_BUCKET: Final = "packs"
 STATE_MACHINE: Final = "arn:aws:states:us-east-1:123456789012:stateMachine:lifecycle"
 REQUEST_ID: Final = "3f8a1c52-0d7e-4b1f-9a55-6f1c2d3e4a5b"
 
@@ -59,7 +61,7 @@ STRANGER: Final = Caller(ADMIN_ID, "globex", Role.ADMIN)
 
 def data_of(client: DynamoDBClient, tenant_id: str) -> TenantData:
     """Return a tenant's data in the unit tests' tables."""
-    return TenantData(client, Tables(TABLE, USERS_TABLE, NOTIFICATIONS_TABLE), tenant_id)
+    return TenantData(client, Tables(TABLE, USERS_TABLE, NOTIFICATIONS_TABLE, SEARCH_TABLE), tenant_id)
 
 
 MOMENT: Final = datetime(2026, 2, 2, 8, 15, 4, 120_000, tzinfo=UTC)

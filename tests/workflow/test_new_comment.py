@@ -167,7 +167,7 @@ def test_its_files_are_tied_as_the_layer_ties_them(embedded: Machine) -> None:
     assert by_machine[f"COMMENT#{comment_id}"]["attachmentIds"] == FILES
     for each in FILES:
         embedded.put(file_row(ticket, each, state=by_machine[f"ATTACHMENT#{each}"]["state"]))
-    data = TenantData(embedded.dynamodb, Tables(embedded.table, "", ""), TENANT)
+    data = TenantData(embedded.dynamodb, Tables(embedded.table, "", "", ""), TENANT)
     ties = AttachmentRepository(data).ties(ticket["id"], FILES, REPORTER, comment_id, Visibility.PUBLIC)
     embedded.dynamodb.transact_write_items(TransactItems=list(ties.values()))
     assert {each["SK"]: each for each in embedded.others(ticket)} == by_machine

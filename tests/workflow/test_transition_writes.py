@@ -212,7 +212,9 @@ def test_attributes_that_the_machine_does_not_know_stay(machine: Machine) -> Non
 def test_what_it_writes_is_what_the_repository_reads(machine: Machine) -> None:
     ticket = machine.put(new_ticket(Status.NEW))
     moved(machine, ticket, Status.CLOSED, fields={"tags": ["a"]}, comment="Done.")
-    tickets = TicketRepository(TenantData(machine.dynamodb, Tables(machine.table, "users", "notifications"), TENANT))
+    tickets = TicketRepository(
+        TenantData(machine.dynamodb, Tables(machine.table, "users", "notifications", "search"), TENANT)
+    )
     read = tickets.get(ticket["id"])
     assert read is not None
     assert (read.status, read.tags, read.version) == (Status.CLOSED, ["a"], 8)

@@ -20,6 +20,7 @@ class Tables(NamedTuple):
     tickets: str
     users: str
     notifications: str
+    search: str
 
 
 class Deployment:
@@ -33,7 +34,8 @@ class Deployment:
     @property
     def tables(self) -> Tables:
         """The names of the tables."""
-        return Tables(self._text("TICKETS_TABLE"), self._text("USERS_TABLE"), self._text("NOTIFICATIONS_TABLE"))
+        names = ("TICKETS_TABLE", "USERS_TABLE", "NOTIFICATIONS_TABLE", "SEARCH_TABLE")
+        return Tables(*map(self._text, names))
 
     @property
     def tenant_role(self) -> str | None:
@@ -129,9 +131,10 @@ class Deployment:
         return self._text("ATTACHMENTS_BUCKET")
 
     @property
-    def has_attachments(self) -> bool:
-        """Whether this function has to do with the bucket of attachments."""
-        return bool(self._environment.get("ATTACHMENTS_BUCKET"))
+    def buckets(self) -> Sequence[str]:
+        """The names of the buckets that this function has to do with."""
+        names = ("ATTACHMENTS_BUCKET", "SEARCH_BUCKET")
+        return [bucket for name in names if (bucket := self._environment.get(name))]
 
     @property
     def attachment_address(self) -> str | None:
@@ -152,6 +155,18 @@ class Deployment:
     def scans_attachments(self) -> bool:
         """Whether files are scanned before anybody reads them. Only `none` says that they are not."""
         return self._text("ATTACHMENT_SCAN") != "none"
+
+    # --- search ---------------------------------------------------------------------------------------------------
+
+    @property
+    def search_bucket(self) -> str:
+        """The name of the bucket of search indexes."""
+        return self._text("SEARCH_BUCKET")
+
+    @property
+    def search_indexing(self) -> str:
+        """The URL of the queue of passes over search indexes."""
+        return self._text("SEARCH_INDEXING")
 
     # --- live updates, email, webhooks ----------------------------------------------------------------------------
 

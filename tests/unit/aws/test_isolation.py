@@ -18,6 +18,8 @@ from tests.unit.support import (
     MOMENT,
     MOMENT_TEXT,
     NOTIFICATIONS_TABLE,
+    SEARCH_BUCKET,
+    SEARCH_TABLE,
     TABLE,
     TICKET_ID,
     USERS_TABLE,
@@ -40,6 +42,7 @@ from ticketing.users.token_repository import TokenRepository
 
 ROLE = "arn:aws:iam::123456789012:role/tickets-GetTicketRole-1A2B3C"
 BUCKET_ARN = f"arn:aws:s3:::{BUCKET}"
+SEARCH_BUCKET_ARN = f"arn:aws:s3:::{SEARCH_BUCKET}"
 ARN = "arn:aws:dynamodb:us-east-1:123456789012:table/{}"
 
 type Call = tuple[str, dict[str, Any]]
@@ -222,7 +225,7 @@ def test_what_is_no_tenants_id_gets_no_policy(tenant_id: str) -> None:
 
 
 def test_the_longest_policy_is_well_below_what_sts_takes() -> None:
-    assert len(session_policy("x" * 64, f"arn:aws:s3:::{'x' * 63}")) < 2_048 * 0.75
+    assert len(session_policy("x" * 64, *[f"arn:aws:s3:::{'x' * 63}"] * 2)) < 2_048 * 0.75
 
 
 # --- the sessions ----------------------------------------------------------------------------------------------------
@@ -231,7 +234,7 @@ def test_the_longest_policy_is_well_below_what_sts_takes() -> None:
 @pytest.fixture
 def strict(monkeypatch: pytest.MonkeyPatch, moto_backend: DynamoDBBackend) -> list[dict[str, Any]]:
     """Switch strict isolation on, and return the list that each request to STS is put into."""
-    assert set(moto_backend.tables) == {NOTIFICATIONS_TABLE, TABLE, USERS_TABLE}
+    assert set(moto_backend.tables) == {NOTIFICATIONS_TABLE, SEARCH_TABLE, TABLE, USERS_TABLE}
     asked: list[dict[str, Any]] = []
     monkeypatch.setenv("TENANT_ROLE", ROLE)
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "tickets-GetTicketFunction-1A2B3C")
@@ -258,7 +261,7 @@ def test_a_tenants_client_has_credentials_of_its_own(strict: list[dict[str, Any]
     assert len({id(client) for client in (acme, globex, dynamodb)}) == 3
     assert token_of(acme) != token_of(globex)
     assert [json.loads(request.pop("Policy")) for request in strict] == [
-        json.loads(session_policy(tenant_id, BUCKET_ARN)) for tenant_id in ("acme", "globex")
+        json.loads(session_policy(tenant_id, BUCKET_ARN, SEARCH_BUCKET_ARN)) for tenant_id in ("acme", "globex")
     ]
     name = "tickets-GetTicketFunction-1A2B3C"
     assert strict == [{"RoleArn": ROLE, "RoleSessionName": name, "DurationSeconds": 2700}] * 2
@@ -268,6 +271,7 @@ def test_a_function_that_has_nothing_to_do_with_files_reaches_none(
     strict: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("ATTACHMENTS_BUCKET")
+    monkeypatch.delenv("SEARCH_BUCKET")
     clients.dynamodb_for("acme")
     assert json.loads(strict[0]["Policy"]) == json.loads(session_policy("acme"))
 

@@ -49,10 +49,10 @@ def test_the_case_of_an_address_is_nothing_to_sign_in_by() -> None:
 
 def test_data_outlives_a_mistake() -> None:
     resources = template()["Resources"]
-    for name in ("NotificationsTable", "TicketsTable", "UserPool", "UsersTable"):
+    for name in ("NotificationsTable", "SearchTable", "TicketsTable", "UserPool", "UsersTable"):
         assert resources[name]["DeletionPolicy"] == "RetainExceptOnCreate"
         assert resources[name]["UpdateReplacePolicy"] == "Retain"
-    for name in ("NotificationsTable", "TicketsTable", "UsersTable"):
+    for name in ("NotificationsTable", "SearchTable", "TicketsTable", "UsersTable"):
         table = resources[name]["Properties"]
         assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
         assert table["SSESpecification"] == {"SSEEnabled": True}

@@ -66,7 +66,7 @@ def of_tenant(tenant_id: str) -> TenantData:
 
 @dataclass(frozen=True, slots=True)
 class TenantFiles:
-    """The bucket of attachments, for one tenant's objects in it.
+    """A bucket, for one tenant's objects in it: all of their keys start with its id and a slash.
 
     `client` and `credentials` are asked when they are needed: an S3 client takes a while to make, and addresses are
     signed without one.
@@ -90,11 +90,29 @@ class TenantFiles:
 
 def files_of_caller(caller: Caller) -> TenantFiles:
     """Return the files of the caller's tenant, isolated as `of_caller`; asking for client or credentials may raise."""
-    tenant_id = caller.tenant_id
-    client, credentials = partial(clients.s3_for, tenant_id), partial(clients.credentials_for, tenant_id)
-    return TenantFiles(client, credentials, DEPLOYMENT.attachments_bucket, tenant_id)
+    return _of_caller(caller, DEPLOYMENT.attachments_bucket)
 
 
 def files_of_tenant(tenant_id: str) -> TenantFiles:
     """Return the files of any tenant, for work without a caller."""
-    return TenantFiles(clients.s3, clients.credentials, DEPLOYMENT.attachments_bucket, tenant_id)
+    return _of_tenant(tenant_id, DEPLOYMENT.attachments_bucket)
+
+
+def packs_of_caller(caller: Caller) -> TenantFiles:
+    """Return the search indexes of the caller's tenant, isolated as `files_of_caller`."""
+    return _of_caller(caller, DEPLOYMENT.search_bucket)
+
+
+def packs_of_tenant(tenant_id: str) -> TenantFiles:
+    """Return the search indexes of any tenant, for work without a caller."""
+    return _of_tenant(tenant_id, DEPLOYMENT.search_bucket)
+
+
+def _of_caller(caller: Caller, bucket: str) -> TenantFiles:
+    tenant_id = caller.tenant_id
+    client, credentials = partial(clients.s3_for, tenant_id), partial(clients.credentials_for, tenant_id)
+    return TenantFiles(client, credentials, bucket, tenant_id)
+
+
+def _of_tenant(tenant_id: str, bucket: str) -> TenantFiles:
+    return TenantFiles(clients.s3, clients.credentials, bucket, tenant_id)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -38,8 +38,8 @@ MOST: Final = 64
 _ACTIONS: Final = ("BatchGetItem", "ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem")
 
 
-def session_policy(tenant_id: str, bucket: str | None = None) -> str:
-    """Return the session policy that limits a role to one tenant's items, and objects of a bucket (its ARN), as JSON.
+def session_policy(tenant_id: str, *buckets: str) -> str:
+    """Return the session policy that limits a role to one tenant's items, and objects of buckets (their ARNs), as JSON.
 
     The leading key is the partition key of the table or index. `NAME#` items claim the names of tenants, which are
     unique among all tenants; they contain a tenant's id and nothing else. `ADDRESS#` items say until when an address
@@ -71,21 +71,21 @@ def session_policy(tenant_id: str, bucket: str | None = None) -> str:
         "Resource": "*",
         "Condition": {"StringLike": {"kms:ViaService": "dynamodb.*.amazonaws.com"}},
     }
-    statements = [items, key, *(_object_statements(tenant_id, bucket) if bucket else ())]
+    statements = [items, key, *(_object_statements(tenant_id, buckets) if buckets else ())]
     return json.dumps({"Version": "2012-10-17", "Statement": statements}, separators=(",", ":"))
 
 
-def _object_statements(tenant_id: str, bucket: str) -> list[dict[str, Any]]:
+def _object_statements(tenant_id: str, buckets: Sequence[str]) -> list[dict[str, Any]]:
     """Return the statements for a tenant's objects, whose keys all start with its id, and for listing them."""
     objects = {
         "Effect": "Allow",
         "Action": ["s3:DeleteObjectVersion", "s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"],
-        "Resource": f"{bucket}/{tenant_id}/*",
+        "Resource": [f"{bucket}/{tenant_id}/*" for bucket in buckets],
     }
     listing = {
         "Effect": "Allow",
         "Action": "s3:ListBucketVersions",
-        "Resource": bucket,
+        "Resource": [*buckets],
         "Condition": {"StringLike": {"s3:prefix": f"{tenant_id}/*"}},
     }
     return [objects, listing]
@@ -140,15 +140,13 @@ class TenantSessions:
         return made
 
     def _assumed(self, tenant_id: str) -> _Session:
-        bucket = None
-        if DEPLOYMENT.has_attachments:
-            partition = self._role.split(":")[1]
-            bucket = f"arn:{partition}:s3:::{DEPLOYMENT.attachments_bucket}"
+        partition = self._role.split(":")[1]
+        buckets = (f"arn:{partition}:s3:::{bucket}" for bucket in DEPLOYMENT.buckets)
         try:
             answer = self._sts.assume_role(
                 RoleArn=self._role,
                 RoleSessionName=DEPLOYMENT.function_name,  # CloudTrail shows it beside each call
-                Policy=session_policy(tenant_id, bucket),
+                Policy=session_policy(tenant_id, *buckets),
                 DurationSeconds=int(LIFETIME.total_seconds()),
             )["Credentials"]
         except (BotoCoreError, ClientError) as error:
