@@ -59,6 +59,8 @@ EVENTS: Final[dict[str, dict[str, Any]]] = {
     "watchTicket": _event(),
     "unwatchTicket": _event(),
     "getWatching": _event(),
+    "searchTickets": _event(query={"q": "vpn"}),
+    "suggestSearch": _event(query={"q": "vp"}),
     "getMe": _event(),
     "updateMe": _event({"name": "Ada L."}),
     "signOut": _event(),

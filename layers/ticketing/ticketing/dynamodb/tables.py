@@ -17,6 +17,7 @@ from ticketing.dynamodb.damage import Item, read_all
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import (
+        KeysAndAttributesUnionTypeDef,
         QueryInputTypeDef,
         QueryOutputTypeDef,
         TransactWriteItemTypeDef,
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
 
 _BATCH: Final = 25
 """The most items of one BatchWriteItem."""
+
+_READ_BATCH: Final = 100
+"""The most items of one BatchGetItem."""
+
+_READ_PAUSES: Final = (0.05, 0.1, 0.2)
+"""Seconds to wait before unprocessed keys of a BatchGetItem are sent again. Callers wait for it."""
 
 _BATCH_TRIES: Final = 6
 """How many times unprocessed items of a batch are sent: exponential backoff of 50 ms, 100 ms, ... 1.6 s."""
@@ -41,7 +48,7 @@ _NAME: Final = re.compile(r"#(\w+)")
 
 
 class ThrottledError(Exception):
-    """DynamoDB left items of a batch unprocessed, and retries did not help."""
+    """DynamoDB left items or keys of a batch unprocessed, and retries did not help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,12 +165,17 @@ def _first(answers: Iterable[QueryOutputTypeDef], limit: int) -> tuple[list[Item
         fitting = len(found)
         # What DynamoDB sent is JSON, too, and escaping it once more at most doubles it: nearly all is known to fit.
         if 2 * received > _LARGEST_PAGE:
-            sizes = accumulate(map(_answered_size, found))
-            fitting = max(1, sum(1 for _ in takewhile(_LARGEST_PAGE.__ge__, sizes)))
+            fitting = fitting_of(found)
         if len(found) > limit or len(found) > fitting:
             break
     first = found[: min(limit, fitting)]
     return first, len(first) < len(found)
+
+
+def fitting_of(items: Iterable[Mapping[str, Any]]) -> int:
+    """Return how many of the first items, as JSON or DynamoDB's JSON, one answer may have: at least one."""
+    sizes = accumulate(map(_answered_size, items))
+    return max(1, sum(1 for _ in takewhile(_LARGEST_PAGE.__ge__, sizes)))
 
 
 def _received_size(answer: QueryOutputTypeDef) -> int:
@@ -172,7 +184,7 @@ def _received_size(answer: QueryOutputTypeDef) -> int:
     return int(headers.get("content-length", _LARGEST_PAGE))
 
 
-def _answered_size(item: Item) -> int:
+def _answered_size(item: Mapping[str, Any]) -> int:
     """Return about how many bytes an item has in the answer of a Lambda function, rather too many than too few.
 
     The body of an answer is a text in a JSON object, so that JSON escapes it a second time: a quote takes four bytes, a
@@ -180,6 +192,31 @@ def _answered_size(item: Item) -> int:
     """
     body = json.dumps(item, ensure_ascii=False, default=str)
     return len(json.dumps(body, ensure_ascii=False).encode())
+
+
+def batch_get(
+    client: DynamoDBClient, table: str, keys: Iterable[Mapping[str, str]], wanted: KeysAndAttributesUnionTypeDef
+) -> Iterator[Item]:
+    """Yield the items with these keys (plain values), in no order: one BatchGetItem for every 100.
+
+    `wanted` is how to read them: all of BatchGetItem's request but the keys. Unprocessed keys are retried.
+
+    Raises
+    ------
+    ThrottledError
+        Some keys were not read.
+    """
+    for batch in batched(keys, _READ_BATCH, strict=False):
+        request: KeysAndAttributesUnionTypeDef = {**wanted, "Keys": [to_item(key) for key in batch]}
+        for pause in (*_READ_PAUSES, None):
+            answer = client.batch_get_item(RequestItems={table: request})
+            yield from answer["Responses"].get(table, ())
+            if table not in answer["UnprocessedKeys"]:
+                break
+            if pause is None:
+                raise ThrottledError
+            request = answer["UnprocessedKeys"][table]
+            time.sleep(pause)
 
 
 def batch_delete(client: DynamoDBClient, table: str, keys: Sequence[Key]) -> None:

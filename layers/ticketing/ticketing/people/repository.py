@@ -8,26 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import batched
-from time import sleep
 from typing import TYPE_CHECKING, Final
 
 from ticketing.access.roles import AGENTS, Role
 from ticketing.aws.data import TenantData
 from ticketing.dynamodb.attributes import to_item
 from ticketing.dynamodb.damage import Item, read_all, read_one
+from ticketing.dynamodb.tables import ThrottledError, batch_get
 from ticketing.errors import ServiceUnavailableError
-from ticketing.people.keys import user_key
+from ticketing.people.keys import people_key, tenant_key, user_key
+from ticketing.text import folded
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import KeysAndAttributesUnionTypeDef, TransactWriteItemTypeDef
-
-_BATCH: Final = 100
-"""The most items of one BatchGetItem."""
-
-_PAUSES: Final = (0.05, 0.1, 0.2)
-"""Seconds to wait before unprocessed keys of a batch are retried."""
 
 _AGENTS: Final = sorted(AGENTS)
 
@@ -104,6 +98,31 @@ class People:
         found = read_people(self._client, self._table, keys, attributes, _person, consistent=consistent)
         return people | {person.id: person for person in found}
 
+    def with_address(self, address: str) -> str | None:
+        """Return the id of the person with an e-mail address, active or not; None if there is none.
+
+        It comes from an index (eventually consistent).
+        """
+        answer = self._client.query(
+            TableName=self._table,
+            IndexName="byEmail",
+            KeyConditionExpression="tenantKey = :people AND emailKey = :address",
+            ExpressionAttributeValues=to_item({":people": people_key(self._tenant_id), ":address": folded(address)}),
+            ProjectionExpression="id",
+        )
+        return next((item["id"]["S"] for item in answer["Items"]), None)
+
+    def time_zone(self) -> str:
+        """Return the name of the tenant's time zone, `UTC` unless its settings have one (eventually consistent)."""
+        answer = self._client.get_item(
+            TableName=self._table,
+            Key=to_item(tenant_key(self._tenant_id)),
+            ProjectionExpression="#settings",
+            ExpressionAttributeNames={"#settings": "settings"},
+        )
+        settings = answer.get("Item", {}).get("settings", {}).get("M", {})
+        return settings["timeZone"]["S"] if "timeZone" in settings else "UTC"
+
     def _standing(self, person_id: str) -> _Standing | None:
         answer = self._client.get_item(
             TableName=self._table,
@@ -150,20 +169,14 @@ def read_people[T](  # noqa: PLR0913 - a batch read, spelled out
     ServiceUnavailableError
         DynamoDB throttled the reads, and retries did not help.
     """
-    for batch in batched(keys, _BATCH, strict=False):
-        wanted: KeysAndAttributesUnionTypeDef = {
-            "Keys": [to_item(key) for key in batch],
-            "ConsistentRead": consistent,
-            "ProjectionExpression": ", ".join(["PK", "SK", *(f"#{name}" for name in attributes)]),
-            "ExpressionAttributeNames": {f"#{name}": name for name in attributes},
-        }
-        for pause in (*_PAUSES, None):
-            answer = client.batch_get_item(RequestItems={table: wanted})
-            yield from read_all(answer["Responses"].get(table, ()), read)
-            if table not in answer["UnprocessedKeys"]:
-                break
-            if pause is None:
-                message = "The users table is throttled. Try again, or without expand."
-                raise ServiceUnavailableError(message)
-            wanted = answer["UnprocessedKeys"][table]
-            sleep(pause)
+    wanted: KeysAndAttributesUnionTypeDef = {
+        "Keys": [],
+        "ConsistentRead": consistent,
+        "ProjectionExpression": ", ".join(["PK", "SK", *(f"#{name}" for name in attributes)]),
+        "ExpressionAttributeNames": {f"#{name}": name for name in attributes},
+    }
+    try:
+        yield from read_all(batch_get(client, table, keys, wanted), read)
+    except ThrottledError as error:
+        message = "The users table is throttled. Try again, or without expand."
+        raise ServiceUnavailableError(message) from error

@@ -8,7 +8,7 @@ list. docs/architecture.md has the whole layout.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -19,6 +19,8 @@ from ticketing.dynamodb.attributes import from_item, to_item
 from ticketing.dynamodb.damage import read_all, read_one
 from ticketing.dynamodb.tables import (
     Page,
+    ThrottledError,
+    batch_get,
     full_page_of,
     items_of,
     page_of,
@@ -27,6 +29,7 @@ from ticketing.dynamodb.tables import (
     update_of,
 )
 from ticketing.dynamodb.transactions import Checks, cancellation_reasons, raise_for_cancellation
+from ticketing.errors import ServiceUnavailableError
 from ticketing.tickets import outbox
 from ticketing.tickets.events import TicketEvent
 from ticketing.tickets.keys import counter_key, list_partition, ticket_key
@@ -168,6 +171,24 @@ class TicketRepository:
         """Return a ticket as last written (a consistent read), or None if there is none or it is in the trash."""
         ticket = self._read(ticket_id)
         return ticket if ticket and ticket.deleted_at is None else None
+
+    def get_all(self, ticket_ids: Iterable[str]) -> Mapping[str, Ticket]:
+        """Return those of these tickets that are there and not in the trash, as last written, by id.
+
+        One batch of consistent reads for every 100. One that can't be read is left out.
+
+        Raises
+        ------
+        ServiceUnavailableError
+            DynamoDB throttled the reads, and retries did not help.
+        """
+        keys = (self._key(each) for each in ticket_ids)
+        try:
+            found = [*read_all(batch_get(self._client, self._table, keys, {"Keys": [], "ConsistentRead": True}), _ticket)]
+        except ThrottledError as error:
+            message = "The tickets table is throttled. Try again."
+            raise ServiceUnavailableError(message) from error
+        return {ticket.id: ticket for ticket in found if ticket.deleted_at is None}
 
     def get_deleted(self, ticket_id: str, *, now: datetime) -> Ticket | None:
         """Return a ticket, in the trash or not. None if there is none, or it has expired in the trash.
