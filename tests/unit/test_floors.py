@@ -9,7 +9,7 @@ from tests.unit.support import ROOT
 PACKAGE = ROOT / "layers" / "ticketing" / "ticketing"
 
 FLOORS = (
-    {"clock", "deployment", "errors", "ids", "metrics", "text"},
+    {"clock", "deployment", "errors", "ids", "metrics", "text", "words"},
     {"access"},
     {"aws", "dynamodb"},
     {"people"},
@@ -17,6 +17,7 @@ FLOORS = (
     {"audit", "tickets"},
     {"attachments", "events", "users"},
     {"comments"},
+    {"search"},
     {"live", "mail", "webhooks"},
     {"erasure"},
 )
