@@ -54,7 +54,7 @@ _MOST_ADDRESSES: Final = 16
 """How many e-mail addresses a search may name. Each is a request."""
 
 _SURELY_FIT: Final = 500_000
-"""Characters of descriptions and resolutions in an answer that is not measured. One takes 4 bytes at most."""
+"""Characters of descriptions and resolutions in an answer that is not measured. One takes 7 bytes at most."""
 
 _DATES: Final = re.compile("created|updated|resolved", re.IGNORECASE)
 """What a search has in it if it has dates. Only then is the tenant's time zone read."""
@@ -105,10 +105,10 @@ def search_tickets(granted: Grant, search: Search, index: SearchIndex, rebuild: 
     SearchUnavailableError
         The index is damaged. It has begun to be built anew.
     """
-    caller, scope = granted.caller, _scope_of(granted)
+    caller, scope = granted.caller, scope_of(granted)
     bound_to = _bound_to(caller, scope, search)
     since, after = _position(search.cursor, bound_to)
-    query = _read(search.q, caller, scope, since)
+    query = query_of(search.q, caller, scope, since)
     sort, descending = _order(search.sort, query, scope)
     find = Find(query, scope, sort, descending, search.limit, after, tuple(sorted(search.facets)))
     try:
@@ -128,7 +128,7 @@ def search_tickets(granted: Grant, search: Search, index: SearchIndex, rebuild: 
 def suggest_words(granted: Grant, prefix: str, index: SearchIndex, rebuild: Rebuild) -> Sequence[Suggestion]:
     """Return words and tags, of tickets that the caller may see, that begin as typed; raises as `search_tickets`."""
     try:
-        return index.suggest(prefix, _scope_of(granted), SUGGESTIONS)
+        return index.suggest(prefix, scope_of(granted), SUGGESTIONS)
     except IndexMissingError:
         rebuild("missing")
         return []
@@ -149,7 +149,8 @@ def presented_hits(hits: Hits, caller: Caller, expand: Collection[Expandable], *
     return shown | {"asOf": hits.as_of, "complete": hits.complete}
 
 
-def _scope_of(granted: Grant) -> Scope:
+def scope_of(granted: Grant) -> Scope:
+    """Return which tickets a grant lets its caller find, and whether also by what is internal in them."""
     return Scope(granted.caller.user_id if granted.only_own else None, internal=sees_internal(granted.caller))
 
 
@@ -219,10 +220,15 @@ def _counted(facet: Facet, tickets: Sequence[Ticket]) -> Mapping[str, int]:
 # --- What is asked ----------------------------------------------------------------------------------------------------
 
 
-def _read(q: str, caller: Caller, scope: Scope, now: datetime) -> Query:
+def query_of(q: str, caller: Caller, scope: Scope, now: datetime) -> Query:
     """Return a query with its dates in the tenant's time zone, and its people as ids.
 
     Whoever sees only their own tickets can't look up others by their address: one of somebody else's finds nothing.
+
+    Raises
+    ------
+    BadRequestError
+        It can't be read; the details name each problem and its place.
     """
     people = People(of_caller(caller))
     zone = ZoneInfo(people.time_zone() if _DATES.search(q) else "UTC")
