@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 from ticketing.aws.data import of_caller, of_tenant, packs_of_caller, packs_of_tenant
 from ticketing.index.folders import folders_of_process
 from ticketing.index.store import IndexStore
-from ticketing.search.embedded import EmbeddedIndex
+from ticketing.search.embedded import Embedded
 
 if TYPE_CHECKING:
     from ticketing.access.identity import Caller
 
 
-def index_of_caller(caller: Caller) -> EmbeddedIndex:
+def index_of_caller(caller: Caller) -> Embedded:
     """Return the index of the caller's tenant. With strict isolation, the credentials allow no other tenant's."""
-    return EmbeddedIndex(IndexStore(of_caller(caller), packs_of_caller(caller), folders_of_process()))
+    return Embedded(IndexStore(of_caller(caller), packs_of_caller(caller), folders_of_process()))
 
 
-def index_of_tenant(tenant_id: str) -> EmbeddedIndex:
+def index_of_tenant(tenant_id: str) -> Embedded:
     """Return the index of any tenant, for work without a caller."""
-    return EmbeddedIndex(IndexStore(of_tenant(tenant_id), packs_of_tenant(tenant_id), folders_of_process()))
+    return Embedded(IndexStore(of_tenant(tenant_id), packs_of_tenant(tenant_id), folders_of_process()))

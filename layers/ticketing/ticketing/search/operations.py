@@ -23,7 +23,7 @@ from ticketing.dynamodb.tables import fitting_of, tenant_prefix
 from ticketing.errors import BadRequestError
 from ticketing.people.repository import People
 from ticketing.search.errors import SearchUnavailableError
-from ticketing.search.highlights import highlights_of
+from ticketing.search.highlights import highlights
 from ticketing.search.language import Query, QueryProblemsError, addresses_in, bound, fields_match, parse
 from ticketing.search.port import (
     NOBODY,
@@ -55,6 +55,11 @@ _MOST_ADDRESSES: Final = 16
 
 _SURELY_FIT: Final = 500_000
 """Characters of descriptions and resolutions in an answer that is not measured. One takes 7 bytes at most."""
+
+_HIGHLIGHTED: Final = ("title", "description", "resolution")
+
+_MOST_SPANS: Final = 100
+"""How many places of a text are highlighted at most, so that an answer stays as small as its texts let it be."""
 
 _DATES: Final = re.compile("created|updated|resolved", re.IGNORECASE)
 """What a search has in it if it has dates. Only then is the tenant's time zone read."""
@@ -142,7 +147,8 @@ def presented_hits(hits: Hits, caller: Caller, expand: Collection[Expandable], *
     bodies = presented_page(hits.tickets, caller, expand)
     if highlight:
         for body in bodies:
-            body["highlights"] = highlights_of(hits.query, body)
+            texts = {name: body[name] for name in _HIGHLIGHTED if body[name] is not None}
+            body["highlights"] = {name: spans[:_MOST_SPANS] for name, spans in highlights(hits.query, texts).items()}
     shown: dict[str, Any] = {"tickets": bodies, "total": {"value": hits.total, "exact": hits.exact}}
     if hits.facets:
         shown["facets"] = {facet.value: dict(counts) for facet, counts in hits.facets.items()}
@@ -177,7 +183,8 @@ def _page(granted: Grant, find: Find, index: SearchIndex, cursor_of: Callable[[M
         total,
         exact=found.exact,
         facets=facets,
-        as_of=found.as_of,
+        # It would tell a reporter when somebody else's ticket changed.
+        as_of=found.as_of if find.scope.reporter_id is None else None,
         complete=found.complete,
         cursor=None if found.after is None else cursor_of(found.after),
     )
