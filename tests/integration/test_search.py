@@ -1,6 +1,5 @@
 """Search on the running stack: what the language finds, what reporters never learn, and what is left out at once."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,11 +11,10 @@ import pytest
 from tests.harness.client import Client
 from tests.harness.files import attach
 from tests.harness.people import OwnTenant, Tenant
+from tests.harness.postbox import until
 from tests.harness.stack import Stack
 
 SEARCH, SUGGESTIONS = "/v1/search/tickets", "/v1/search/suggestions"
-SECONDS_TO_FIND = 20.0
-SECONDS_TO_REBUILD = 60.0
 
 type Json = dict[str, Any]
 
@@ -47,12 +45,9 @@ def suggested(api: Client, q: str) -> Mapping[str, int]:
     return {word["text"]: word["count"] for word in words}
 
 
-def until(seen: Callable[[], bool], seconds: float = SECONDS_TO_FIND) -> None:
+def wait_until(seen: Callable[[], bool]) -> None:
     """Wait until something is so."""
-    deadline = time.monotonic() + seconds
-    while not seen():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    until(seen, bool)
 
 
 def unique() -> str:
@@ -108,8 +103,8 @@ def desk(found_tenant: Callable[[], OwnTenant]) -> Desk:
     attach(agent, urls[LAPTOP], fileName="Invoice_final.txt")
     body = {"to": "RESOLVED", "resolution": "Delivered by courier."}
     agent.post(f"{urls[LAPTOP]}/transitions", json=body, expect=httpx.codes.OK)
-    until(lambda: found(agent, "courier invoice 4711 kuckucksuhr status:resolved has:attachment") == [LAPTOP])
-    until(lambda: search(agent)["complete"] and search(agent)["total"]["value"] == len(TICKETS))
+    wait_until(lambda: found(agent, "courier invoice 4711 kuckucksuhr status:resolved has:attachment") == [LAPTOP])
+    wait_until(lambda: search(agent)["complete"] and search(agent)["total"]["value"] == len(TICKETS))
     return Desk(tenant, agent, reporter, other, urls, numbers)
 
 
@@ -278,9 +273,9 @@ def test_a_reporter_learns_nothing_of_what_they_can_not_see(
     ticket = {"title": f"The {secret} vpn", "description": f"vpn, every {secret}.", "tags": [secret], "priority": "HIGH"}
     others = desk.other.create("/v1/tickets", ticket)
     foreign.admin.create("/v1/tickets", ticket)
-    until(lambda: search(desk.agent, secret)["total"]["value"] == 2)
-    until(lambda: set(found(desk.agent, f"{secret} has:attachment")) == {VPN})
-    until(lambda: search(foreign.admin, secret)["total"]["value"] == 1)
+    wait_until(lambda: search(desk.agent, secret)["total"]["value"] == 2)
+    wait_until(lambda: set(found(desk.agent, f"{secret} has:attachment")) == {VPN})
+    wait_until(lambda: search(foreign.admin, secret)["total"]["value"] == 1)
     assert found(desk.other, secret) == [ticket["title"]]
     assert suggested(desk.agent, secret[:5]) == {secret: 1}
 
@@ -308,13 +303,13 @@ def test_what_was_deleted_is_in_no_answer_at_once(desk: Desk) -> None:
     word = unique()
     made = desk.reporter.create("/v1/tickets", {"title": f"To delete {word}", "description": "Soon."})
     place = f"/v1/tickets/{made['id']}"
-    until(lambda: search(desk.agent, word)["total"]["value"] == 1)
+    wait_until(lambda: search(desk.agent, word)["total"]["value"] == 1)
     desk.tenant.admin.delete(place, expect=httpx.codes.NO_CONTENT)
     at_once = search(desk.agent, word, facets="status")
     assert (at_once["tickets"], at_once["total"]["value"], at_once["facets"]) == ([], 0, {"status": {}})
-    until(lambda: word not in suggested(desk.agent, word[:6]))
+    wait_until(lambda: word not in suggested(desk.agent, word[:6]))
     desk.tenant.admin.post(f"{place}/restore", expect=httpx.codes.OK)
-    until(lambda: found(desk.reporter, word) == [made["title"]])
+    wait_until(lambda: found(desk.reporter, word) == [made["title"]])
     desk.tenant.admin.delete(place, expect=httpx.codes.NO_CONTENT)
     assert found(desk.reporter, word) == []
 
@@ -323,13 +318,13 @@ def test_a_field_that_has_just_changed_is_judged_as_it_is_now(desk: Desk) -> Non
     word = unique()
     made = desk.reporter.create("/v1/tickets", {"title": word, "description": "x"})
     place = f"/v1/tickets/{made['id']}"
-    until(lambda: found(desk.agent, f"{word} status:new") == [word])
+    wait_until(lambda: found(desk.agent, f"{word} status:new") == [word])
     desk.agent.post(f"{place}/transitions", json={"to": "OPEN"}, expect=httpx.codes.OK)
     assert found(desk.agent, f"{word} status:new") == []
-    until(lambda: found(desk.agent, f"{word} status:open") == [word])
+    wait_until(lambda: found(desk.agent, f"{word} status:open") == [word])
     desk.agent.patch(place, json={"reporterId": desk.other.id}, expect=httpx.codes.OK)
     assert found(desk.reporter, word) == []
-    until(lambda: found(desk.other, word) == [word])
+    wait_until(lambda: found(desk.other, word) == [word])
     desk.tenant.admin.delete(place, expect=httpx.codes.NO_CONTENT)
 
 
@@ -361,18 +356,18 @@ def test_a_damaged_index_is_noticed_and_built_again(stack: Stack, found_tenant: 
     words = [unique() for _ in range(3)]
     for word in words[:2]:
         tenant.admin.create("/v1/tickets", {"title": word, "description": "x"})
-    until(lambda: all(found(tenant.admin, word) for word in words[:2]))
-    until(lambda: bool(search(tenant.admin)["complete"]))
+    wait_until(lambda: all(found(tenant.admin, word) for word in words[:2]))
+    wait_until(lambda: bool(search(tenant.admin)["complete"]))
     before = _items(stack, tenant.id)
     tenant.admin.create("/v1/tickets", {"title": words[2], "description": "x"})
-    until(lambda: _items(stack, tenant.id) != before)
+    wait_until(lambda: _items(stack, tenant.id) != before)
     _flip_bits(stack, tenant.id)  # before anybody searches: what was read once is not read again
     refused = tenant.admin.get(SEARCH, expect=httpx.codes.SERVICE_UNAVAILABLE)
     assert refused.json()["code"] == "search_unavailable"
     assert int(refused.headers["Retry-After"]) > 0
     tenant.admin.get(SUGGESTIONS, params={"q": words[2][:5]})
-    until(lambda: tenant.admin.get(SEARCH).status_code == httpx.codes.OK, SECONDS_TO_REBUILD)
-    until(lambda: all(found(tenant.admin, word) == [word] for word in words), SECONDS_TO_REBUILD)
+    wait_until(lambda: tenant.admin.get(SEARCH).status_code == httpx.codes.OK)
+    wait_until(lambda: all(found(tenant.admin, word) == [word] for word in words))
 
 
 def test_an_index_that_is_gone_is_built_again(stack: Stack, found_tenant: Callable[[], OwnTenant]) -> None:
@@ -381,10 +376,10 @@ def test_an_index_that_is_gone_is_built_again(stack: Stack, found_tenant: Callab
     assert (nothing["tickets"], nothing["total"]["value"]) == ([], 0)
     word = unique()
     tenant.admin.create("/v1/tickets", {"title": word, "description": "x"})
-    until(lambda: found(tenant.admin, word) == [word])
+    wait_until(lambda: found(tenant.admin, word) == [word])
     for item in _items(stack, tenant.id):
         key = {name: item[name] for name in ("PK", "SK")}
         stack.client("dynamodb").delete_item(TableName=stack.outputs["SearchTableName"], Key=key)
     missing = search(tenant.admin, word)
     assert missing["complete"] is False or missing["tickets"]
-    until(lambda: found(tenant.admin, word) == [word] and search(tenant.admin)["complete"], SECONDS_TO_REBUILD)
+    wait_until(lambda: found(tenant.admin, word) == [word] and search(tenant.admin)["complete"])
