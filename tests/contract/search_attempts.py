@@ -31,7 +31,7 @@ ANSWERED = (
     "?q=VPN+drops&sort=relevance&facets=status,priority,type,tag,assignee&highlight=true&limit=100",
     "?facets=tag&expand=reporter,assignedTo&sort=-priority",
     f"?q={quote('status:NEW,OPEN -tag:vpn assignee:none reporter:me #12 created:>-7d has:attachment')}",
-    f"?q={quote('(a|b)+ [a-z]{2} ^.$ \\d .* ~1 ? !')}",
+    f"?q={quote('(a|b)+ [a-z]{2} ^.$ \\d ~1 ? !')}",
     f"?q={quote('日本語 отчёт مرحبا')}",
     f"?q={quote('é' * 500)}",
 )
