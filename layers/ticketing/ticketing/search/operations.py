@@ -181,7 +181,7 @@ def _page(granted: Grant, find: Find, index: SearchIndex, cursor_of: Callable[[M
         find.query,
         tickets,
         total,
-        exact=found.exact,
+        exact=found.exact and found.complete,
         facets=facets,
         # It would tell a reporter when somebody else's ticket changed.
         as_of=found.as_of if find.scope.reporter_id is None else None,
@@ -221,7 +221,7 @@ def _counted(facet: Facet, tickets: Sequence[Ticket]) -> Mapping[str, int]:
             values = [tag for ticket in tickets for tag in dict.fromkeys(ticket.tags)]
         case Facet.ASSIGNEE:
             values = [ticket.assigned_to_id or NOBODY for ticket in tickets]
-    return dict(Counter(values).most_common())
+    return dict(sorted(Counter(values).items(), key=lambda each: (-each[1], each[0])))
 
 
 # --- What is asked ----------------------------------------------------------------------------------------------------
