@@ -2,7 +2,7 @@
 
 from urllib.parse import quote
 
-from tests.contract.attempts import Attempt, Valid, World
+from tests.contract.attempts import SOMEBODY, Attempt, Valid, World
 
 
 def search(_: World) -> str:
@@ -66,6 +66,8 @@ ATTEMPTS = [
         Attempt("searchTickets", 400, query=query)
         for query in ("?sort=title", "?facets=title", "?highlight=yes", "?cursor=abc", "?q=a&q=b", "?expand=owner")
     ),
+    Attempt("searchTickets", 404, query=f"?view={SOMEBODY}", code="view_not_found"),
+    Attempt("searchTickets", 400, query=f"?view={SOMEBODY}&q=vpn"),
     Attempt("suggestSearch", 200, by="reporter"),
     *(Attempt("suggestSearch", 400, given=given) for given in (suggestions_of_much, suggestions_of_nothing)),
 ]

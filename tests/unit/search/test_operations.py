@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
@@ -372,6 +373,22 @@ def test_suggestions_take_a_beginning_and_nothing_else(query: str) -> None:
 def test_words_and_tags_are_suggested(index: ToldIndex) -> None:
     assert suggest("?q=pri").json == [{"text": "printer", "count": 3}, {"text": "printing", "count": 1}]
     assert index.suggested == [("pri", Scope(None, internal=True), 10)]
+
+
+def test_a_view_takes_the_place_of_query_and_order(index: ToldIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[Caller, str]] = []
+
+    def view_for(caller: Caller, view_id: str) -> SimpleNamespace:
+        asked.append((caller, view_id))
+        return SimpleNamespace(query="status:open", sort="-priority")
+
+    monkeypatch.setattr("ticketing.views.operations.view_for", view_for)
+    assert search(f"?view={OTHER_ID.upper()}").status == 200
+    assert asked == [(AGENT, OTHER_ID)]
+    assert index.found[0].query.clauses == (OneOf(Field.STATUS, ("OPEN",), negated=False),)
+    assert (index.found[0].sort, index.found[0].descending) == (SortKey.PRIORITY, True)
+    for also in ("q=vpn", "sort=created", "q="):
+        assert search(f"?view={OTHER_ID}&{also}").details == ["view: takes the place of q and sort"]
 
 
 # --- Pages ------------------------------------------------------------------------------------------------------------

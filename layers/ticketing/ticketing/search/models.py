@@ -4,7 +4,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, StringConstraints
 
-from ticketing.api.bodies import Body, PageQuery, listed
+from ticketing.api.bodies import Body, Id, PageQuery, listed
 from ticketing.search.port import Facet
 from ticketing.tickets.models import ExpandQuery
 
@@ -17,10 +17,14 @@ Sort = Literal[
 
 
 class SearchQuery(PageQuery, ExpandQuery):
-    """The query of searchTickets. What `q` says is read later, since dates in it need the tenant's time zone."""
+    """The query of searchTickets. What `q` says is read later, since dates in it need the tenant's time zone.
 
-    q: Annotated[str, StringConstraints(max_length=LONGEST)] = ""
+    `view` takes the place of `q` and `sort`.
+    """
+
+    q: Annotated[str, StringConstraints(max_length=LONGEST)] | None = None
     sort: Sort | None = None
+    view: Id | None = None
     facets: Annotated[frozenset[Facet], BeforeValidator(listed)] = frozenset()
     highlight: Literal["true", "false"] = "false"
 
