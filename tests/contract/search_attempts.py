@@ -60,7 +60,10 @@ REFUSED = (
 
 ATTEMPTS = [
     *(Attempt("searchTickets", 200, query=query) for query in ANSWERED),
-    *(Attempt("searchTickets", 200, by=by, query="?q=vpn&highlight=true&facets=status") for by in ("agent", "reporter")),
+    *(
+        Attempt("searchTickets", 200, by=by, query="?q=vpn&highlight=true&facets=status")
+        for by in ("agent", "reporter")
+    ),
     *(Attempt("searchTickets", 400, query=f"?q={quote(q)}") for q in REFUSED),
     *(
         Attempt("searchTickets", 400, query=query)

@@ -259,9 +259,7 @@ class Look:
         return cls(answers)
 
 
-def test_a_reporter_learns_nothing_of_what_they_can_not_see(
-    desk: Desk, found_tenant: Callable[[], OwnTenant]
-) -> None:
+def test_a_reporter_learns_nothing_of_what_they_can_not_see(desk: Desk, found_tenant: Callable[[], OwnTenant]) -> None:
     """All answers, whole, are the same before and after a secret is written wherever they can't look."""
     secret = unique()
     own = desk.urls[VPN]
@@ -270,7 +268,12 @@ def test_a_reporter_learns_nothing_of_what_they_can_not_see(
     internal = {"body": f"vpn vpn the {secret}", "visibility": "internal"}
     desk.agent.post(f"{own}/comments", json=internal, expect=httpx.codes.CREATED)
     attach(desk.agent, own, fileName=f"{secret}.txt", visibility="internal")
-    ticket = {"title": f"The {secret} vpn", "description": f"vpn, every {secret}.", "tags": [secret], "priority": "HIGH"}
+    ticket = {
+        "title": f"The {secret} vpn",
+        "description": f"vpn, every {secret}.",
+        "tags": [secret],
+        "priority": "HIGH",
+    }
     others = desk.other.create("/v1/tickets", ticket)
     foreign.admin.create("/v1/tickets", ticket)
     wait_until(lambda: search(desk.agent, secret)["total"]["value"] == 2)

@@ -24,7 +24,6 @@ from tests.unit.support import (
 )
 from ticketing.access.identity import Caller
 from ticketing.access.roles import Role
-from ticketing.dynamodb import tables
 from ticketing.errors import ServiceUnavailableError
 from ticketing.ids import derived_id
 from ticketing.people.repository import People, Person
@@ -155,7 +154,7 @@ def test_who_is_left_out_is_asked_for_again(
     dynamodb: DynamoDBClient, acme_people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr(tables.time, "sleep", pauses.append)
+    monkeypatch.setattr("ticketing.dynamodb.tables.time.sleep", pauses.append)
     left = answer([], ["b", "c"])["UnprocessedKeys"]
     with Stubber(dynamodb) as stubber:
         stubber.add_response("batch_get_item", answer(["a"], ["b", "c"]))
@@ -171,7 +170,7 @@ def test_who_is_always_left_out_is_503(
     dynamodb: DynamoDBClient, acme_people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr(tables.time, "sleep", pauses.append)
+    monkeypatch.setattr("ticketing.dynamodb.tables.time.sleep", pauses.append)
     with Stubber(dynamodb) as stubber:
         for _ in range(4):
             stubber.add_response("batch_get_item", answer([], ["a"]))

@@ -33,7 +33,6 @@ from tests.unit.support import (
     user_row,
 )
 from ticketing.access.identity import Caller
-from ticketing.dynamodb import tables
 from ticketing.dynamodb.attributes import to_item
 from ticketing.ids import derived_id
 from ticketing.search.language import Between, Field, Kind, Moment, OneOf, Term
@@ -261,9 +260,7 @@ def test_the_index_is_asked_for_what_the_caller_may_see(index: ToldIndex, caller
         ("?sort=-priority", AGENT, (SortKey.PRIORITY, True)),
     ],
 )
-def test_hits_are_sorted_as_asked(
-    index: ToldIndex, query: str, caller: Caller, order: tuple[SortKey, bool]
-) -> None:
+def test_hits_are_sorted_as_asked(index: ToldIndex, query: str, caller: Caller, order: tuple[SortKey, bool]) -> None:
     search(query, caller)
     assert (index.found[0].sort, index.found[0].descending) == order
 
@@ -284,7 +281,8 @@ def put_person(caller: Caller, email: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("caller", "email"), [(REPORTER, "agent@acme.example"), (STRANGER, "agent@acme.example"), (AGENT, "no@acme.example")]
+    ("caller", "email"),
+    [(REPORTER, "agent@acme.example"), (STRANGER, "agent@acme.example"), (AGENT, "no@acme.example")],
 )
 def test_an_address_that_the_caller_can_not_know_is_nobodys(index: ToldIndex, caller: Caller, email: str) -> None:
     put_person(AGENT, "agent@acme.example")
@@ -360,9 +358,9 @@ def test_bad_input_is_400(index: ToldIndex, query: str) -> None:
 
 
 @pytest.mark.parametrize("q", ["[a-z]+(x|y)?.^$\\", "a%00b", "\U0001f600" * 500, "é", "  ", "a" * 500])
-def test_odd_input_is_no_mistake_or_a_plain_one(index: ToldIndex, known: Callable[..., Ticket], q: str) -> None:
+def test_odd_input_is_no_mistake(known: Callable[..., Ticket], q: str) -> None:
     known()
-    assert search(f"?q={q if '%' in q else quote(q)}").status in {200, 400}
+    assert numbers(search(f"?q={q if '%' in q else quote(q)}")) == [1]
 
 
 @pytest.mark.parametrize("query", ["", "?q=", f"?q={'x' * 51}", "?q=a&limit=3"])
@@ -404,7 +402,9 @@ def test_pages_follow_one_another(known: Callable[..., Ticket]) -> None:
     assert len(made) == 5
 
 
-def test_relative_dates_are_those_of_the_first_page(index: ToldIndex, known: Callable[..., Ticket], time: Clock) -> None:
+def test_relative_dates_are_those_of_the_first_page(
+    index: ToldIndex, known: Callable[..., Ticket], time: Clock
+) -> None:
     for _ in range(2):
         known()
     first = search(f"?q={quote('created>-7d')}&limit=1")
@@ -490,7 +490,7 @@ def test_keys_that_dynamodb_leaves_out_are_read_again_and_then_it_is_503(
 ) -> None:
     made = [known() for _ in range(3)]
     read, pauses = dynamodb.batch_get_item, list[float]()
-    monkeypatch.setattr(tables.time, "sleep", pauses.append)
+    monkeypatch.setattr("ticketing.dynamodb.tables.time.sleep", pauses.append)
 
     def some(**asked: Any) -> Any:
         keys = asked["RequestItems"][TABLE]["Keys"]
@@ -516,9 +516,7 @@ def test_rows_are_read_as_last_written(dynamodb: DynamoDBClient, known: Callable
     assert [requests[TABLE]["ConsistentRead"] for requests in asked] == [True]
 
 
-def test_nothing_of_a_search_is_logged(
-    known: Callable[..., Ticket], log: Callable[[], list[dict[str, Any]]]
-) -> None:
+def test_nothing_of_a_search_is_logged(known: Callable[..., Ticket], log: Callable[[], list[dict[str, Any]]]) -> None:
     known(priority=Priority.HIGH)
     search("?q=confidential", OTHER_REPORTER)
     assert "confidential" not in json.dumps(log())

@@ -11,9 +11,7 @@ from ticketing.tickets.models import ExpandQuery
 LONGEST: Final = 500
 """The most characters of a search."""
 
-Sort = Literal[
-    "relevance", "created", "-created", "updated", "-updated", "priority", "-priority", "number", "-number"
-]
+Sort = Literal["relevance", "created", "-created", "updated", "-updated", "priority", "-priority", "number", "-number"]
 
 
 class SearchQuery(PageQuery, ExpandQuery):

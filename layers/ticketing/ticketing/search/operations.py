@@ -70,7 +70,7 @@ _POSITION: Final = re.compile(r"[0-9]{13} \{[ -~]{0,2000}\}")
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """A search as its caller sent it. `sort` is a sort key, with `-` before it if it is descending; None: the default."""
+    """A search as its caller sent it. `sort` is a sort key, after `-` if it is descending; None is the default."""
 
     q: str = ""
     sort: str | None = None

@@ -184,7 +184,9 @@ class TicketRepository:
         """
         keys = (self._key(each) for each in ticket_ids)
         try:
-            found = [*read_all(batch_get(self._client, self._table, keys, {"Keys": [], "ConsistentRead": True}), _ticket)]
+            found = [
+                *read_all(batch_get(self._client, self._table, keys, {"Keys": [], "ConsistentRead": True}), _ticket)
+            ]
         except ThrottledError as error:
             message = "The tickets table is throttled. Try again."
             raise ServiceUnavailableError(message) from error

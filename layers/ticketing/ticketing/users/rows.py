@@ -13,6 +13,7 @@ from ticketing.users.states import Kind
 _LONGEST: Final = 200
 """Characters of a name in a key, which can have 1,024 bytes. Folding can turn 100 characters into 3,300 bytes."""
 
+
 def deletion_key(tenant_id: str) -> dict[str, str]:
     """Return the key of the receipt of a tenant's deletion."""
     return {"PK": f"{tenant_prefix(tenant_id)}#DELETION", "SK": "DELETION"}
