@@ -13,7 +13,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     resources.outputs_are_there,
     resources.state_machines_are_valid,
     resources.tables_keep_what_they_should,
-    files.the_bucket_is_closed,
+    files.the_buckets_are_closed,
     files.unscanned_files_are_not_read,
     api.strangers_are_refused,
     api.browsers_may_ask,

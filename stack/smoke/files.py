@@ -1,4 +1,4 @@
-"""Attachments: that their bucket is closed, and that nobody reads a file there that was not scanned."""
+"""Files: that their buckets are closed, and that nobody reads an attachment that was not scanned."""
 
 from typing import TYPE_CHECKING, Final, Literal
 from uuid import uuid4
@@ -16,22 +16,24 @@ _ATTEMPTS: Final = 10
 _CONTENT: Final = b"A smoke test put this here, and takes it away again."
 
 
-def the_bucket_is_closed(deployment: Deployment) -> list[str]:
-    """Check that the bucket can't be opened to the public, and keeps versions apart."""
+def the_buckets_are_closed(deployment: Deployment) -> list[str]:
+    """Check that the buckets can't be opened to the public, and that the one of attachments keeps versions apart."""
     client, bucket = deployment.session.client("s3"), deployment.outputs["AttachmentsBucketName"]
-    wrong = []
+    wrong = [*_open(client, bucket), *_open(client, deployment.outputs["SearchBucketName"])]
+    if client.get_bucket_versioning(Bucket=bucket).get("Status") != "Enabled":
+        wrong.append(f"{bucket} keeps no versions: an upload could take the place of what was scanned.")
+    return wrong
+
+
+def _open(client: S3Client, bucket: str) -> list[str]:
     try:
         found: GetPublicAccessBlockOutputTypeDef = client.get_public_access_block(Bucket=bucket)
     except ClientError as error:
         if error.response["Error"]["Code"] != "NoSuchPublicAccessBlockConfiguration":
             raise
-        wrong.append(f"{bucket} can be opened to the public.")
-    else:
-        opened = sorted(name for name, closed in found["PublicAccessBlockConfiguration"].items() if not closed)
-        wrong += [f"{bucket} can be opened to the public: {name} is off." for name in opened]
-    if client.get_bucket_versioning(Bucket=bucket).get("Status") != "Enabled":
-        wrong.append(f"{bucket} keeps no versions: an upload could take the place of what was scanned.")
-    return wrong
+        return [f"{bucket} can be opened to the public."]
+    opened = sorted(name for name, closed in found["PublicAccessBlockConfiguration"].items() if not closed)
+    return [f"{bucket} can be opened to the public: {name} is off." for name in opened]
 
 
 def unscanned_files_are_not_read(deployment: Deployment) -> list[str]:

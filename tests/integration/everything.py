@@ -113,6 +113,8 @@ class Everything:
         _ok(admin.get("/v1/search/tickets", params=query | {"facets": "status,assignee"}))
         _ok(admin.get("/v1/search/tickets", params={"q": f"assignee:{agent}"}))
         _ok(admin.get("/v1/search/suggestions", params={"q": "t"}))
+        view = _ok(admin.post("/v1/views", json={"name": "Searched by", "query": "T2"}))
+        _ok(admin.get("/v1/search/tickets", params={"view": view["id"]}))
 
     def operate_on_comments(self, agent: str) -> None:
         """Call every operation of comments and watchers, with mentions and a key, and reopen a ticket by a comment."""

@@ -1,7 +1,7 @@
 """The environment variables of a function, typed. No other module reads them.
 
-The template sets them: the tables' names for every function, the others for the functions that need them. Each is read
-on demand, so a function needs only its own. No dataclasses here: importing them would double what the
+The template sets them: the names of the first three tables for every function, the others for those that need them.
+Each is read on demand, so a function needs only its own. No dataclasses here: importing them would double what the
 smallest function, which answers preflights, takes to start.
 """
 
@@ -21,6 +21,7 @@ class Tables(NamedTuple):
     users: str
     notifications: str
     search: str
+    """Empty for functions that have nothing to do with search."""
 
 
 class Deployment:
@@ -34,8 +35,8 @@ class Deployment:
     @property
     def tables(self) -> Tables:
         """The names of the tables."""
-        names = ("TICKETS_TABLE", "USERS_TABLE", "NOTIFICATIONS_TABLE", "SEARCH_TABLE")
-        return Tables(*map(self._text, names))
+        always = map(self._text, ("TICKETS_TABLE", "USERS_TABLE", "NOTIFICATIONS_TABLE"))
+        return Tables(*always, self._environment.get("SEARCH_TABLE", ""))
 
     @property
     def tenant_role(self) -> str | None:

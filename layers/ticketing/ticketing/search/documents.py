@@ -2,7 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from ticketing.attachments.models import REJECTED, Attachment
+from ticketing.attachments.repository import PREFIX as ATTACHMENT_PREFIX
+from ticketing.comments.models import Comment, mentions_in, with_names
+from ticketing.dynamodb.attributes import from_item
+from ticketing.dynamodb.damage import Item, read_all
+from ticketing.tickets import outbox
+from ticketing.tickets.keys import COMMENT_PREFIX, TICKET
+from ticketing.tickets.lifecycle import Status
+from ticketing.tickets.models import Ticket
+
+if TYPE_CHECKING:
+    from ticketing.api.bodies import Model
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +47,72 @@ class Document:
     has_file: bool
     """Whether it has a public file."""
     has_internal_file: bool
+
+
+def document_of(items: Sequence[Item]) -> Document | None:
+    """Return the document of a ticket, from all items under its partition key, in the order of their range keys.
+
+    None if it is gone: there is no ticket, it is in the trash, or it can't be read, so that nobody is shown it. Of the
+    rest, what can't be read is left out. Rejected files are not searched: nobody reads them.
+    """
+    ticket = next(_read(items, TICKET, Ticket), None)
+    if ticket is None or ticket.deleted_at is not None:
+        return None
+    comments = list(_read(items, COMMENT_PREFIX, Comment))
+    files = [each for each in _read(items, ATTACHMENT_PREFIX, Attachment) if each.state not in REJECTED]
+    public, internal = _texts(comments, files, internal=False), _texts(comments, files, internal=True)
+    own = (ticket.description, *([ticket.resolution] if ticket.resolution else []))
+    return Document(
+        ticket_id=ticket.id,
+        number=ticket.number,
+        status=ticket.status.value,
+        priority=ticket.priority.value,
+        type=ticket.type.value,
+        tags=tuple(ticket.tags),
+        assignee_id=ticket.assigned_to_id,
+        reporter_id=ticket.reporter_id,
+        created_at=milliseconds(ticket.created_at),
+        updated_at=milliseconds(ticket.updated_at),
+        resolved_at=_resolved_at(items),
+        title=ticket.title,
+        texts=(*own, *public),
+        internal=internal,
+        has_file=any(not each.is_internal for each in files),
+        has_internal_file=any(each.is_internal for each in files),
+    )
+
+
+def milliseconds(time: str) -> int:
+    """Return a time, RFC 3339, as milliseconds since 1970."""
+    return (datetime.fromisoformat(time) - _EPOCH) // timedelta(milliseconds=1)
+
+
+def _read[M: Model](items: Iterable[Item], prefix: str, model: type[M]) -> Iterator[M]:
+    """Yield what items of one kind hold, by the beginning of their range keys."""
+    chosen = (item for item in items if item["SK"]["S"].startswith(prefix))
+    return read_all(chosen, lambda item: model.model_validate(from_item(item)))
+
+
+def _texts(comments: Sequence[Comment], files: Sequence[Attachment], *, internal: bool) -> tuple[str, ...]:
+    bodies = (_without_mentions(each.body) for each in comments if each.is_internal is internal)
+    return (*bodies, *(each.file_name for each in files if each.is_internal is internal))
+
+
+def _without_mentions(text: str) -> str:
+    """Return a comment without the ids of people that it mentions: nobody looks for these, and they are long."""
+    return with_names(text, dict.fromkeys(mentions_in(text), ""))
+
+
+def _resolved_at(items: Iterable[Item]) -> int | None:
+    """Return when a ticket was resolved last, by its events."""
+    events = (item for item in items if outbox.is_event_key(item))
+    times = [time for time in read_all(events, _resolution) if time is not None]
+    return milliseconds(times[-1]) if times else None
+
+
+def _resolution(item: Item) -> str | None:
+    """Return when an event's change resolved its ticket; None if it did not. Only what is needed is read of it."""
+    status: Any = item["changes"]["M"].get("status")
+    if status is None or status["M"].get("to", {}).get("S") != Status.RESOLVED:
+        return None
+    return str(item["occurredAt"]["S"])

@@ -113,6 +113,10 @@ class Build:
     """How far the walk over the table has come, as a small JSON object. Only who walks knows what it means."""
 
 
+class BuildChangedError(Exception):
+    """A build is not as it was: somebody else went on with it or finished it, or began another."""
+
+
 class IndexMissingError(Exception):
     """There is no index of this tenant yet."""
 
@@ -166,8 +170,14 @@ class SearchIndex(Protocol):
     def begin(self, build: Build) -> None:
         """Begin an empty index beside the one that is served; one that was being built is given up."""
 
-    def extend(self, read: Callable[[], Changes], walk: Mapping[str, Any]) -> None:
-        """Write tickets to the index that is being built, together with how far the walk has come; as `write` does."""
+    def extend(self, read: Callable[[], Changes], build: Build, walk: Mapping[str, Any]) -> None:
+        """Write tickets to the index that is being built, together with how far the walk has come; as `write` does.
 
-    def finish(self) -> None:
-        """Serve the index that was being built, and drop the one before."""
+        Raises
+        ------
+        BuildChangedError
+            The build is not this one, as it is here, any more. Nothing was written.
+        """
+
+    def finish(self, build: Build) -> None:
+        """Serve the index that was being built, and drop the one before; raises as `extend` does."""
