@@ -59,6 +59,8 @@ EVENTS: Final[dict[str, dict[str, Any]]] = {
     "watchTicket": _event(),
     "unwatchTicket": _event(),
     "getWatching": _event(),
+    "searchTickets": _event(query={"q": "vpn"}),
+    "suggestSearch": _event(query={"q": "vp"}),
     "getMe": _event(),
     "updateMe": _event({"name": "Ada L."}),
     "signOut": _event(),
@@ -90,6 +92,16 @@ EVENTS: Final[dict[str, dict[str, Any]]] = {
 """By operation, but createTenant, which takes three clients, and acceptInvitation, whose account is no tenant's."""
 
 TWO_CLIENTS: Final = frozenset(
-    {"deleteAttachment", "inviteUser", "updateUser", "deactivateUser", "deleteTenant", "redeliver", "signOut"}
+    {
+        "deleteAttachment",
+        "inviteUser",
+        "updateUser",
+        "deactivateUser",
+        "deleteTenant",
+        "redeliver",
+        "searchTickets",
+        "signOut",
+        "suggestSearch",
+    }
 )
 """The operations that ask another service of AWS beside DynamoDB."""

@@ -84,6 +84,7 @@ class Start:
             "PATH": os.environ["PATH"],
             "PYTHONDONTWRITEBYTECODE": "1",  # as Lambda's layers, which can't be written to
             "SEARCH_BUCKET": "packs",
+            "SEARCH_INDEXING": f"{endpoint}/000000000000/indexing",
             "SEARCH_TABLE": "search",
             "TENANT_DELETION": "arn:aws:states:us-east-1:000000000000:stateMachine:deletion",
             "TICKETS_TABLE": "tickets",

@@ -43,6 +43,8 @@ from ticketing.comments.models import (
     ExpandCommentQuery,
 )
 from ticketing.people.repository import Person
+from ticketing.search.models import SearchQuery, SuggestionQuery
+from ticketing.search.port import Facet
 from ticketing.tickets.events import Actor, TicketEvent
 from ticketing.tickets.kinds import EventType, Priority, TicketType, Visibility
 from ticketing.tickets.lifecycle import Status
@@ -105,6 +107,8 @@ QUERY_MODELS: dict[str, type[BaseModel]] = {
     "getComment": ExpandCommentQuery,
     "listAttachments": AttachmentQuery,
     "listUsers": UserQuery,
+    "searchTickets": SearchQuery,
+    "suggestSearch": SuggestionQuery,
     "listApiKeys": PageQuery,
     "listAuditEvents": PageQuery,
     "deleteTenant": DeleteTenantQuery,
@@ -367,6 +371,14 @@ def test_ticket_shows_what_the_model_has() -> None:
     assert schema["properties"].keys() == always | expanded
     nullable = {name for name in always if schema["properties"][name].get("nullable")}
     assert nullable == {name for name, field in fields.items() if field.default is None}
+
+
+def test_found_ticket_is_a_ticket_with_highlights() -> None:
+    ticket, found = SCHEMAS["Ticket"], SCHEMAS["FoundTicket"]
+    assert found["required"] == ticket["required"]
+    assert found["properties"] == ticket["properties"] | {"highlights": SCHEMAS["Highlights"]}
+    assert SCHEMAS["SearchResult"]["properties"]["facets"]["properties"].keys() == {*Facet}
+    assert _expandable("searchTickets") == _expandable("listTickets")
 
 
 def _expandable(operation: str) -> list[str]:

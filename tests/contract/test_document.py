@@ -33,6 +33,7 @@ FOLDERS = {
     "Lifecycle": "tickets",
     "Comments": "comments",
     "Attachments": "attachments",
+    "Search": "search",
     "Users": "users",
     "Tenants": "users",
     "API keys": "users",

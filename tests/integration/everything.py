@@ -48,6 +48,7 @@ class Everything:
         """Do all of it; the tenant is gone afterwards."""
         agent, reporter = self.person("agent"), self.person("reporter")
         self.operate_on_tickets(agent, reporter)
+        self.find_tickets(agent)
         self.operate_on_comments(agent)
         EveryAttachment(self, self.tenant.admin, Objects(self.stack)).do()
         self.operate_on_users()
@@ -108,6 +109,17 @@ class Everything:
             assert _ok(admin.get("/v1/tickets", params=query))
         _ok(admin.get(url, params={"expand": "reporter,assignedTo"}))
         _ok(admin.get(f"{url}/history", params={"expand": "actor"}))
+
+    def find_tickets(self, agent: str) -> None:
+        """Search in every way, once a ticket can be found."""
+        admin = self.tenant.admin
+        until(lambda: _ok(admin.get("/v1/search/tickets", params={"q": "T2"}))["tickets"], bool)
+        query = {"q": f"created>-1d -assignee:{self.tenant.email}", "expand": "assignedTo", "highlight": "true"}
+        _ok(admin.get("/v1/search/tickets", params=query | {"facets": "status,assignee"}))
+        _ok(admin.get("/v1/search/tickets", params={"q": f"assignee:{agent}"}))
+        _ok(admin.get("/v1/search/suggestions", params={"q": "t"}))
+        view = _ok(admin.post("/v1/views", json={"name": "Searched by", "query": "T2"}))
+        _ok(admin.get("/v1/search/tickets", params={"view": view["id"]}))
 
     def operate_on_comments(self, agent: str) -> None:
         """Call every operation of comments and watchers, with mentions and a key, and reopen a ticket by a comment."""

@@ -14,6 +14,7 @@ import pytest
 from tests.harness.client import Client
 from tests.harness.files import EICAR, announce, settled, upload
 from tests.harness.people import TICKET, Accounts, OwnTenant, Tenant
+from tests.harness.postbox import until
 from tests.harness.stack import Stack
 from ticketing.access.permissions import Operation
 
@@ -291,6 +292,31 @@ def test_requests_per_operation_of_the_user_service(
     with _counted(stack) as actions:
         call(admin).raise_for_status()
     assert actions == Counter(expected)
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("q=drops", [GET, BATCH]),
+        ("q=drops&facets=status,tag&highlight=true&limit=100", [GET, BATCH]),
+        ("q=drops&expand=reporter,assignedTo", [GET, BATCH, BATCH]),
+        ("q=created>-1d", [GET, GET, BATCH]),
+        ("q=reporter:reporter@acme.example", [GET, QUERY, BATCH]),
+        ("q=drops -drops", [GET]),
+    ],
+)
+def test_requests_of_a_search(
+    stack: Stack, acme: Tenant, new_ticket: Callable[..., dict[str, Any]], query: str, expected: list[str]
+) -> None:
+    """Whatever the query, one read says which index is served, and one batch reads the hits."""
+    new_ticket()
+    until(lambda: acme.agent.get("/v1/search/tickets?q=drops").json()["tickets"], bool)
+    with _counted(stack) as actions:
+        acme.agent.get(f"/v1/search/tickets?{query}").raise_for_status()
+    assert actions == Counter(expected)
+    with _counted(stack) as suggested:
+        acme.agent.get("/v1/search/suggestions?q=dr").raise_for_status()
+    assert suggested == Counter([GET])
 
 
 @contextmanager

@@ -121,7 +121,7 @@ PLACES: Final = {
     "invitation": "/v1/users/me/invitations",
     "webhook": "/v1/webhooks",
 }
-READS: Final = {operation for operation in Operation if operation.startswith(("get", "list"))}
+READS: Final = {operation for operation in Operation if operation.startswith(("get", "list", "search", "suggest"))}
 COMMENT: Final = {"body": "Any news?"}
 MODERATORS: Final = comment_rules.MODERATORS | {Operation.DELETE_ATTACHMENT: attachment_rules.MODERATORS}
 """The roles that may do to anybody's thing what others may do to their own alone."""
@@ -130,6 +130,8 @@ MISSING_ID: Final = "0190b2c4-0000-7000-8000-000000000000"
 STEPS: Final = {
     Operation.CREATE_TICKET: Step(201, (Thing.NONE,), lambda api, _: api.post("/v1/tickets", json=TICKET)),
     Operation.LIST_TICKETS: Step(200, (Thing.NONE,), lambda api, _: api.get("/v1/tickets")),
+    Operation.SEARCH_TICKETS: Step(200, (Thing.NONE,), lambda api, _: api.get("/v1/search/tickets?q=vpn")),
+    Operation.SUGGEST_SEARCH: Step(200, (Thing.NONE,), lambda api, _: api.get("/v1/search/suggestions?q=vp")),
     Operation.GET_TICKET: Step(200, TICKETS, lambda api, url: api.get(url)),
     Operation.REPLACE_TICKET: Step(200, TICKETS, _replace),
     Operation.UPDATE_TICKET: Step(200, TICKETS, lambda api, url: api.patch(url, json={"title": "Another"})),

@@ -73,6 +73,8 @@ MATRIX = {
     "watchTicket": "no own all all no",
     "unwatchTicket": "no own all all no",
     "getWatching": "no own all all no",
+    "searchTickets": "no own all all no",
+    "suggestSearch": "no own all all no",
     "getMe": "no own own own no",
     "updateMe": "no own own own no",
     "signOut": "no own own own no",

@@ -18,7 +18,9 @@ from tests.unit.support import (
     STRANGER,
     USERS_TABLE,
     data_of,
+    put_item,
     put_user,
+    user_row,
 )
 from ticketing.access.identity import Caller
 from ticketing.access.roles import Role
@@ -176,6 +178,32 @@ def test_who_is_always_left_out_is_503(
             acme_people.known(["a"])
         stubber.assert_no_pending_responses()
     assert pauses == [0.05, 0.1, 0.2]
+
+
+@pytest.mark.parametrize(
+    ("address", "found"),
+    [("anna@acme.example", AGENT_ID), ("ANNA@Acme.example ", AGENT_ID), ("ann", None), ("otto@globex.example", None)],
+)
+def test_people_are_found_by_their_whole_address(acme_people: People, address: str, found: str | None) -> None:
+    for caller, email in ((AGENT, "anna@acme.example"), (STRANGER, "otto@globex.example")):
+        keys = {"tenantKey": f"TENANT#{caller.tenant_id}#USERS", "nameKey": "anna", "emailKey": email}
+        put_item(USERS_TABLE, user_row(caller) | {name: {"S": value} for name, value in keys.items()})
+    assert acme_people.with_address(address) == found
+
+
+@pytest.mark.parametrize(
+    ("settings", "zone"),
+    [
+        (None, "UTC"),
+        ({"M": {}}, "UTC"),
+        ({"M": {"timeZone": {"S": "Asia/Tokyo"}, "whoMayCreate": {"S": "AGENTS"}}}, "Asia/Tokyo"),
+    ],
+)
+def test_a_tenant_has_a_time_zone(acme_people: People, settings: dict[str, Any] | None, zone: str) -> None:
+    assert acme_people.time_zone() == "UTC"
+    item = {"PK": {"S": "TENANT#acme#TENANT"}, "SK": {"S": "TENANT"}}
+    put_item(USERS_TABLE, item | ({"settings": settings} if settings else {}))
+    assert acme_people.time_zone() == zone
 
 
 def test_a_failure_is_left_to_the_frame(dynamodb: DynamoDBClient, acme_people: People) -> None:

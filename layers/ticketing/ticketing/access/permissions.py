@@ -40,6 +40,8 @@ class Operation(StrEnum):
     WATCH_TICKET = "watchTicket"
     UNWATCH_TICKET = "unwatchTicket"
     GET_WATCHING = "getWatching"
+    SEARCH_TICKETS = "searchTickets"
+    SUGGEST_SEARCH = "suggestSearch"
     GET_ME = "getMe"
     UPDATE_ME = "updateMe"
     SIGN_OUT = "signOut"
@@ -122,6 +124,8 @@ PERMISSIONS = {
     Operation.WATCH_TICKET: _EVERYBODY_ON_THEIRS,
     Operation.UNWATCH_TICKET: _EVERYBODY_ON_THEIRS,
     Operation.GET_WATCHING: _EVERYBODY_ON_THEIRS,
+    Operation.SEARCH_TICKETS: _EVERYBODY_ON_THEIRS,
+    Operation.SUGGEST_SEARCH: _EVERYBODY_ON_THEIRS,
     Operation.GET_ME: _EVERYBODY_ON_THEMSELVES,
     Operation.UPDATE_ME: _EVERYBODY_ON_THEMSELVES,
     Operation.SIGN_OUT: _EVERYBODY_ON_THEMSELVES,

@@ -41,5 +41,10 @@ def decode(cursor: str, *, scope: str, shape: re.Pattern[str]) -> str:
             return text
     except (binascii.Error, ValueError):
         pass
+    raise not_given_out()
+
+
+def not_given_out() -> BadRequestError:
+    """Return the error for a cursor that was altered, or belongs to another list."""
     message = "The cursor is not one that this list gave out."
-    raise BadRequestError(message, ["cursor: take it from the Link header of the page before, with the same filters"])
+    return BadRequestError(message, ["cursor: take it from the Link header of the page before, with the same filters"])

@@ -16,7 +16,8 @@ from ticketing.dynamodb.attributes import to_item
 from ticketing.dynamodb.damage import Item, read_all, read_one
 from ticketing.dynamodb.tables import ThrottledError, batch_get
 from ticketing.errors import ServiceUnavailableError
-from ticketing.people.keys import user_key
+from ticketing.people.keys import people_key, tenant_key, user_key
+from ticketing.text import folded
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -96,6 +97,31 @@ class People:
         attributes = ("id", "name", "active")
         found = read_people(self._client, self._table, keys, attributes, _person, consistent=consistent)
         return people | {person.id: person for person in found}
+
+    def with_address(self, address: str) -> str | None:
+        """Return the id of the person with an e-mail address, active or not; None if there is none.
+
+        It comes from an index (eventually consistent).
+        """
+        answer = self._client.query(
+            TableName=self._table,
+            IndexName="byEmail",
+            KeyConditionExpression="tenantKey = :people AND emailKey = :address",
+            ExpressionAttributeValues=to_item({":people": people_key(self._tenant_id), ":address": folded(address)}),
+            ProjectionExpression="id",
+        )
+        return next((item["id"]["S"] for item in answer["Items"]), None)
+
+    def time_zone(self) -> str:
+        """Return the name of the tenant's time zone, `UTC` unless its settings have one (eventually consistent)."""
+        answer = self._client.get_item(
+            TableName=self._table,
+            Key=to_item(tenant_key(self._tenant_id)),
+            ProjectionExpression="#settings",
+            ExpressionAttributeNames={"#settings": "settings"},
+        )
+        settings = answer.get("Item", {}).get("settings", {}).get("M", {})
+        return settings["timeZone"]["S"] if "timeZone" in settings else "UTC"
 
     def _standing(self, person_id: str) -> _Standing | None:
         answer = self._client.get_item(

@@ -5,15 +5,13 @@ from typing import Any, Final
 
 from ticketing.dynamodb.attributes import from_item
 from ticketing.dynamodb.tables import tenant_prefix
-from ticketing.people.keys import user_key
+from ticketing.people.keys import people_key, user_key
 from ticketing.text import folded
 from ticketing.users.models import User
 from ticketing.users.states import Kind
 
 _LONGEST: Final = 200
 """Characters of a name in a key, which can have 1,024 bytes. Folding can turn 100 characters into 3,300 bytes."""
-
-_LISTS: Final = {Kind.PERSON: "USERS", Kind.API_KEY: "API_KEYS"}
 
 
 def deletion_key(tenant_id: str) -> dict[str, str]:
@@ -38,7 +36,7 @@ def invited_key(user_id: str) -> str:
 
 def list_key(tenant_id: str, kind: Kind) -> str:
     """Return the `tenantKey` that all people, or all API keys, of a tenant share."""
-    return f"{tenant_prefix(tenant_id)}#{_LISTS[kind]}"
+    return people_key(tenant_id) if kind is Kind.PERSON else f"{tenant_prefix(tenant_id)}#API_KEYS"
 
 
 def name_start(name: str) -> str:
