@@ -17,7 +17,8 @@ FLOORS = (
     {"audit", "tickets"},
     {"attachments", "events", "users"},
     {"comments"},
-    {"live", "mail", "webhooks"},
+    {"search"},
+    {"live", "mail", "views", "webhooks"},
     {"erasure"},
 )
 """The folders, and the modules beside them, from the ground up."""
