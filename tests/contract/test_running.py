@@ -15,6 +15,7 @@ from tests.contract import (
     mail_attempts,
     ticket_attempts,
     user_attempts,
+    view_attempts,
     webhook_attempts,
 )
 from tests.contract.attempts import JSON, Attempt, Valid, World
@@ -26,7 +27,15 @@ from tests.harness.size import sized
 from tests.harness.stack import Stack
 from ticketing.api import cors
 
-KINDS = (ticket_attempts, comment_attempts, attachment_attempts, user_attempts, webhook_attempts, mail_attempts)
+KINDS = (
+    ticket_attempts,
+    comment_attempts,
+    attachment_attempts,
+    user_attempts,
+    webhook_attempts,
+    view_attempts,
+    mail_attempts,
+)
 VALID: dict[str, Valid] = {name: valid for kind in KINDS for name, valid in kind.VALID.items()}
 API = [name for name in VALID if name not in PUBLIC]
 WITH_BODY = [name for name in API if VALID[name].body]
@@ -52,6 +61,7 @@ ATTEMPTS = [
     *attachment_attempts.ATTEMPTS,
     *user_attempts.ATTEMPTS,
     *webhook_attempts.ATTEMPTS,
+    *view_attempts.ATTEMPTS,
     *mail_attempts.ATTEMPTS,
 ]
 SHORT = [
