@@ -65,7 +65,7 @@ def test_what_need_not_be_said(desk: Desk) -> None:
     assert (view["query"], view["sort"], view["shared"], view["position"]) == ("", None, False, None)
 
 
-def test_a_query_is_kept_as_it_was_sent(desk: Desk) -> None:
+def test_a_query_is_not_trimmed(desk: Desk) -> None:
     query = "  Printer   -jam\ttag:X "
     assert desk.read(desk.made(query=query)).json["query"] == query
 

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, Strict, ValidationE
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from ticketing import clock
-from ticketing.api.bodies import Body, Id, Model, Update, absent, listed
+from ticketing.api.bodies import TEXT, Body, Id, Model, Update, absent, listed
 from ticketing.search.language import QueryProblemsError, parse
 from ticketing.text import folded
 from ticketing.users.models import Flag, Name
@@ -57,8 +57,8 @@ def _readable(query: str) -> str:
     return query
 
 
-QueryText = Annotated[str, AfterValidator(_readable)]
-"""Kept as it was sent: the places of problems count its characters. Empty, it finds every ticket."""
+QueryText = Annotated[str, TEXT, AfterValidator(_readable)]
+"""Not trimmed: the places of problems count its characters as they were sent. Empty, it finds every ticket."""
 
 Position = Annotated[int, Strict(), Field(ge=0, le=9999)]
 
