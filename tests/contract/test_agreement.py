@@ -450,6 +450,8 @@ def test_view_shows_what_the_model_has() -> None:
     (ids,) = OPERATIONS["countViews"]["parameters"]
     assert counts["maxItems"] == ids["schema"]["maxItems"] == MOST_COUNTED
     assert counts["items"]["properties"]["reason"]["enum"] == [NOT_FOUND, QUERY_INVALID, None]
+    (sort,) = [each["schema"] for each in OPERATIONS["searchTickets"]["parameters"] if each["name"] == "sort"]
+    assert SCHEMAS["ViewSort"]["enum"] == [*sort["enum"], None]
     listed = OPERATIONS["listViews"]["responses"]["200"]["content"]["application/json"]["schema"]
     assert listed["maxItems"] == MOST_OWN + MOST_SHARED
     assert f"Of their own everybody may have {MOST_OWN}, and a tenant {MOST_SHARED}" in " ".join(

@@ -1,6 +1,5 @@
 """Saved views, and the bodies and queries that callers send about them, as pydantic models."""
 
-from enum import StrEnum
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
@@ -10,6 +9,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from ticketing import clock
 from ticketing.api.bodies import TEXT, Body, Id, Model, Update, absent, listed
 from ticketing.search.language import QueryProblemsError, parse
+from ticketing.search.models import Sort
 from ticketing.text import folded
 from ticketing.users.models import Flag, Name
 
@@ -25,20 +25,6 @@ MOST_COUNTED: Final = 20
 _ANY_ZONE: Final = ZoneInfo("UTC")
 
 
-class Sort(StrEnum):
-    """What a search is sorted by; `-` is descending."""
-
-    RELEVANCE = "relevance"
-    CREATED = "created"
-    CREATED_DESCENDING = "-created"
-    UPDATED = "updated"
-    UPDATED_DESCENDING = "-updated"
-    PRIORITY = "priority"
-    PRIORITY_DESCENDING = "-priority"
-    NUMBER = "number"
-    NUMBER_DESCENDING = "-number"
-
-
 def _readable(query: str) -> str:
     """Return a query that the language of searches allows. Whether it does depends on no time zone and no moment.
 
@@ -50,8 +36,7 @@ def _readable(query: str) -> str:
     try:
         parse(query, zone=_ANY_ZONE, now=clock.now())
     except QueryProblemsError as error:
-        problems = [f"{each.start}-{each.end}: {each.message}" for each in error.problems]
-        kinds = [PydanticCustomError("query_problem", "{problem}", {"problem": problem}) for problem in problems]
+        kinds = [PydanticCustomError("query_problem", "{problem}", {"problem": str(each)}) for each in error.problems]
         details: list[InitErrorDetails] = [{"type": kind, "input": query} for kind in kinds]
         raise ValidationError.from_exception_data("query", details) from error
     return query
