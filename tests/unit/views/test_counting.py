@@ -103,7 +103,13 @@ def test_nothing_to_count(desk: Desk) -> None:  # noqa: ARG001 - it makes the ta
 
 
 def test_an_index_that_is_being_built(desk: Desk) -> None:
-    assert not count(AGENT, desk.made(), index=Index(complete=False))["complete"]
+    counted = count(AGENT, desk.made(query="printer"), index=Index(complete=False))
+    assert not counted["complete"]
+    assert counted["counts"][0]["total"] == {"value": 1, "exact": False}
+
+
+def test_reporters_are_not_told_when_something_changed(desk: Desk) -> None:
+    assert count(REPORTER, desk.made(REPORTER))["asOf"] is None
 
 
 def test_without_an_index_one_is_built_once(desk: Desk) -> None:

@@ -53,7 +53,8 @@ def count_views(granted: Grant, view_ids: Iterable[str], index: SearchIndex, reb
     found = [each for each in counted.values() if isinstance(each, Found)]
     return {
         "counts": [{"id": view_id} | _presented(each) for view_id, each in counted.items()],
-        "asOf": found[0].as_of if found else None,
+        # It would tell a reporter when somebody else's ticket changed.
+        "asOf": found[0].as_of if found and scope.reporter_id is None else None,
         "complete": all(each.complete for each in found),
     }
 
@@ -72,4 +73,4 @@ def _found(index: SearchIndex, find: Find, rebuild: Rebuild) -> Found:
 def _presented(counted: Found | str) -> dict[str, Any]:
     if isinstance(counted, str):
         return {"total": None, "reason": counted}
-    return {"total": {"value": counted.total, "exact": counted.exact}, "reason": None}
+    return {"total": {"value": counted.total, "exact": counted.exact and counted.complete}, "reason": None}
