@@ -192,6 +192,7 @@ class Target:
         """Keep things as later requests expect them: tickets where they are, and a newcomer who founds tenants."""
         thing, address = case.path_parameters.get("id", ""), _address(case)
         self.put_comments_back(_operation(case), thing, status)
+        self.put_views_back(_operation(case), thing, status)
         if _operation(case) == "deleteAttachment" and status == httpx.codes.NO_CONTENT:
             self.files[thing] = _file(self.stack, self.tenant_id, thing, self.agent_id)
         if thing in self.tickets and _operation(case) == "deleteTicket" and status == httpx.codes.NO_CONTENT:
@@ -201,10 +202,6 @@ class Target:
             self.deliveries |= _webhook(self.admin, self.receiver)
         if _operation(case) == "createWebhook" and status == httpx.codes.CREATED:
             self.make_room()
-        if _operation(case) == "deleteView" and status == httpx.codes.NO_CONTENT:
-            self.views[self.views.index(thing)] = _view(self.admin)
-        if _operation(case) == "createView" and status == httpx.codes.CREATED:
-            self.make_room_for_views()
         if _operation(case) == "updateWebhook" and status == httpx.codes.OK:
             # Whatever it was changed to: it can be redelivered to, and is sent nothing else.
             self.admin.patch(address, json={"active": True, "eventTypes": ["TicketRestored"], "url": self.receiver})
@@ -245,9 +242,12 @@ class Target:
             if webhook["id"] not in self.deliveries:
                 self.admin.delete(f"/v1/webhooks/{webhook['id']}")
 
-
-    def make_room_for_views(self) -> None:
-        """Delete the views that nothing is aimed at: few are anybody's own, and each has a name of its own."""
+    def put_views_back(self, operation: str, thing: str, status: int) -> None:
+        """Keep three views, and no others: few are anybody's own, and each has a name of its own."""
+        if operation == "deleteView" and status == httpx.codes.NO_CONTENT:
+            self.views[self.views.index(thing)] = _view(self.admin)
+        if operation != "createView" or status != httpx.codes.CREATED:
+            return
         for caller in (self.admin, self.callers["reporter"]):
             for view in caller.get("/v1/views").json():
                 if view["id"] not in self.views:

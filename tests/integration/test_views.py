@@ -1,4 +1,4 @@
-"""Saved views on the deployed stack: whose they are, what they count, and that many at once find no gap in the rules."""
+"""Saved views on the deployed stack: whose they are, what they count, and that many at once keep to the rules."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

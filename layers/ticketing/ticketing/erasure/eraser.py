@@ -108,7 +108,7 @@ class Eraser:
         return erased
 
     def notifications(self) -> bool:
-        """Delete webhooks, deliveries, connections, the feed of live updates, the records of handled events, and views."""
+        """Delete webhooks, deliveries, connections, the feed of live updates, records of handled events, and views."""
         partitions = chain.from_iterable(service.partitions(self.data) for service in NOTIFICATIONS)
         return self._partitions(self.data.tables.notifications, partitions) and self._partitions(
             self.data.tables.search, views.partitions(self.data)

@@ -38,7 +38,7 @@ def _readable(query: str) -> str:
     except QueryProblemsError as error:
         kinds = [PydanticCustomError("query_problem", "{problem}", {"problem": str(each)}) for each in error.problems]
         details: list[InitErrorDetails] = [{"type": kind, "input": query} for kind in kinds]
-        raise ValidationError.from_exception_data("query", details) from error
+        raise ValidationError.from_exception_data(title="query", line_errors=details) from error
     return query
 
 
