@@ -8,7 +8,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from tests.harness.size import sized
 from tests.unit.support import MOMENT_TEXT, data_of
-from tests.unit.users.tenants.conftest import NOTIFICATIONS, SEARCH, TICKETS, USERS, World
+from tests.unit.users.tenants.conftest import NOTIFICATIONS, TICKETS, USERS, World
 from ticketing.access.roles import Role
 from ticketing.dynamodb.tables import ThrottledError
 from ticketing.dynamodb.transactions import VersionConflictError
@@ -35,11 +35,11 @@ def fill(world: World, tenant_id: str, *, small: bool = False) -> str:
     for place in ("COMMENT#1", "COMMENT_KEY#1", "WATCHER#1"):
         world.put(TICKETS, {"PK": ticket, "SK": place})
     world.file(tenant_id, ticket)
+    world.views(tenant_id)
     if not small:
         world.ticket(tenant_id, 2, events=60)
         world.ticket(tenant_id, 3, deletedAt=MOMENT_TEXT)
     world.notifications(tenant_id, 1 if small else 3)
-    world.views(tenant_id, 1 if small else 3)
     days = {"tenantId": tenant_id, "days": 7, "taskKey": "AUTO_CLOSE", "taskSince": tenant_id}
     world.put(USERS, {"PK": f"TENANT#{tenant_id}#AUTO_CLOSE", "SK": "AUTO_CLOSE"} | days)
     return admin
@@ -77,13 +77,13 @@ def run(tenant_id: str = "acme", in_time: Callable[[], bool] = ALWAYS) -> int:
 
 
 def all_of(world: World) -> tuple[Any, ...]:
-    tables = [world.items(table) for table in (USERS, TICKETS, NOTIFICATIONS, SEARCH)]
+    tables = [world.items(table) for table in (USERS, TICKETS, NOTIFICATIONS)]
     return *tables, world.objects(), world.accounts(), world.usage_keys()
 
 
 def assert_erased(world: World, rest: tuple[Any, ...], counts: dict[str, int]) -> None:
     """Nothing is left but the receipt, the counter and the asker; what else there was is as it was."""
-    users, tickets, notifications, search, objects, accounts, usage_keys = all_of(world)
+    users, tickets, notifications, objects, accounts, usage_keys = all_of(world)
     receipt = users.pop(RECEIPT)
     assert {name: receipt[name] for name in counts} == counts
     assert receipt["state"] == "DONE"
@@ -91,7 +91,7 @@ def assert_erased(world: World, rest: tuple[Any, ...], counts: dict[str, int]) -
     assert not {"taskKey", "taskSince"} & receipt.keys()
     assert tickets.pop("TENANT#acme#COUNTER TICKETS") == {"lastNumber": 7, "creators": "NOBODY"}
     assert accounts.pop("admin@acme.example") == ("", set())
-    assert (users, tickets, notifications, search, objects, accounts, usage_keys) == rest
+    assert (users, tickets, notifications, objects, accounts, usage_keys) == rest
 
 
 @pytest.fixture

@@ -12,16 +12,7 @@ from botocore.exceptions import EndpointConnectionError
 from botocore.session import get_session
 from moto.dynamodb.models import DynamoDBBackend
 
-from tests.unit.support import (
-    BUCKET,
-    MOMENT_TEXT,
-    NOTIFICATIONS_TABLE,
-    SEARCH_TABLE,
-    TABLE,
-    USERS_TABLE,
-    data_of,
-    put_item,
-)
+from tests.unit.support import BUCKET, MOMENT_TEXT, NOTIFICATIONS_TABLE, TABLE, USERS_TABLE, data_of, put_item
 from ticketing.access.roles import Role
 from ticketing.aws import clients
 from ticketing.dynamodb.attributes import from_item, to_item
@@ -33,8 +24,7 @@ from ticketing.users.tenant_models import Tenant, TenantSettings
 from ticketing.users.tenant_repository import TenantRepository
 from ticketing.users.usage_plan import UsagePlan
 
-USERS, TICKETS, NOTIFICATIONS, SEARCH = USERS_TABLE, TABLE, NOTIFICATIONS_TABLE, SEARCH_TABLE
-PLAN = "stack-of-tests"
+USERS, TICKETS, NOTIFICATIONS, PLAN = USERS_TABLE, TABLE, NOTIFICATIONS_TABLE, "stack-of-tests"
 
 
 @dataclass
@@ -175,6 +165,12 @@ class World:
         for _ in range(2):
             self.s3.put_object(Bucket=BUCKET, Key=f"{tenant_id}/{ticket.rpartition('#')[2]}/1", Body=b"x")
 
+    def views(self, tenant_id: str, number: int = 2) -> None:
+        """Write saved views of a tenant, so many of one person and so many shared ones, as far as keys go."""
+        for place in ("USER#1", "SHARED"):
+            for key in ["COUNT", *(f"{kind}#{each}" for kind in ("VIEW", "NAME") for each in range(number))]:
+                self.put(SEARCH, {"PK": f"TENANT#{tenant_id}#VIEWS", "SK": f"{place}#{key}"})
+
     def objects(self) -> list[str]:
         """Return the keys of all versions of objects."""
         return [one["Key"] for one in self.s3.list_object_versions(Bucket=BUCKET).get("Versions", [])]
@@ -188,12 +184,6 @@ class World:
             keys += [f"CONNECTIONS CONNECTION#{each}", f"FEED {each}", f"MAIL USER#{each}", f"ONCE {each}#webhooks"]
         for partition, _, sort in (key.partition(" ") for key in keys):
             self.put(NOTIFICATIONS, {"PK": f"TENANT#{tenant_id}#{partition}", "SK": sort})
-
-    def views(self, tenant_id: str, number: int = 2) -> None:
-        """Write saved views of a tenant, so many of one person and so many shared ones, as far as keys go."""
-        for place in ("USER#1", "SHARED"):
-            for key in ["COUNT", *(f"{kind}#{each}" for kind in ("VIEW", "NAME") for each in range(number))]:
-                self.put(SEARCH, {"PK": f"TENANT#{tenant_id}#VIEWS", "SK": f"{place}#{key}"})
 
     def put(self, table: str, item: dict[str, Any]) -> None:
         put_item(table, to_item(item))
@@ -243,7 +233,7 @@ class World:
 
     def empty(self) -> None:
         """Take everything out."""
-        for table in (USERS, TICKETS, NOTIFICATIONS, SEARCH):
+        for table in (USERS, TICKETS, NOTIFICATIONS):
             self._tables[table].items.clear()
         for one in self.s3.list_object_versions(Bucket=BUCKET).get("Versions", []):
             self.s3.delete_object(Bucket=BUCKET, Key=one["Key"], VersionId=one["VersionId"])
