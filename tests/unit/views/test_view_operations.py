@@ -74,8 +74,8 @@ def test_every_mistake_of_a_query_is_named_with_its_place(desk: Desk) -> None:
     answer = desk.create(query="stauts:NEW printer priority:HUGE", name="", colour=1)
     assert answer.error == (400, "bad_request")
     of_query = [detail for detail in answer.details if detail.startswith("query: ")]
-    assert of_query[0].startswith("query: 0-")
-    assert of_query[1].startswith("query: 19-")
+    assert of_query[0].startswith("query: 0-6: ")
+    assert of_query[1].startswith("query: 28-32: ")
     assert {detail.partition(":")[0] for detail in answer.details} == {"query", "name", "colour"}
     assert desk.items() == {}
 

@@ -22,8 +22,6 @@ MOST_SHARED: Final = 100
 MOST_COUNTED: Final = 20
 """How many views one request counts."""
 
-_ANY_ZONE: Final = ZoneInfo("UTC")
-
 
 def _readable(query: str) -> str:
     """Return a query that the language of searches allows. Whether it does depends on no time zone and no moment.
@@ -34,7 +32,7 @@ def _readable(query: str) -> str:
         With each of its problems, and their places in the text.
     """
     try:
-        parse(query, zone=_ANY_ZONE, now=clock.now())
+        parse(query, zone=ZoneInfo("UTC"), now=clock.now())
     except QueryProblemsError as error:
         kinds = [PydanticCustomError("query_problem", "{problem}", {"problem": str(each)}) for each in error.problems]
         details: list[InitErrorDetails] = [{"type": kind, "input": query} for kind in kinds]

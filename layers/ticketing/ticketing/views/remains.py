@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from ticketing.aws.data import TenantData
-from ticketing.views.repository import views_partition
+from ticketing.views.keys import views_partition
 
 
 def partitions(data: TenantData) -> Iterator[str]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ticketing.aws.data import TenantData
 from ticketing.dynamodb.attributes import from_item, to_item
 from ticketing.dynamodb.damage import Item, read_all, read_one
-from ticketing.dynamodb.tables import items_of, put_new, tenant_prefix, update_of
+from ticketing.dynamodb.tables import items_of, put_new, update_of
 from ticketing.dynamodb.transactions import VersionConflictError, cancellation_codes
 from ticketing.ids import derived_id
 from ticketing.people.keys import tenant_key
@@ -21,6 +21,7 @@ from ticketing.text import folded
 from ticketing.users.errors import TenantNotFoundError
 from ticketing.users.states import TenantState
 from ticketing.views.errors import TooManyViewsError, ViewNameTakenError
+from ticketing.views.keys import place_of, view_key, views_partition
 from ticketing.views.models import MOST_OWN, MOST_SHARED, View
 
 if TYPE_CHECKING:
@@ -220,7 +221,7 @@ class ViewRepository:
         return {"PK": views_partition(self._id), "SK": f"{_place(view)}#NAME#{name}"}
 
     def _key_key(self, user_id: str, key: str) -> dict[str, str]:
-        return {"PK": views_partition(self._id), "SK": f"{_place_of(user_id)}#KEY#{derived_id(key)}"}
+        return {"PK": views_partition(self._id), "SK": f"{place_of(user_id)}#KEY#{derived_id(key)}"}
 
 
 def _view(item: Item) -> View:
@@ -232,19 +233,4 @@ def _made(item: Item) -> tuple[str, str]:
 
 
 def _place(view: View) -> str:
-    return _place_of(None if view.shared else view.owner_id)
-
-
-def _place_of(owner_id: str | None) -> str:
-    """Return what the range keys begin with of somebody's own views; without an owner, of the shared ones."""
-    return "SHARED" if owner_id is None else f"USER#{owner_id}"
-
-
-def views_partition(tenant_id: str) -> str:
-    """Return the partition key of all views of a tenant."""
-    return f"{tenant_prefix(tenant_id)}#VIEWS"
-
-
-def view_key(tenant_id: str, owner_id: str | None, view_id: str) -> dict[str, str]:
-    """Return the key of somebody's view, or of a shared one; with an empty id, its range key is what all start with."""
-    return {"PK": views_partition(tenant_id), "SK": f"{_place_of(owner_id)}#VIEW#{view_id}"}
+    return place_of(None if view.shared else view.owner_id)
