@@ -57,7 +57,7 @@ BUDGET = {
     "events": 435,
     "live": 470,
     "mail": 470,
-    "views": 500,
+    "views": 510,
     "webhooks": 470,
     "api": 20,
 }

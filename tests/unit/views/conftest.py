@@ -1,5 +1,6 @@
 """Two tenants with their people on moto, and calls of the operations on views."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -24,6 +25,8 @@ from tests.unit.support import (
 from ticketing.access.identity import Caller
 from ticketing.dynamodb.attributes import from_item, to_item
 from ticketing.dynamodb.tables import tenant_prefix
+
+type Headers = Mapping[str, str] | None
 
 BODY = {"name": "Printers", "query": "printer status:OPEN"}
 
@@ -61,14 +64,14 @@ class Desk:
     def names(self, caller: Caller = AGENT) -> list[str]:
         return [view["name"] for view in self.listed(caller)]
 
-    def read(self, view_id: str, caller: Caller = AGENT, **headers: str) -> Answer:
+    def read(self, view_id: str, caller: Caller = AGENT, *, headers: Headers = None) -> Answer:
         return send(get_view.handler, api_event("GET", f"/v1/views/{view_id}", caller=caller, headers=headers))
 
-    def update(self, view_id: str, body: Any, caller: Caller = AGENT, **headers: str) -> Answer:
+    def update(self, view_id: str, body: Any, caller: Caller = AGENT, *, headers: Headers = None) -> Answer:
         event = api_event("PATCH", f"/v1/views/{view_id}", caller=caller, body=body, headers=headers)
         return send(update_view.handler, event)
 
-    def delete(self, view_id: str, caller: Caller = AGENT, **headers: str) -> Answer:
+    def delete(self, view_id: str, caller: Caller = AGENT, *, headers: Headers = None) -> Answer:
         return send(delete_view.handler, api_event("DELETE", f"/v1/views/{view_id}", caller=caller, headers=headers))
 
     def items(self) -> dict[str, dict[str, Any]]:

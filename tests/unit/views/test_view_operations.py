@@ -351,12 +351,12 @@ def test_the_same_values_are_no_change(desk: Desk) -> None:
 
 def test_a_change_of_what_was_read(desk: Desk) -> None:
     view = desk.made()
-    assert desk.update(view, {"position": 1}, **{"If-Match": '"1"'}).status == 200
-    assert desk.update(view, {"position": 2}, **{"If-Match": '"1"'}).error == (412, "precondition_failed")
-    assert desk.delete(view, **{"If-Match": '"1"'}).error == (412, "precondition_failed")
-    assert desk.read(view, **{"If-None-Match": '"2"'}).status == 304
-    assert desk.read(view, **{"If-None-Match": '"1"'}).status == 200
-    assert desk.delete(view, **{"If-Match": '"2"'}).status == 204
+    assert desk.update(view, {"position": 1}, headers={"If-Match": '"1"'}).status == 200
+    assert desk.update(view, {"position": 2}, headers={"If-Match": '"1"'}).error == (412, "precondition_failed")
+    assert desk.delete(view, headers={"If-Match": '"1"'}).error == (412, "precondition_failed")
+    assert desk.read(view, headers={"If-None-Match": '"2"'}).status == 304
+    assert desk.read(view, headers={"If-None-Match": '"1"'}).status == 200
+    assert desk.delete(view, headers={"If-Match": '"2"'}).status == 204
     assert desk.delete(view).error == (404, "view_not_found")
     assert desk.update(view, {"position": 2}).error == (404, "view_not_found")
 
