@@ -86,6 +86,12 @@ EVENTS: Final[dict[str, dict[str, Any]]] = {
     "listDeliveries": _event(),
     "getDelivery": _event(),
     "redeliver": _event(),
+    "listViews": _event(),
+    "createView": _event({"name": "My open tickets", "query": "assignee:me status:OPEN"}),
+    "countViews": _event(query={"ids": OTHER}),
+    "getView": _event(),
+    "updateView": _event({"query": "assignee:me"}),
+    "deleteView": _event(),
     "listAuditEvents": _event(),
     "listInvitations": _event(role="newcomer", tenant_id=""),
 }

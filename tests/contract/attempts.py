@@ -113,6 +113,9 @@ class World:
     def _member(self) -> Client:
         return self.own.join("reporter")
 
+    def _colleague(self) -> Client:
+        return self.own.join("agent")
+
     def _leaving_member(self) -> Client:
         return self._member()
 

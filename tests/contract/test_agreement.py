@@ -76,6 +76,8 @@ from ticketing.users.tenant_models import (
     TenantSettings,
     TenantUpdate,
 )
+from ticketing.views.counting import NOT_FOUND, QUERY_INVALID
+from ticketing.views.models import MOST_COUNTED, MOST_OWN, MOST_SHARED, CountQuery, View, ViewCreate, ViewUpdate
 from ticketing.webhooks import delivery_operations
 from ticketing.webhooks import operations as webhook_operations
 from ticketing.webhooks.models import (
@@ -97,6 +99,7 @@ REQUEST_MODELS: dict[str, type[BaseModel]] = {
         *(InviteUser, UserUpdate, MeUpdate, NotificationsUpdate),
         *(TenantCreate, TenantUpdate, SettingsUpdate, api_keys.ApiKeyCreate),
         *(WebhookCreate, WebhookUpdate, SecretRotation),
+        *(ViewCreate, ViewUpdate),
     )
 }
 QUERY_MODELS: dict[str, type[BaseModel]] = {
@@ -113,6 +116,7 @@ QUERY_MODELS: dict[str, type[BaseModel]] = {
     "listAuditEvents": PageQuery,
     "deleteTenant": DeleteTenantQuery,
     "listDeliveries": DeliveryQuery,
+    "countViews": CountQuery,
 }
 PEOPLE = [role.value for role in Role if role not in {Role.NEWCOMER, Role.SYSTEM}]
 """The roles of those who belong to a tenant."""
@@ -263,7 +267,11 @@ PROBES: list[Any] = [
     *({"commented": False}, {"commented": "no"}, {"autoCloseDays": None}, {"autoCloseDays": 0}, {"whoMayCreate": None}),
 ]
 
-NARROWER: dict[str, Any] = {"timeZone": ("Europe/Lisbon", "UTC"), "expiresAt": FUTURE}
+NARROWER: dict[str, Any] = {
+    "timeZone": ("Europe/Lisbon", "UTC"),
+    "expiresAt": FUTURE,
+    "query": ("", "x", " x ", "x" * 200, "caf\u00e9", UUID, *Status),
+}
 """Fields of which the document can't say all that is good, with values that are."""
 
 
@@ -279,7 +287,7 @@ def _least(name: str) -> dict[str, Any]:
     """The smallest body that a request schema takes."""
     ticket = {"title": "x", "description": "x", "status": "NEW", "priority": "LOW", "type": "QUESTION", "to": "OPEN"}
     file = {"fileName": "x", "contentType": "a/b", "size": 1, "sha256": "0" * 64}
-    values = ticket | file | {"name": "x", "email": "a@b.example", "role": "agent", "eventTypes": ["*"]}
+    values = ticket | file | {"name": "x", "email": "a@b.example", "role": "agent", "eventTypes": ["*"], "query": "x"}
     return {field: values.get(field, UUID) for field in SCHEMAS[name].get("required", [])}
 
 
@@ -446,6 +454,21 @@ def test_webhook_shows_what_the_model_has() -> None:
     assert SCHEMAS["Webhook"]["properties"].keys() == set(SCHEMAS["Webhook"]["required"]) == shown
     assert SCHEMAS["NewWebhook"]["properties"].keys() == set(SCHEMAS["NewWebhook"]["required"]) == shown | {"secret"}
     assert set(SCHEMAS["EventTypes"]["items"]["enum"]) == {"*", *EventType}
+
+
+def test_view_shows_what_the_model_has() -> None:
+    schema, counts = SCHEMAS["View"], SCHEMAS["ViewCounts"]["properties"]["counts"]
+    assert schema["properties"].keys() == set(schema["required"]) == _properties(View)[0] - {"tenantId"}
+    (ids,) = OPERATIONS["countViews"]["parameters"]
+    assert counts["maxItems"] == ids["schema"]["maxItems"] == MOST_COUNTED
+    assert counts["items"]["properties"]["reason"]["enum"] == [NOT_FOUND, QUERY_INVALID, None]
+    (sort,) = [each["schema"] for each in OPERATIONS["searchTickets"]["parameters"] if each["name"] == "sort"]
+    assert SCHEMAS["ViewSort"]["enum"] == [*sort["enum"], None]
+    listed = OPERATIONS["listViews"]["responses"]["200"]["content"]["application/json"]["schema"]
+    assert listed["maxItems"] == MOST_OWN + MOST_SHARED
+    assert f"Of their own everybody may have {MOST_OWN}, and a tenant {MOST_SHARED}" in " ".join(
+        OPERATIONS["createView"]["description"].split()
+    )
 
 
 def test_delivery_shows_what_the_model_has() -> None:

@@ -39,6 +39,7 @@ FOLDERS = {
     "API keys": "users",
     "Audit": "audit",
     "Webhooks": "webhooks",
+    "Views": "views",
     "Mail": "mail",
 }
 """Where the functions of the operations with a tag are."""

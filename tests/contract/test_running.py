@@ -16,6 +16,7 @@ from tests.contract import (
     search_attempts,
     ticket_attempts,
     user_attempts,
+    view_attempts,
     webhook_attempts,
 )
 from tests.contract.attempts import JSON, Attempt, Valid, World
@@ -34,6 +35,7 @@ KINDS = (
     search_attempts,
     user_attempts,
     webhook_attempts,
+    view_attempts,
     mail_attempts,
 )
 VALID: dict[str, Valid] = {name: valid for kind in KINDS for name, valid in kind.VALID.items()}
@@ -62,6 +64,7 @@ ATTEMPTS = [
     *search_attempts.ATTEMPTS,
     *user_attempts.ATTEMPTS,
     *webhook_attempts.ATTEMPTS,
+    *view_attempts.ATTEMPTS,
     *mail_attempts.ATTEMPTS,
 ]
 SHORT = [

@@ -55,6 +55,7 @@ class Everything:
         self.operate_on_the_tenant()
         self.operate_on_api_keys()
         self.operate_on_webhooks()
+        self.operate_on_views()
         _ok(self.tenant.admin.get("/v1/audit-events"))
         self.mail_and_stop()
         self.finish_what_is_pending()
@@ -261,6 +262,24 @@ class Everything:
         _ok(admin.patch(url, json={"active": True, "url": f"{self.receiver.origin}/elsewhere"}))
         _ok(admin.delete(url))
         self.fail_and_fail()
+
+    def operate_on_views(self) -> None:
+        """Call every operation of views, on an own one and a shared one, and share one and take it back."""
+        admin = self.tenant.admin
+        body = {"name": "V", "query": "status:OPEN", "sort": "-created", "position": 1}
+        for _ in range(2):  # once more, as if the first answer had been lost
+            own = _ok(admin.post("/v1/views", json=body, key="policies"))
+        url = f"/v1/views/{own['id']}"
+        shared = f"/v1/views/{_ok(admin.post('/v1/views', json=body | {'shared': True}))['id']}"
+        for query in ("", "created>-7d", f"assignee:{self.tenant.email}"):
+            _ok(admin.patch(url, json={"name": "W", "query": query, "sort": None, "position": None}))
+            _ok(admin.get("/v1/views/counts", params={"ids": own["id"]}))
+        for change in ({"shared": True}, {"query": "x"}, {"shared": False}):
+            _ok(admin.patch(url, json=change))
+        _ok(admin.get("/v1/views"))
+        for place in (url, shared):
+            _ok(admin.get(place))
+            _ok(admin.delete(place))
 
     def fail_and_fail(self) -> None:
         """Have a delivery given up and another dropped because too many wait, a webhook paused, and the pause ended."""

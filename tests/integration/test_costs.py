@@ -183,6 +183,25 @@ USERS_RULE |= {
 }
 
 
+def _view(api: Client, **values: bool) -> str:
+    """Save a view, and return where it is."""
+    body = {"name": str(uuid4()), "query": "status:OPEN", **values}
+    return api.post("/v1/views", json=body).headers["Location"]
+
+
+USERS_RULE |= {
+    "views": (lambda api: api.get("/v1/views"), [QUERY, QUERY]),
+    "a view": (lambda api: api.get(_view(api)), [TRANSACTION, GET]),
+    "a shared view": (lambda api: api.get(_view(api, shared=True)), [*[GET, TRANSACTION], *[GET, GET]]),
+    "change of a view": (lambda api: api.patch(_view(api), json={"query": "x"}), [TRANSACTION, *[GET, TRANSACTION]]),
+    "end of a view": (lambda api: api.delete(_view(api)), [TRANSACTION, *[GET, TRANSACTION]]),
+    "end of a shared view": (
+        lambda api: api.delete(_view(api, shared=True)),
+        [*[GET, TRANSACTION], *[GET, GET, GET, TRANSACTION]],
+    ),
+}
+
+
 @pytest.mark.parametrize(("call", "expected"), RULE.values(), ids=RULE.keys())
 def test_requests_per_operation(
     stack: Stack, acme: Tenant, new_ticket: Callable[..., dict[str, Any]], call: Call, expected: list[str]

@@ -32,6 +32,7 @@ from ticketing.attachments.models import REJECTED, WAITING, State
 from ticketing.comments import rules as comment_rules
 from ticketing.tickets.kinds import Visibility
 from ticketing.tickets.rules import INTERNAL_COMMENTS
+from ticketing.views.rules import SHARERS
 
 type Call = Callable[[Client, str], httpx.Response]
 
@@ -62,6 +63,8 @@ FILES: Final = (Thing.INTERNAL, *TICKETS)
 WEBHOOKS: Final = (Thing.OTHERS, Thing.FOREIGN, Thing.MISSING)
 INVITATIONS: Final = (Thing.MISSING, Thing.OWN)
 DELIVERIES: Final = (Thing.MISSING, Thing.FOREIGN, Thing.OTHERS)
+VIEWS: Final = (Thing.OWN, Thing.OTHERS, Thing.FOREIGN, Thing.MISSING)
+"""Of views, somebody else's is a shared one."""
 KINDS: Final = {
     TICKETS: "ticket",
     COMMENTS: "comment",
@@ -72,6 +75,7 @@ KINDS: Final = {
     WEBHOOKS: "webhook",
     INVITATIONS: "invitation",
     DELIVERIES: "delivery",
+    VIEWS: "view",
 }
 
 
@@ -111,6 +115,10 @@ def _webhook() -> dict[str, Any]:
     return {"url": f"https://1.1.{next(_hosts)}.1/in", "eventTypes": ["*"], "active": False}
 
 
+def _view(*, shared: bool = False) -> dict[str, Any]:
+    return {"name": f"Walk {next(_numbers)}", "query": "status:OPEN", "shared": shared}
+
+
 PLACES: Final = {
     "ticket": "/v1/tickets",
     "comment": "/v1/tickets/0190b2c4-0000-7000-8000-000000000000/comments",
@@ -120,10 +128,15 @@ PLACES: Final = {
     "deletion": "/v1/tenant-deletions",
     "invitation": "/v1/users/me/invitations",
     "webhook": "/v1/webhooks",
+    "view": "/v1/views",
 }
 READS: Final = {operation for operation in Operation if operation.startswith(("get", "list", "search", "suggest"))}
 COMMENT: Final = {"body": "Any news?"}
-MODERATORS: Final = comment_rules.MODERATORS | {Operation.DELETE_ATTACHMENT: attachment_rules.MODERATORS}
+MODERATORS: Final = comment_rules.MODERATORS | {
+    Operation.DELETE_ATTACHMENT: attachment_rules.MODERATORS,
+    Operation.UPDATE_VIEW: SHARERS,
+    Operation.DELETE_VIEW: SHARERS,
+}
 """The roles that may do to anybody's thing what others may do to their own alone."""
 MISSING_ID: Final = "0190b2c4-0000-7000-8000-000000000000"
 
@@ -193,6 +206,12 @@ STEPS: Final = {
     Operation.LIST_DELIVERIES: Step(200, WEBHOOKS, lambda api, url: api.get(f"{url}/deliveries")),
     Operation.GET_DELIVERY: Step(200, DELIVERIES, lambda api, url: api.get(url)),
     Operation.REDELIVER: Step(202, DELIVERIES, lambda api, url: api.post(f"{url}/redeliver")),
+    Operation.LIST_VIEWS: Step(200, (Thing.NONE,), lambda api, _: api.get("/v1/views")),
+    Operation.CREATE_VIEW: Step(201, (Thing.NONE,), lambda api, _: api.post("/v1/views", json=_view())),
+    Operation.COUNT_VIEWS: Step(200, (Thing.NONE,), lambda api, _: api.get(f"/v1/views/counts?ids={MISSING_ID}")),
+    Operation.GET_VIEW: Step(200, VIEWS, lambda api, url: api.get(url)),
+    Operation.UPDATE_VIEW: Step(200, VIEWS, lambda api, url: api.patch(url, json={"query": "status:NEW"})),
+    Operation.DELETE_VIEW: Step(204, VIEWS, lambda api, url: api.delete(url)),
 }
 """A request that the ticket's status and everything but permissions allow, for each operation."""
 
@@ -310,6 +329,7 @@ class House:
             "invitation": lambda: self._invitation(caller),
             "webhook": lambda: _made(self._whose(thing).admin, "/v1/webhooks", _webhook()),
             "delivery": lambda: self._delivery(self._whose(thing)),
+            "view": lambda: self._view(caller, thing),
         }
         return make[kind]()
 
@@ -399,6 +419,12 @@ class House:
         if caller in self._newcomers:
             self._tenant.invite(email=self._newcomers[caller])
         return f"{PLACES['invitation']}/{self._tenant.id}"
+
+    def _view(self, caller: Client, thing: Thing) -> str:
+        """Make a view of the caller's own; of a newcomer, who has none, and of others, a shared one."""
+        if thing is Thing.OWN and caller not in self._newcomers:
+            return _made(caller, "/v1/views", _view())
+        return _made(self._whose(thing).admin, "/v1/views", _view(shared=True))
 
     def _key(self, thing: Thing) -> str:
         admin = (self._neighbour if thing is Thing.FOREIGN else self._tenant).admin

@@ -41,6 +41,7 @@ ALLOWED = {
     "events": LAYER,
     "live": LAYER,
     "mail": LAYER | {"tzdata"},
+    "views": LAYER | {"tantivy", "tzdata"},
     "webhooks": LAYER | {"tzdata"},
     "api": {"ticketing"},
 }
@@ -56,6 +57,7 @@ BUDGET = {
     "events": 435,
     "live": 470,
     "mail": 470,
+    "views": 510,
     "webhooks": 470,
     "api": 20,
 }

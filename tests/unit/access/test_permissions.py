@@ -104,6 +104,12 @@ MATRIX = {
     "listDeliveries": "no no no all no",
     "getDelivery": "no no no all no",
     "redeliver": "no no no all no",
+    "listViews": "no own all all no",
+    "createView": "no own all all no",
+    "countViews": "no own all all no",
+    "getView": "no own all all no",
+    "updateView": "no own all all no",
+    "deleteView": "no own all all no",
 }
 CASES = [
     pytest.param(operation, who, word, id=f"{operation}, {who}")

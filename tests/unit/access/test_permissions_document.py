@@ -16,6 +16,7 @@ from ticketing.access.roles import Role
 from ticketing.comments.rules import COMMENT_EDIT_WINDOW, MODERATORS, RESPONDERS
 from ticketing.tickets.lifecycle import Status
 from ticketing.tickets.rules import INTERNAL_COMMENTS, REPORTER_MAY_CHANGE, REPORTER_MAY_NOT_CREATE_WITH
+from ticketing.views.rules import SHARERS
 
 TEXT = (ROOT / "docs" / "permissions.md").read_text()
 WORDS = {frozenset(): "no", frozenset({Relation.OWN}): "own", frozenset(Relation): "all"}
@@ -71,6 +72,11 @@ def test_the_page_shows_who_may_change_whose_comment() -> None:
     rows = re.findall(r"^\| `(\w+)` \| for (\d+) minutes \| (\w+) \|$", TEXT, re.MULTILINE)
     window = str(COMMENT_EDIT_WINDOW // timedelta(minutes=1))
     assert rows == [(each.value, window, ", ".join(roles) or "nobody") for each, roles in MODERATORS.items()]
+
+
+def test_the_page_shows_who_may_share_views() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| everybody \| (\w+) \|$", TEXT, re.MULTILINE)
+    assert dict(rows) == dict.fromkeys(("createView", "updateView", "deleteView"), ", ".join(SHARERS))
 
 
 def test_the_page_shows_what_reporters_may_not_create_with() -> None:

@@ -35,6 +35,7 @@ def fill(world: World, tenant_id: str, *, small: bool = False) -> str:
     for place in ("COMMENT#1", "COMMENT_KEY#1", "WATCHER#1"):
         world.put(TICKETS, {"PK": ticket, "SK": place})
     world.file(tenant_id, ticket)
+    world.views(tenant_id)
     if not small:
         world.ticket(tenant_id, 2, events=60)
         world.ticket(tenant_id, 3, deletedAt=MOMENT_TEXT)

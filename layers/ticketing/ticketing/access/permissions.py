@@ -71,6 +71,12 @@ class Operation(StrEnum):
     LIST_DELIVERIES = "listDeliveries"
     GET_DELIVERY = "getDelivery"
     REDELIVER = "redeliver"
+    LIST_VIEWS = "listViews"
+    CREATE_VIEW = "createView"
+    COUNT_VIEWS = "countViews"
+    GET_VIEW = "getView"
+    UPDATE_VIEW = "updateView"
+    DELETE_VIEW = "deleteView"
 
 
 class PublicOperation(StrEnum):
@@ -84,7 +90,8 @@ class Relation(Enum):
     """How a resource (a ticket, a user, ...) is related to the caller."""
 
     OWN = "own"
-    """A ticket that the caller reported; the caller as a user; a deletion that the caller requested."""
+    """A ticket that the caller reported; the caller as a user; a deletion that the caller requested; a view that the
+    caller keeps for themselves."""
     ASSIGNED = "assigned"
     """A ticket that is assigned to the caller."""
     ANY = "any"
@@ -155,6 +162,12 @@ PERMISSIONS = {
     Operation.LIST_DELIVERIES: _ADMINS_ONLY,
     Operation.GET_DELIVERY: _ADMINS_ONLY,
     Operation.REDELIVER: _ADMINS_ONLY,
+    Operation.LIST_VIEWS: _EVERYBODY_ON_THEIRS,
+    Operation.CREATE_VIEW: _EVERYBODY_ON_THEIRS,
+    Operation.COUNT_VIEWS: _EVERYBODY_ON_THEIRS,
+    Operation.GET_VIEW: _EVERYBODY_ON_THEIRS,
+    Operation.UPDATE_VIEW: _EVERYBODY_ON_THEIRS,
+    Operation.DELETE_VIEW: _EVERYBODY_ON_THEIRS,
 }
 """For each operation and role, the relations in which the role is allowed. Missing roles have no permission."""
 

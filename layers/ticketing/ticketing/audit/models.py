@@ -31,6 +31,7 @@ class TargetType(StrEnum):
     API_KEY = "API_KEY"
     WEBHOOK = "WEBHOOK"
     TENANT = "TENANT"
+    VIEW = "VIEW"
 
 
 class Target(Model):

@@ -29,6 +29,7 @@ from ticketing.users.tenant_models import TenantDeletion
 from ticketing.users.tenant_repository import TenantRepository
 from ticketing.users.usage_plan import UsagePlan, usage_plan
 from ticketing.users.user_pool import UserPool, user_pool
+from ticketing.views import remains as views
 from ticketing.webhooks import remains as webhooks
 
 NOTIFICATIONS: Final = (webhooks, live, mail, events)
@@ -110,9 +111,11 @@ class Eraser:
         return erased
 
     def notifications(self) -> bool:
-        """Delete webhooks, deliveries, connections, the feed of live updates, and the records of handled events."""
+        """Delete webhooks, deliveries, connections, the feed of live updates, records of handled events, and views."""
         partitions = chain.from_iterable(service.partitions(self.data) for service in NOTIFICATIONS)
-        return self._partitions(self.data.tables.notifications, partitions)
+        return self._partitions(self.data.tables.notifications, partitions) and self._partitions(
+            self.data.tables.search, views.partitions(self.data)
+        )
 
     def search(self) -> bool:
         """Delete the search index with all of its packs."""

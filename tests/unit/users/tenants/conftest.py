@@ -165,6 +165,12 @@ class World:
             self.put(TICKETS, {"PK": partition, "SK": f"EVENT#{version:010d}", "version": version})
         return partition
 
+    def views(self, tenant_id: str, number: int = 2) -> None:
+        """Write saved views of a tenant, so many of one person and so many shared ones, as far as keys go."""
+        for place in ("USER#1", "SHARED"):
+            for key in ["COUNT", *(f"{kind}#{each}" for kind in ("VIEW", "NAME") for each in range(number))]:
+                self.put(SEARCH, {"PK": f"TENANT#{tenant_id}#VIEWS", "SK": f"{place}#{key}"})
+
     def file(self, tenant_id: str, ticket: str) -> None:
         """Write a file of a ticket, as far as keys go: its row, its bytes, and two versions of its object."""
         for key, sort in (
