@@ -174,27 +174,26 @@ def _unreachable(*_: Any, **__: Any) -> None:
     raise ServiceUnavailableError("")  # noqa: EM101
 
 
-def test_an_engine_that_stopped_half_way_goes_on_alone(
-    world: Switching, deploy: Deploy, endpoint: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("failing", [OpenSearch, Embedded])
+def test_engines_that_are_built_together_stay_together(
+    world: Switching, deploy: Deploy, endpoint: str, failing: type[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both are being built when one of them fails."""
+    """Whichever of them fails at a step."""
     deploy(endpoint, "opensearch")
     work_on(world)
     world.reindex()
     for _ in range(2):
         world.follow([world.queue.orders.popleft().order])
     with monkeypatch.context() as patch:
-        patch.setattr(OpenSearch, "extend", _unreachable)
+        patch.setattr(failing, "extend", _unreachable)
         with pytest.raises(ServiceUnavailableError):
             world.follow([world.queue.orders[0].order])
     world.work()
-    world.queue.forget()
-    while not world.index().current() or world.index().build() is not None:
-        world.stir()
-        world.work()
-        world.queue.forget()
-    deploy(endpoint, "embedded")
-    assert world.is_right()
+    assert world.index().current()
+    assert world.index().build() is None
+    for standby in ("opensearch", "embedded"):
+        deploy(endpoint, standby)
+        assert world.is_right()
     world.index().erase(lambda: True)
 
 

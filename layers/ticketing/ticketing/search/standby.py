@@ -46,8 +46,8 @@ class WithStandby:
 
     def begin(self, build: Build) -> None:
         """Begin a build where there is no complete index; where both have one, in both."""
-        behind = [index for index in self._both if not index.current()]
-        for index in behind or self._both:
+        both = self._both[::-1]
+        for index in [index for index in both if not index.current()] or both:
             index.begin(build)
 
     def extend(self, read: Callable[[], Changes], build: Build, walk: Mapping[str, Any]) -> None:
@@ -78,8 +78,11 @@ class WithStandby:
         return self.answering, self.standby
 
     def _building(self, build: Build) -> Iterator[TendedIndex]:
-        """Yield those that the build is of: one may have come further, and goes on alone."""
-        found = [index for index in self._both if index.build() == build]
+        """Yield those that the build is of, the one that answers last.
+
+        It is the one that says how far the build has come: if it fails, it makes the same step again, alone.
+        """
+        found = [index for index in self._both[::-1] if index.build() == build]
         if not found:
             raise BuildChangedError
         yield from found
