@@ -107,6 +107,6 @@ def index(make: Make) -> TendedIndex:
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded.time, "sleep", lambda _: None)
+    monkeypatch.setattr(embedded, "_PAUSES", (0.0,) * 5)
     for module in (opensearch, opensearch_requests):
         monkeypatch.setattr(module, "wait", lambda _: None)

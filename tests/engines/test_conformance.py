@@ -24,7 +24,7 @@ from tests.unit.search.support import (
     scopes,
     ticket_id,
 )
-from ticketing.search import opensearch, reading
+from ticketing.search import opensearch, opensearch_bodies, reading
 from ticketing.search.documents import Document
 from ticketing.search.indexing import TendedIndex
 from ticketing.search.language import Field, Kind, OneOf, Query
@@ -76,7 +76,7 @@ def test_it_finds_what_a_look_at_every_document_finds(  # noqa: PLR0917
     with pytest.MonkeyPatch.context() as patch:
         for module in (opensearch, reading):
             patch.setattr(module, "ENOUGH", enough)
-        patch.setattr(opensearch.bodies, "LANGUAGES", ())  # forms of words are found by OpenSearch alone
+        patch.setattr(opensearch_bodies, "LANGUAGES", ())  # forms of words are found by OpenSearch alone
         there = {each.ticket_id: each for each in (*first, *later)}
         left = [each for key, each in there.items() if key not in ids(*gone)]
         built(index, *{each.ticket_id: each for each in first}.values())
@@ -156,7 +156,7 @@ def test_words_reach_no_further_where_enough_match(make: Make) -> None:
     assert {page(each, SortKey.NUMBER, query=a_query("printer")).total for each in (few, many)} == {ENOUGH}
     assert page(few, SortKey.NUMBER, query=a_query("printer")).ids == ids(201, 200)
     assert page(many, SortKey.NUMBER, query=a_query("printer")).ids == ids(ENOUGH - 1, ENOUGH - 2)
-    assert opensearch.bodies.MOST_VALUES == reading.MOST_VALUES
+    assert opensearch_bodies.MOST_VALUES == reading.MOST_VALUES
 
 
 # --- languages --------------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from tests.unit.support import data_of
 from ticketing.aws import clients
 from ticketing.aws.data import Cluster
 from ticketing.errors import ServiceUnavailableError
-from ticketing.search import opensearch
+from ticketing.search import opensearch, opensearch_bodies
 from ticketing.search.language import Kind, Query
 from ticketing.search.opensearch import DocumentsRefusedError, OpenSearch
 from ticketing.search.opensearch_requests import RefusedError, Requests
@@ -188,8 +188,8 @@ def test_refused_documents_are_named_and_all_others_written(index: OpenSearch, m
 
 def test_a_field_that_is_not_in_the_template_is_refused(index: OpenSearch, monkeypatch: pytest.MonkeyPatch) -> None:
     built(index, a_document(1))
-    body_of = opensearch.bodies.body_of
-    monkeypatch.setattr(opensearch.bodies, "body_of", lambda *document: body_of(*document) | {"colour": "red"})
+    body_of = opensearch_bodies.body_of
+    monkeypatch.setattr(opensearch_bodies, "body_of", lambda *document: body_of(*document) | {"colour": "red"})
     with pytest.raises(DocumentsRefusedError):
         index.write(lambda: changes(a_document(2)))
     assert page(index, SortKey.NUMBER).ids == ids(1)
@@ -315,14 +315,25 @@ def _data(index: OpenSearch) -> Any:
     return data_of(index._states._client, index._tenant_id)
 
 
+def noted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """Return the list of the requests from now on."""
+    sent: list[tuple[str, str]] = []
+    send = Requests.send
+
+    def note(self: Requests, method: str, path: str, *body: Any, **more: Any) -> dict[str, Any]:
+        sent.append((method, path))
+        return send(self, method, path, *body, **more)
+
+    monkeypatch.setattr(Requests, "send", note)
+    return sent
+
+
 def test_deleted_text_is_told_to_leave(index: OpenSearch, monkeypatch: pytest.MonkeyPatch) -> None:
     built(index, a_document(1, title="secret"), a_document(2))
     index.write(lambda: changes(gone=(ticket_id(1),)))
-    sent = []
-    send = Requests.send
-    monkeypatch.setattr(Requests, "send", lambda *asked, **more: sent.append((asked[1:], more)) or send(*asked, **more))
+    sent = noted(monkeypatch)
     assert index.sweep() == 0
-    assert [each for each, _ in sent] == [("POST", f"{index._served}/_forcemerge")]
+    assert sent == [("POST", f"{index._served}/_forcemerge")]
     assert index.worn("2099-01-01T00:00:00.000Z", 10) == ()
 
 
@@ -331,9 +342,7 @@ def test_deleted_text_is_told_to_leave(index: OpenSearch, monkeypatch: pytest.Mo
 
 def test_a_point_in_time_is_released_if_there_is_one_page(index: OpenSearch, monkeypatch: pytest.MonkeyPatch) -> None:
     built(index, a_document(1), a_document(2))
-    sent = []
-    send = Requests.send
-    monkeypatch.setattr(Requests, "send", lambda *asked, **more: sent.append(asked[1:3]) or send(*asked, **more))
+    sent = noted(monkeypatch)
     assert page(index, SortKey.UPDATED).after is None
     assert ("DELETE", "_search/point_in_time") in sent
     sent.clear()
@@ -370,7 +379,7 @@ def test_a_point_in_time_that_is_gone_is_outdated(index: OpenSearch) -> None:
     for point in ("", "x", "AAAA", "é"):
         with pytest.raises(CursorOutdatedError):
             index.find(
-                Find(EVERYTHING, ALL, SortKey.UPDATED, descending=True, limit=2, after=first.after | {"point": point})
+                Find(EVERYTHING, ALL, SortKey.UPDATED, descending=True, limit=2, after={**first.after, "point": point})
             )
 
 

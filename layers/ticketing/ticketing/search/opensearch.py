@@ -293,6 +293,11 @@ class OpenSearch:
         if not self._states.finished(building):
             raise BuildChangedError
 
+    @property
+    def fetched(self) -> int:
+        """How many bytes this process has fetched to read it: none, a cluster reads by itself."""
+        return 0
+
     # --- keeping it in order ------------------------------------------------------------------------------------------
 
     def worn(self, before: str, limit: int) -> Sequence[str]:  # noqa: ARG002 - the engine does it: `sweep`
@@ -332,7 +337,7 @@ class OpenSearch:
         """Write operations, and again those for which there was no room; older versions than what is there are left."""
         refused: dict[str, str] = {}
         for request in _requests_of(operations):
-            left = request
+            left: Sequence[_Operation] = request
             for pause in (*_BULK_PAUSES, None):
                 left = self._written(alias, left, refresh, refused)
                 if not left:

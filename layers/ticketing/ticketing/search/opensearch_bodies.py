@@ -138,7 +138,9 @@ def query_of(query: Query, scope: Scope, tenant_id: str, reach: Reach) -> Json:
     The tenant is one of its conditions, although an index is one tenant's: a caller may bring back an altered cursor,
     which names the point in time that is searched.
     """
-    filters, words, excluded = [{"term": {"tenant": tenant_id}}, *_visible(scope)], [], []
+    filters: list[Json] = [{"term": {"tenant": tenant_id}}, *_visible(scope)]
+    words: list[Json] = []
+    excluded: list[Json] = []
     for clause in query.clauses:
         if isinstance(clause, Term) and not clause.negated:
             words.append(_term(clause, scope, reach))

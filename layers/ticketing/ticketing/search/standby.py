@@ -74,6 +74,11 @@ class WithStandby:
         return all(erased)
 
     @property
+    def fetched(self) -> int:
+        """How many bytes this process has fetched to read both."""
+        return sum(index.fetched for index in self._both)
+
+    @property
     def _both(self) -> tuple[TendedIndex, TendedIndex]:
         return self.answering, self.standby
 
