@@ -226,4 +226,4 @@ def http(seconds: float) -> URLLib3Session:
 
     botocore's own, so that proxies, certificates and exceptions are the same as with the clients.
     """
-    return URLLib3Session(timeout=(1, seconds))  # type: ignore[arg-type] - its stubs know whole seconds alone
+    return URLLib3Session(timeout=(1, seconds))  # type: ignore[arg-type]  # stubs: seconds alone
