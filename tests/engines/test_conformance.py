@@ -191,7 +191,14 @@ def test_many_languages_are_found(index: TendedIndex, asked: str, text: str) -> 
 
 @pytest.mark.parametrize(
     ("asked", "text"),
-    [("続接", "接続"), ("mail", "fail"), ("vpn", "vps"), ("cat", "concatenate"), ("xrinter", "printer")],
+    [
+        ("続接", "接続"),
+        ("mail", "fail"),
+        ("vpn", "vps"),
+        ("cat", "concatenate"),
+        ("drucker", "2drucker"),
+        ("xrinter", "printer"),
+    ],
 )
 def test_what_is_too_far_is_not_found(index: TendedIndex, asked: str, text: str) -> None:
     built(index, a_document(1, texts=(text,)))

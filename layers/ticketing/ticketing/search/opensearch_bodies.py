@@ -232,7 +232,8 @@ def _inexactly(word: str, field: str, reach: Reach) -> Iterator[Json]:
         fuzzy = {"value": word, "fuzziness": errors, "rewrite": "constant_score"}
         yield {"fuzzy": {field: fuzzy | {"prefix_length": 1 if errors == 1 else 0}}}
     if reach >= Reach.WITHIN and may_be_within(word):
-        yield {"wildcard": {field: {"value": f"*{_escaped(word)}*"}}}
+        # Not within numbers and codes, which begin with a digit.
+        yield {"regexp": {field: {"value": f"([^0-9].*)?{_escaped(word)}.*"}}}
     elif may_begin(word):
         yield {"prefix": {field: {"value": word}}}
 
@@ -243,5 +244,5 @@ def _forms(word: str, field: str) -> Iterator[Json]:
 
 
 def _escaped(text: str) -> str:
-    """Return a pattern that matches this text alone: as one with `*` and `?`, and as a regular expression of Lucene."""
+    """Return the regular expression, of Lucene, that matches this text alone."""
     return re.sub(r"([^\w\s])", r"\\\1", text)
