@@ -7,7 +7,7 @@ smallest function, which answers preflights, takes to start.
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 
 class NotConfiguredError(Exception):
@@ -22,6 +22,10 @@ class Tables(NamedTuple):
     notifications: str
     search: str
     """Empty for functions that have nothing to do with search."""
+
+
+type Engine = Literal["embedded", "opensearch"]
+"""What search indexes are written and read by."""
 
 
 class Deployment:
@@ -163,6 +167,26 @@ class Deployment:
     def search_bucket(self) -> str:
         """The name of the bucket of search indexes."""
         return self._text("SEARCH_BUCKET")
+
+    @property
+    def search_endpoint(self) -> str:
+        """The URL of the OpenSearch cluster, without a slash at its end; empty where there is none."""
+        return self._environment.get("SEARCH_ENDPOINT", "")
+
+    @property
+    def search_domain(self) -> str | None:
+        """The ARN of the OpenSearch domain that the cluster is, for functions that have to do with it."""
+        return self._environment.get("SEARCH_DOMAIN") or None
+
+    @property
+    def search_engines(self) -> Sequence[Engine]:
+        """The engines that are kept up to date: the one that answers, and the one that only follows it, if any."""
+        if not self.search_endpoint:
+            return ("embedded",)
+        standby = self._environment.get("SEARCH_STANDBY", "")
+        if standby == "opensearch":
+            return ("embedded", "opensearch")
+        return ("opensearch", "embedded") if standby == "embedded" else ("opensearch",)
 
     @property
     def search_indexing(self) -> str:

@@ -31,7 +31,7 @@ from tests.unit.support import (
 from ticketing.attachments.objects import READING_TIME, UPLOAD_TIME
 from ticketing.aws import clients, isolation
 from ticketing.aws.data import files_of_caller
-from ticketing.aws.isolation import session_policy
+from ticketing.aws.isolation import search_alias, session_policy, tenant_of_search_index
 from ticketing.dynamodb.attributes import to_item
 from ticketing.errors import ServiceUnavailableError
 from ticketing.people.repository import People
@@ -43,6 +43,7 @@ from ticketing.users.token_repository import TokenRepository
 ROLE = "arn:aws:iam::123456789012:role/tickets-GetTicketRole-1A2B3C"
 BUCKET_ARN = f"arn:aws:s3:::{BUCKET}"
 SEARCH_BUCKET_ARN = f"arn:aws:s3:::{SEARCH_BUCKET}"
+DOMAIN_ARN = "arn:aws:es:us-east-1:123456789012:domain/tickets-search"
 ARN = "arn:aws:dynamodb:us-east-1:123456789012:table/{}"
 
 type Call = tuple[str, dict[str, Any]]
@@ -81,6 +82,22 @@ def reaches(tenant_id: str, action: str, resource: str, prefix: str | None = Non
     )
     everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
     session = [parse_policy_document(session_policy(tenant_id, BUCKET_ARN))]
+    return bool(evaluate(context, [parse_policy_document(everything)], session).decision == "Allow")
+
+
+def searches(tenant_id: str, method: str, path: str) -> bool:
+    """Return whether a tenant's session policy allows a request to OpenSearch."""
+    context = EvalContext(
+        principal_arn="arn:aws:sts::123456789012:assumed-role/x/y",
+        principal_type="AssumedRole",
+        principal_account="123456789012",
+        action=f"es:ESHttp{method}",
+        resource_arn=f"{DOMAIN_ARN}/{path}",
+        region="us-east-1",
+        service_context={},
+    )
+    everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    session = [parse_policy_document(session_policy(tenant_id, domain=DOMAIN_ARN))]
     return bool(evaluate(context, [parse_policy_document(everything)], session).decision == "Allow")
 
 
@@ -210,6 +227,43 @@ def test_a_session_reaches_the_files_of_its_tenant(
     assert {each for each in ("acme", "acme-2", "acm") if reaches(each, action, resource, prefix)} == allowed_to
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "allowed_to"),
+    [
+        ("Post", "tickets-acme/_search", {"acme"}),
+        ("Post", "tickets-acme/_search/point_in_time", {"acme"}),
+        ("Post", "tickets-acme.1-x.building/_search", {"acme"}),
+        ("Post", "tickets-acme-2/_search", {"acme-2"}),
+        ("Post", "tickets-.41636d65/_search", {"Acme"}),
+        ("Post", "_search", {"acme", "acme-2", "acm", "Acme"}),  # at a point in time
+        ("Delete", "_search/point_in_time", {"acme", "acme-2", "acm", "Acme"}),
+        ("Delete", "_search/point_in_time/_all", set()),
+        ("Post", "tickets-globex/_search", set()),
+        ("Post", "tickets-globex,tickets-acme/_search", set()),
+        ("Post", "tickets-*/_search", set()),
+        ("Post", "_msearch", set()),
+        ("Post", "_bulk", set()),
+        ("Put", "tickets-acme", set()),
+        ("Get", "tickets-acme/_search", set()),
+    ],
+)
+def test_a_session_searches_the_indexes_of_its_tenant(method: str, path: str, allowed_to: set[str]) -> None:
+    assert {each for each in ("acme", "acme-2", "acm", "Acme") if searches(each, method, path)} == allowed_to
+
+
+@pytest.mark.parametrize("tenant_id", ["acme", "Acme", "a-b_c", "0", "ACME", "x" * 64])
+def test_an_index_is_known_to_be_its_tenants(tenant_id: str) -> None:
+    name = search_alias(tenant_id)
+    assert name == name.lower()
+    assert tenant_of_search_index(f"{name}.1-0195") == tenant_id
+    assert tenant_of_search_index(name) is None
+
+
+@pytest.mark.parametrize("name", ["tickets-.1-x", "tickets-.zz.1", ".kibana_1", "other-acme.1", "tickets-"])
+def test_other_indexes_are_nobodys(name: str) -> None:
+    assert tenant_of_search_index(name) is None
+
+
 def test_a_session_is_for_items_alone_where_there_are_no_files() -> None:
     items, key = json.loads(session_policy("acme"))["Statement"]
     assert {action.partition(":")[0] for action in items["Action"]} == {"dynamodb"}
@@ -222,10 +276,15 @@ def test_a_session_is_for_items_alone_where_there_are_no_files() -> None:
 def test_what_is_no_tenants_id_gets_no_policy(tenant_id: str) -> None:
     with pytest.raises(ValueError, match="tenant"):
         session_policy(tenant_id)
+    with pytest.raises(ValueError, match="tenant"):
+        search_alias(tenant_id)
 
 
 def test_the_longest_policy_is_well_below_what_sts_takes() -> None:
-    assert len(session_policy("x" * 64, *[f"arn:aws:s3:::{'x' * 63}"] * 2)) < 2_048 * 0.75
+    """Functions that search have to do with one bucket."""
+    bucket, domain = f"arn:aws:s3:::{'x' * 63}", f"arn:aws:es:ap-southeast-1:123456789012:domain/{'x' * 28}"
+    assert len(session_policy("x" * 64, bucket, bucket)) < 2_048 * 0.75
+    assert len(session_policy("x" * 64, bucket, domain=domain)) < 2_048 * 0.9
 
 
 # --- the sessions ----------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from botocore.config import Config
 from botocore.exceptions import NoCredentialsError
+from botocore.httpsession import URLLib3Session
 from botocore.session import get_session
 
 from ticketing.aws.isolation import TenantSessions
@@ -217,3 +218,12 @@ def ses() -> SESV2Client:
     """
     config = Config(connect_timeout=1, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 1})
     return cast("SESV2Client", _session().create_client("sesv2", config=config))
+
+
+@cache
+def http(seconds: float) -> URLLib3Session:
+    """Return what sends requests to an OpenSearch cluster: one attempt, whose answer may take so many seconds.
+
+    botocore's own, so that proxies, certificates and exceptions are the same as with the clients.
+    """
+    return URLLib3Session(timeout=(1, seconds))  # type: ignore[arg-type]  # stubs: seconds alone

@@ -108,6 +108,24 @@ def packs_of_tenant(tenant_id: str) -> TenantFiles:
     return _of_tenant(tenant_id, DEPLOYMENT.search_bucket)
 
 
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """An OpenSearch cluster, by its URL. `credentials` sign the requests to it."""
+
+    endpoint: str
+    credentials: Callable[[], Credentials]
+
+
+def cluster_of_caller(caller: Caller) -> Cluster:
+    """Return the cluster, for searching the indexes of the caller's tenant, isolated as `files_of_caller`."""
+    return Cluster(DEPLOYMENT.search_endpoint, partial(clients.credentials_for, caller.tenant_id))
+
+
+def cluster() -> Cluster:
+    """Return the cluster with the indexes of all tenants, for work without a caller."""
+    return Cluster(DEPLOYMENT.search_endpoint, clients.credentials)
+
+
 def _of_caller(caller: Caller, bucket: str) -> TenantFiles:
     tenant_id = caller.tenant_id
     client, credentials = partial(clients.s3_for, tenant_id), partial(clients.credentials_for, tenant_id)

@@ -8,6 +8,7 @@ docs/decisions/0010-tenants-apart-in-iam.md.
 from __future__ import annotations
 
 import json
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -35,11 +36,39 @@ none is good for longer than 15 minutes, and no function runs longer."""
 MOST: Final = 64
 """How many tenants' sessions an execution environment caches (least recently used)."""
 
+_SEARCH_INDEX: Final = re.compile(r"tickets-(?:(?P<id>[0-9a-z_-]+)|\.(?P<hex>(?:[0-9a-f]{2})+))\..+")
+
 _ACTIONS: Final = ("BatchGetItem", "ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem")
 
 
-def session_policy(tenant_id: str, *buckets: str) -> str:
+def search_alias(tenant_id: str) -> str:
+    """Return the name of a tenant's search index in OpenSearch; those of all of its indexes begin so, and with a dot.
+
+    It has no capital letters, which OpenSearch does not take. A tenant's id has no dot, so no name begins another's.
+
+    Raises
+    ------
+    ValueError
+        This is not a tenant's id: the index might be another tenant's.
+    """
+    if not TENANT_ID.fullmatch(tenant_id):
+        message = "an index needs a tenant's id"
+        raise ValueError(message)
+    return f"tickets-{tenant_id}" if tenant_id == tenant_id.lower() else f"tickets-.{tenant_id.encode().hex()}"
+
+
+def tenant_of_search_index(name: str) -> str | None:
+    """Return whose index has this name; None if it is none of these."""
+    match = _SEARCH_INDEX.fullmatch(name)
+    if match is None:
+        return None
+    return match["id"] or bytes.fromhex(match["hex"]).decode()
+
+
+def session_policy(tenant_id: str, *buckets: str, domain: str | None = None) -> str:
     """Return the session policy that limits a role to one tenant's items, and objects of buckets (their ARNs), as JSON.
+
+    `domain` is the ARN of the OpenSearch domain that has its indexes, if any.
 
     The leading key is the partition key of the table or index. `NAME#` items claim the names of tenants, which are
     unique among all tenants; they contain a tenant's id and nothing else. `ADDRESS#` items say until when an address
@@ -72,6 +101,8 @@ def session_policy(tenant_id: str, *buckets: str) -> str:
         "Condition": {"StringLike": {"kms:ViaService": "dynamodb.*.amazonaws.com"}},
     }
     statements = [items, key, *(_object_statements(tenant_id, buckets) if buckets else ())]
+    if domain is not None:
+        statements.append(_search_statement(tenant_id, domain))
     return json.dumps({"Version": "2012-10-17", "Statement": statements}, separators=(",", ":"))
 
 
@@ -89,6 +120,22 @@ def _object_statements(tenant_id: str, buckets: Sequence[str]) -> list[dict[str,
         "Condition": {"StringLike": {"s3:prefix": f"{tenant_id}/*"}},
     }
     return [objects, listing]
+
+
+def _search_statement(tenant_id: str, domain: str) -> dict[str, Any]:
+    """Return the statement for searching a tenant's indexes.
+
+    A search at a point in time names no index, but only whoever made the point knows what it is called. Its answers are
+    limited to the tenant by a condition of the query.
+    """
+    alias = search_alias(tenant_id)
+    # A `*` also stands for slashes: no path may begin with one.
+    paths = (f"{alias}/*", f"{alias}.*", "_search", "_search/point_in_time")
+    return {
+        "Effect": "Allow",
+        "Action": ["es:ESHttpDelete", "es:ESHttpPost"],
+        "Resource": [f"{domain}/{path}" for path in paths],
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +193,7 @@ class TenantSessions:
             answer = self._sts.assume_role(
                 RoleArn=self._role,
                 RoleSessionName=DEPLOYMENT.function_name,  # CloudTrail shows it beside each call
-                Policy=session_policy(tenant_id, *buckets),
+                Policy=session_policy(tenant_id, *buckets, domain=DEPLOYMENT.search_domain),
                 DurationSeconds=int(LIFETIME.total_seconds()),
             )["Credentials"]
         except (BotoCoreError, ClientError) as error:

@@ -9,8 +9,11 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from ticketing.access.identity import TENANT_ID
+from ticketing.aws.data import cluster
+from ticketing.deployment import DEPLOYMENT
 from ticketing.index.folders import folders_of_process
 from ticketing.index.store import IndexStore
+from ticketing.search.opensearch import OpenSearch
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -26,10 +29,16 @@ class SearchRemains:
     """What is left of one tenant's index."""
 
     def __init__(self, data: TenantData, packs: TenantFiles) -> None:
+        self._data = data
         self._store = IndexStore(data, packs, folders_of_process())
 
     def erase(self, in_time: Callable[[], bool]) -> bool:
-        """Delete it, and return whether that was all. A pass that is under way finds no index to put its work into."""
+        """Delete it, and return whether that was all. A pass that is under way finds no index to put its work into.
+
+        The packs go in any case: they may be left of a time before OpenSearch.
+        """
+        if "opensearch" in DEPLOYMENT.search_engines:
+            OpenSearch(self._data, cluster()).erase(in_time)
         return self._store.erase(in_time)
 
 
