@@ -27,6 +27,7 @@ from tests.unit.search.support import (
 from ticketing.search import opensearch, opensearch_bodies, reading
 from ticketing.search.documents import Document
 from ticketing.search.indexing import TendedIndex
+from ticketing.search.inexact import ENOUGH
 from ticketing.search.language import Field, Kind, OneOf, Query
 from ticketing.search.opensearch import OpenSearch
 from ticketing.search.port import (
@@ -42,8 +43,6 @@ from ticketing.search.port import (
 
 EXAMPLES = 8 if ENDPOINT else 60
 """A real cluster takes up to a second until a change is findable."""
-
-ENOUGH = reading.ENOUGH
 
 HOLDING = [SortKey.RELEVANCE, SortKey.UPDATED, SortKey.PRIORITY]
 
@@ -156,7 +155,6 @@ def test_words_reach_no_further_where_enough_match(make: Make) -> None:
     assert {page(each, SortKey.NUMBER, query=a_query("printer")).total for each in (few, many)} == {ENOUGH}
     assert page(few, SortKey.NUMBER, query=a_query("printer")).ids == ids(201, 200)
     assert page(many, SortKey.NUMBER, query=a_query("printer")).ids == ids(ENOUGH - 1, ENOUGH - 2)
-    assert opensearch_bodies.MOST_VALUES == reading.MOST_VALUES
 
 
 # --- languages --------------------------------------------------------------------------------------------------------

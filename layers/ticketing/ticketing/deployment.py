@@ -39,8 +39,12 @@ class Deployment:
     @property
     def tables(self) -> Tables:
         """The names of the tables."""
-        always = map(self._text, ("TICKETS_TABLE", "USERS_TABLE", "NOTIFICATIONS_TABLE"))
-        return Tables(*always, self._environment.get("SEARCH_TABLE", ""))
+        return Tables(
+            self._text("TICKETS_TABLE"),
+            self._text("USERS_TABLE"),
+            self._text("NOTIFICATIONS_TABLE"),
+            self._environment.get("SEARCH_TABLE", ""),
+        )
 
     @property
     def tenant_role(self) -> str | None:

@@ -12,7 +12,6 @@ sorted by `created` or `number` the order is always the same, so that each page 
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -25,7 +24,7 @@ from ticketing.aws.isolation import search_alias, tenant_of_search_index
 from ticketing.errors import ServiceUnavailableError
 from ticketing.ids import new_id
 from ticketing.search import opensearch_bodies as bodies
-from ticketing.search.inexact import Reach
+from ticketing.search.inexact import ENOUGH, Reach
 from ticketing.search.language import Kind, Query, Term
 from ticketing.search.opensearch_bodies import FORMAT, Json
 from ticketing.search.opensearch_repository import Building, IndexStates
@@ -43,13 +42,11 @@ from ticketing.search.port import (
     SortKey,
     Suggestion,
 )
+from ticketing.search.suggesting import suggestions, typed
 from ticketing.words import words_of
 
 HELD: Final = timedelta(minutes=15)
 """How long a search can be continued that holds on to a point in time."""
-
-ENOUGH: Final = 25
-"""How many tickets have to match for words not to reach any further, as with the embedded engine."""
 
 _HOLDING: Final = frozenset({SortKey.RELEVANCE, SortKey.UPDATED, SortKey.PRIORITY})
 
@@ -135,20 +132,12 @@ class OpenSearch:
 
     def suggest(self, prefix: str, scope: Scope, limit: int) -> Sequence[Suggestion]:
         """Return words of titles, and tags, that begin as typed, the most frequent first; raises as `find` does."""
-        # It brings tantivy along, which the erasure of a tenant does not have.
-        from ticketing.search.schema import shown, typed  # noqa: PLC0415
-
         begun = typed(words_of(prefix))
         if not begun:
             return []
         alias, _, _ = self._searched()
         answer = self._search(f"{alias}/_search", bodies.suggestions_of(begun, scope, self._tenant_id, _MOST_TEXTS))
-        texts: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        for term, count in _counts(answer["aggregations"]["shown"]).items():
-            compared, text = shown(term)
-            texts[compared][text] += count
-        found = (Suggestion(_most_frequent(each), each.total()) for each in texts.values())
-        return sorted(found, key=lambda each: (-each.count, each.text))[:limit]
+        return suggestions(_counts(answer["aggregations"]["shown"]).items(), limit)
 
     def _searched(self) -> tuple[str, str | None, bool]:
         """Return what is searched, the time up to which changes are in it, and whether all tickets are."""
@@ -463,10 +452,6 @@ def _now() -> int:
 
 def _counts(aggregation: Json) -> dict[str, int]:
     return {str(each["key"]): int(each["doc_count"]) for each in aggregation["buckets"]}
-
-
-def _most_frequent(texts: Counter[str]) -> str:
-    return min(texts, key=lambda text: (-texts[text], text))
 
 
 def _requests_of(operations: Iterable[_Operation]) -> Iterator[list[_Operation]]:

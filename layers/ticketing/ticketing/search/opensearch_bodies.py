@@ -15,7 +15,8 @@ from ticketing.search import language
 from ticketing.search.documents import Document
 from ticketing.search.inexact import Reach, errors_forgiven, may_be_within, may_begin
 from ticketing.search.language import Between, Has, Kind, OneOf, Query, Term
-from ticketing.search.port import NOBODY, Facet, Scope, SortKey
+from ticketing.search.port import MOST_VALUES, NOBODY, Facet, Scope, SortKey
+from ticketing.search.suggesting import suggested_by
 from ticketing.tickets.kinds import Priority
 from ticketing.words import plain, words_of
 
@@ -30,9 +31,6 @@ Whoever changes one of them counts it up: then all indexes are built again, besi
 LANGUAGES: Final = ("english", "french", "german", "spanish")
 """The languages whose forms of words are found. All of OpenSearch's analyzers of languages that need no plugin could be
 here; each costs about two fifths of what the words themselves take."""
-
-MOST_VALUES: Final = 100
-"""How many values a facet shows: the most frequent ones."""
 
 _MOST_ENDINGS: Final = 1000
 """How many words the last word of a phrase may stand for, if it is the beginning of one."""
@@ -99,9 +97,6 @@ def template() -> Json:
 
 def body_of(document: Document, tenant_id: str) -> Json:
     """Return a ticket as it is indexed."""
-    # It brings tantivy along, which the erasure of a tenant does not have.
-    from ticketing.search.schema import shown_of  # noqa: PLC0415
-
     files = ((document.has_file, "public"), (document.has_internal_file, "internal"))
     body = {
         "tenant": tenant_id,
@@ -116,7 +111,7 @@ def body_of(document: Document, tenant_id: str) -> Json:
         "created": document.created_at,
         "updated": document.updated_at,
         "has": [value for has, value in files if has],
-        "shown": [f"{word}\0{text}" for word, text in shown_of(document.title, document.tags).items()],
+        "shown": suggested_by(document.title, document.tags),
         "title": _words(document.title),
         # OpenSearch leaves a gap between two texts, so that no phrase is found across.
         "text": [*map(_words, document.texts)],
