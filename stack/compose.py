@@ -4,13 +4,13 @@ A fragment is a part of a SAM template and holds all that belongs to one service
 written here, so that an operation is one block:
 
 - A service that has functions gets a log group and a policy to write to it: tickets.yaml gets `TicketsLogs` and
-  `TicketsPolicy`. With `AttributeConditions=required`, the policy denies writes whose attributes IAM is not told.
-- Each function gets a role: `GetTicketFunction` gets `GetTicketRole`, which has its service's policy. Beside the
-  function's `Properties`, `Role` says what else it may do. `Allow` lists the statements, without `Effect` unless they
-  depend on a condition (`!If`); `Shares` names policies that several functions have. With
+  `TicketsPolicy`.
+- Each function gets a role: `GetTicketFunction` gets `GetTicketRole`, which has its service's policy and
+  `FunctionsPolicy`. Beside the function's `Properties`, `Role` says what else it may do. `Allow` lists the statements,
+  without `Effect` unless they depend on a condition (`!If`); `Shares` names policies that several functions have. With
   `PerTenant: true` it may assume its role once more, with a policy that names one tenant (`TenantIsolation=strict`).
-- Each function's environment names its service, for the logs and metrics of Powertools. Where its role names the
-  table of search, it has that table's name: the template has no room for a variable in all of them.
+- Each function's environment names its service, for the logs and metrics of Powertools, and the tables that its role
+  names, itself or in a policy that it shares: the template has no room for all tables in all functions.
 - `ApiRole` may invoke the functions that API Gateway's integrations and authorizers name.
 - Whatever names a table gets the one in use, which is a restored one where a parameter names it (docs/restoring.md):
   the fragments say `!GetAtt TicketsTable.Arn`, the template `!GetAtt TicketsTableArnInUse.Value`.
@@ -21,7 +21,7 @@ Comments stay in the fragments.
 
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, cast
@@ -54,19 +54,6 @@ _SERVICE: Final = """
       Version: "2012-10-17"
       Statement:
         - { Effect: Allow, Action: ["logs:CreateLogStream", "logs:PutLogEvents"], Resource: !GetAtt <SERVICE>Logs.Arn }
-        # X-Ray has no resources to name: these two actions exist for "*" only.
-        - !If
-          - Traced
-          - { Effect: Allow, Action: ["xray:PutTelemetryRecords", "xray:PutTraceSegments"], Resource: "*" }
-          - !Ref AWS::NoValue
-        # ForAllValues holds for an absent key: without this, a write that names none to IAM is within every list.
-        - !If
-          - AttributesRequired
-          - Effect: Deny
-            Action: ["dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
-            Resource: "*"
-            Condition: { "Null": { "dynamodb:Attributes": "true" } }
-          - !Ref AWS::NoValue
 """
 _FUNCTION: Final = """
 Role: !GetAtt <NAME>Role.Arn
@@ -79,7 +66,7 @@ Properties:
     Version: "2012-10-17"
     Statement:
       - { Effect: Allow, Principal: { Service: lambda.amazonaws.com }, Action: "sts:AssumeRole" }
-  ManagedPolicyArns: [!Ref <SERVICE>Policy]
+  ManagedPolicyArns: [!Ref <SERVICE>Policy, !Ref FunctionsPolicy]
   PermissionsBoundary: !If
     - HasBoundary
     - !Sub arn:${AWS::Partition}:iam::${AWS::AccountId}:policy/${PermissionsBoundary}
@@ -91,27 +78,23 @@ PolicyDocument: { Version: "2012-10-17" }
 """
 # A role can't be named before it is made: hence the account, and how CloudFormation begins the name.
 _TRUST_IN_ITSELF: Final = """
-!If
-  - IsStrict
-  - Effect: Allow
-    Principal: { AWS: !Ref AWS::AccountId }
-    Action: sts:AssumeRole
-    Condition: { ArnLike: { "aws:PrincipalArn": !Sub "<ITSELF>" } }
-  - !Ref AWS::NoValue
-"""
-_USE_OF_ITSELF: Final = """
-!If
-  - IsStrict
-  - { Effect: Allow, Action: "sts:AssumeRole", Resource: !Sub "<ITSELF>" }
-  - !Ref AWS::NoValue
+Effect: Allow
+Principal: { AWS: !Ref AWS::AccountId }
+Action: sts:AssumeRole
+Condition: { ArnLike: { "aws:PrincipalArn": !Sub "<ITSELF>" } }
 """
 _ITSELF: Final = "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${AWS::StackName}-<NAME>Role-*"
 _ENVIRONMENT: Final = """
 POWERTOOLS_SERVICE_NAME: <FRAGMENT>
 """
-_SEARCH_TABLE: Final = """
-SEARCH_TABLE: !Ref SearchTable
-"""
+_TABLES: Final = {
+    "NotificationsTable": "NOTIFICATIONS_TABLE: !Ref NotificationsTable",
+    "SearchTable": "SEARCH_TABLE: !Ref SearchTable",
+    "TicketsTable": "TICKETS_TABLE: !Ref TicketsTable",
+    "UsersTable": "USERS_TABLE: !Ref UsersTable",
+}
+"""The tables, and the variables with their names."""
+
 _TENANT_ROLE: Final = """
 TENANT_ROLE: !If [IsStrict, !GetAtt <NAME>Role.Arn, ""]
 """
@@ -137,13 +120,16 @@ def compose(root: Path = ROOT) -> str:
         If a name is there twice, a section is none of a template's, or a function's `Role` holds something unknown.
     """
     sections: dict[str, yaml.Node] = {}
-    for path in sorted((root / "stack").glob("*.yaml"), key=lambda path: (path.stem != "head", path.stem)):
-        for section, node in _entries(_parsed(path.read_text(encoding="utf-8"))):
+    paths = sorted((root / "stack").glob("*.yaml"), key=lambda path: (path.stem != "head", path.stem))
+    fragments = {path: _entries(_parsed(path.read_text(encoding="utf-8"))) for path in paths}
+    policies = {name: tables for fragment in fragments.values() for name, tables in _tables_of_policies(fragment)}
+    for path, fragment in fragments.items():
+        for section, node in fragment:
             if section not in SECTIONS:
                 message = f"{path.name}: {section} is no section of a template"
                 raise FragmentError(message)
             if section == "Resources":
-                _complete(node, path.stem)
+                _complete(node, path.stem, policies)
             known = sections.setdefault(section, node)
             if known is not node:
                 if twice := {name for name, _ in _entries(known)} & {name for name, _ in _entries(node)}:
@@ -157,7 +143,15 @@ def compose(root: Path = ROOT) -> str:
     return _HEADER + _text_of(_mapping({name: sections[name] for name in SECTIONS if name in sections}))
 
 
-def _complete(resources: yaml.Node, service: str) -> None:
+def _tables_of_policies(fragment: list[tuple[str, yaml.Node]]) -> Iterator[tuple[str, set[str]]]:
+    """Yield the policies of a fragment that functions can share, with the tables that they name."""
+    sections = dict(fragment)
+    for name, resource in _entries(sections["Resources"]) if "Resources" in sections else ():
+        if _at(resource, "Type").value == "AWS::IAM::ManagedPolicy":
+            yield name, _tables_in(resource)
+
+
+def _complete(resources: yaml.Node, service: str, policies: Mapping[str, set[str]]) -> None:
     """Add what each function of a fragment needs and no fragment holds: its role, its log group, its tenant's role."""
     names = {"FRAGMENT": service, "SERVICE": service.capitalize()}
     completed = []
@@ -165,14 +159,22 @@ def _complete(resources: yaml.Node, service: str) -> None:
         completed.append((_scalar(name), resource))
         if _at(resource, "Type").value == "AWS::Serverless::Function":
             names["NAME"] = name.removesuffix("Function")
-            if "SearchTable." in _text_of(resource):
-                _variables(_at(resource, "Properties")).value += _parsed(_SEARCH_TABLE).value
-            completed.append((_scalar(f"{names['NAME']}Role"), _role(resource, names)))
+            role = _role(resource, names)
+            completed.append((_scalar(f"{names['NAME']}Role"), role))
             _at(resource, "Properties").value += _parsed(_FUNCTION, names).value
+            shared = _text_of(_at(role, "Properties", "ManagedPolicyArns"))
+            tables = _tables_in(role).union(*(each for policy, each in policies.items() if f"!Ref {policy}" in shared))
+            for table in sorted(tables):
+                _variables(_at(resource, "Properties")).value += _parsed(_TABLES[table]).value
             _variables(_at(resource, "Properties")).value += _parsed(_ENVIRONMENT, names).value
     if "NAME" in names:
         completed += _parsed(_SERVICE, names).value
     resources.value = completed
+
+
+def _tables_in(node: yaml.Node) -> set[str]:
+    text = _text_of(node)
+    return {table for table in _TABLES if table in text}
 
 
 def _role(function: yaml.Node, names: Mapping[str, str]) -> yaml.Node:
@@ -194,7 +196,6 @@ def _role(function: yaml.Node, names: Mapping[str, str]) -> yaml.Node:
             statement.value.insert(0, (_scalar("Effect"), _scalar("Allow")))
     if "PerTenant" in settings:
         _at(role, "Properties", "AssumeRolePolicyDocument", "Statement").value.append(_parsed(_TRUST_IN_ITSELF, names))
-        statements.append(_parsed(_USE_OF_ITSELF, names))
         _variables(_at(function, "Properties")).value += _parsed(_TENANT_ROLE, names).value
     if statements:
         policy = _parsed(_POLICY, names)

@@ -1,8 +1,7 @@
 """The environment variables of a function, typed. No other module reads them.
 
-The template sets them: the names of the first three tables for every function, the others for those that need them.
-Each is read on demand, so a function needs only its own. No dataclasses here: importing them would double what the
-smallest function, which answers preflights, takes to start.
+The template sets those that a function needs. Each is read on demand. No dataclasses here: importing them would double
+what the smallest function, which answers preflights, takes to start.
 """
 
 import os
@@ -21,7 +20,6 @@ class Tables(NamedTuple):
     users: str
     notifications: str
     search: str
-    """Empty for functions that have nothing to do with search."""
 
 
 type Engine = Literal["embedded", "opensearch"]
@@ -38,13 +36,9 @@ class Deployment:
 
     @property
     def tables(self) -> Tables:
-        """The names of the tables."""
-        return Tables(
-            self._text("TICKETS_TABLE"),
-            self._text("USERS_TABLE"),
-            self._text("NOTIFICATIONS_TABLE"),
-            self._environment.get("SEARCH_TABLE", ""),
-        )
+        """The names of the tables; empty for those that the function's role does not name."""
+        names = ("TICKETS_TABLE", "USERS_TABLE", "NOTIFICATIONS_TABLE", "SEARCH_TABLE")
+        return Tables(*(self._environment.get(name, "") for name in names))
 
     @property
     def tenant_role(self) -> str | None:

@@ -19,8 +19,8 @@ RESOURCES = 360
 """Of the 500 that a stack may have. Search takes some 40: a table with the parameters that let a restored one take its
 place, a bucket, two queues with their dead letters, and the functions between them and behind its operations."""
 
-TRANSFORMED_BYTES = 900_000
-"""At indent 2; CloudFormation takes 1,000,000."""
+TRANSFORMED_BYTES = 905_000
+"""At indent 2; CloudFormation takes 1,000,000. An operation takes some 8,000: its role is half of it."""
 
 ROLE_BYTES = 10_240
 """All inline policies of a role together, without white space."""
@@ -141,22 +141,18 @@ def test_a_function_gets_its_role_and_its_services_log(composed: Callable[..., d
         },
     }
     role = resources["ReadThingRole"]["Properties"]
-    assert role["ManagedPolicyArns"] == [{"Ref": "ThingsPolicy"}]
+    assert role["ManagedPolicyArns"] == [{"Ref": "ThingsPolicy"}, {"Ref": "FunctionsPolicy"}]
     (policy,) = role["Policies"]
-    allowed, itself = policy["PolicyDocument"]["Statement"]
+    (allowed,) = policy["PolicyDocument"]["Statement"]
     assert allowed == {
         "Effect": "Allow",
         "Action": "dynamodb:GetItem",
         "Resource": {"Fn::GetAtt": ["Things", "Arn"]},
     }
     name = "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${AWS::StackName}-ReadThingRole-*"
-    assert itself["Fn::If"][:2] == [
-        "IsStrict",
-        {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": {"Fn::Sub": name}},
-    ]
     by_lambda, by_itself = role["AssumeRolePolicyDocument"]["Statement"]
     assert by_lambda["Principal"] == {"Service": "lambda.amazonaws.com"}
-    assert by_itself["Fn::If"][1]["Condition"] == {"ArnLike": {"aws:PrincipalArn": {"Fn::Sub": name}}}
+    assert by_itself["Condition"] == {"ArnLike": {"aws:PrincipalArn": {"Fn::Sub": name}}}
 
 
 def test_a_function_that_acts_for_nobody_can_not_assume_its_role_again(
@@ -172,7 +168,7 @@ def test_a_function_that_acts_for_nobody_can_not_assume_its_role_again(
 def test_functions_may_share_a_policy(composed: Callable[..., dict[str, Any]]) -> None:
     reader = READER.replace("      PerTenant: true\n", "      Shares: [!Ref ReadPolicy]\n")
     role = composed(things=reader)["Resources"]["ReadThingRole"]["Properties"]
-    assert role["ManagedPolicyArns"] == [{"Ref": "ThingsPolicy"}, {"Ref": "ReadPolicy"}]
+    assert role["ManagedPolicyArns"] == [{"Ref": name} for name in ("ThingsPolicy", "FunctionsPolicy", "ReadPolicy")]
 
 
 def test_api_gateway_may_invoke_what_it_calls(composed: Callable[..., dict[str, Any]]) -> None:
