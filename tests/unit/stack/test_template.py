@@ -175,6 +175,22 @@ def test_every_function_has_a_role_of_its_own_and_its_services_log() -> None:
         }
 
 
+def test_a_role_trusts_no_other_role_of_the_stack() -> None:
+    """All functions may assume roles of the stack: which, the roles say."""
+    account = {"AWS": "AWS::AccountId"}
+    ours = "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${AWS::StackName}-"
+    seen = 0
+    for name, resource in template()["Resources"].items():
+        if resource["Type"] == "AWS::IAM::Role":
+            for each in resource["Properties"]["AssumeRolePolicyDocument"]["Statement"]:
+                itself = {"ArnLike": {"aws:PrincipalArn": f"{ours}{name}-*"}}
+                nobody = {"ArnNotLike": {"aws:PrincipalArn": f"{ours}*"}}
+                assert each["Principal"] != account or each["Condition"] in (itself, nobody), name
+                assert each["Principal"] == account or each["Principal"].keys() == {"Service"}, name
+                seen += each["Principal"] == account
+    assert seen > 50
+
+
 def test_api_gateway_may_invoke_what_it_calls_and_nothing_else() -> None:
     """By one role. API Gateway sends no account and no ARN when it assumes it: a condition would refuse every call."""
     resources = template()["Resources"]
