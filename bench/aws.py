@@ -101,6 +101,17 @@ _DELIVERY: dict[str, Any] = {
     "createdAt": {"S": _NOW},
     "expiresAt": {"N": "4102444800"},
 }
+_VIEW: dict[str, Any] = {
+    "id": {"S": OTHER},
+    "tenantId": {"S": TENANT},
+    "name": {"S": "Mine"},
+    "query": {"S": "assignee:me"},
+    "shared": {"BOOL": False},
+    "ownerId": {"S": ME},
+    "version": {"N": "1"},
+    "createdAt": {"S": _NOW},
+    "updatedAt": {"S": _NOW},
+}
 _RECEIPT: dict[str, Any] = {
     "tenantId": {"S": TENANT},
     "tenantName": {"S": "Bench"},
@@ -133,7 +144,8 @@ _ACCOUNT = {
 
 
 def _found(request: dict[str, Any]) -> dict[str, Any]:
-    item = _ITEMS.get(request["Key"]["SK"]["S"].partition("#")[0])
+    range_key = request["Key"]["SK"]["S"]
+    item = _VIEW if "#VIEW#" in range_key else _ITEMS.get(range_key.partition("#")[0])
     # An API key is a user whose id is not the caller's.
     if item is _USER and not request["Key"]["PK"]["S"].endswith(ME):
         item = _API_KEY

@@ -274,7 +274,7 @@ class Everything:
         for query in ("", "created>-7d", f"assignee:{self.tenant.email}"):
             _ok(admin.patch(url, json={"name": "W", "query": query, "sort": None, "position": None}))
             _ok(admin.get("/v1/views/counts", params={"ids": own["id"]}))
-        for change in ({"shared": True}, {"query": "x"}, {"shared": False}):
+        for change in ({"shared": True, "sort": "number", "position": 2}, {"query": "x"}, {"shared": False}):
             _ok(admin.patch(url, json=change))
         _ok(admin.get("/v1/views"))
         for place in (url, shared):

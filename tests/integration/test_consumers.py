@@ -46,7 +46,9 @@ def _consumers() -> list[str]:
 def test_a_consumer_wants_what_it_does_not_understand_again(stack: Stack, consumer: str) -> None:
     """So it ends among the dead letters, and can be moved back when the consumer has learned it."""
     resource = stack.client("cloudformation").describe_stack_resource(StackName=STACK_NAME, LogicalResourceId=consumer)
-    records = [{"messageId": name, "body": body} for name, body in BODIES.items()]
+    records = [
+        {"messageId": name, "body": body, "attributes": {"MessageGroupId": name}} for name, body in BODIES.items()
+    ]
     answer = stack.client("lambda").invoke(
         FunctionName=resource["StackResourceDetail"]["PhysicalResourceId"], Payload=json.dumps({"Records": records})
     )

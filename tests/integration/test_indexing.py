@@ -19,8 +19,8 @@ from tests.harness.stack import Stack
 
 type Found = Callable[[], OwnTenant]
 
-SECONDS_TO_BE_FOUND = 2.0
-"""How long one change in twenty may take at most to be found."""
+SECONDS_TO_BE_FOUND = 10.0
+"""How long one change in twenty may take, beside other tests. With nothing beside it, `make bench` asserts 2 seconds."""
 
 
 def word() -> str:
@@ -69,7 +69,7 @@ def test_a_ticket_is_found_by_what_becomes_of_it(tenant: OwnTenant, index: Index
         index.awaited(each, ids=mine)
 
 
-def test_a_change_is_found_within_two_seconds(tenant: OwnTenant, index: Index) -> None:
+def test_changes_are_found_within_seconds(tenant: OwnTenant, index: Index) -> None:
     waits = []
     for _ in range(sized(40, short=10)):
         title = word()

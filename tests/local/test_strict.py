@@ -41,8 +41,10 @@ NOT_OF_A_TENANT = {
     "DispatchWebhooksFunction",
     "EraseTenantFunction",
     "GetTenantDeletionFunction",
+    "IndexTenantFunction",
     "ListInvitationsFunction",
     "MailEventsFunction",
+    "NoteForSearchFunction",
     "PreflightFunction",
     "PublishEventsFunction",
     "PushEventFunction",
@@ -51,9 +53,11 @@ NOT_OF_A_TENANT = {
     "ReconcileUsersFunction",
     "RecordMailFeedbackFunction",
     "RecordScanFunction",
+    "ReindexTenantsFunction",
     "ResendEventsFunction",
     "ShowUnsubscribeFunction",
     "SweepAttachmentsFunction",
+    "SweepIndexesFunction",
     "TransitionTicketFunction",
     "UnsubscribeFunction",
 }
@@ -166,6 +170,18 @@ def use_all_of(strict: Stack, caller: Client) -> None:
         caller.get(f"{webhook}/deliveries"),
         caller.patch(webhook, json={"description": "W"}),
         caller.post(f"{webhook}/secret", json={}),
+        caller.get("/v1/search/tickets", params={"q": f"vpn created>-7d reporter:{me}"}),
+        caller.get("/v1/search/suggestions", params={"q": "v"}),
+    ]
+    view = caller.post("/v1/views", json={"name": f"Mine {me}", "query": "vpn"})
+    place = view.headers["Location"]
+    answers += [
+        view,
+        caller.get("/v1/views"),
+        caller.get("/v1/views/counts", params={"ids": view.json()["id"]}),
+        caller.get(place),
+        caller.patch(place, json={"query": "vpn status:OPEN"}),
+        caller.delete(place),
     ]
     delivery = write_delivery(strict, caller.get("/v1/tenant").json()["id"], webhook)
     answers += [caller.get(delivery), caller.post(f"{delivery}/redeliver"), caller.delete(webhook)]
@@ -206,6 +222,10 @@ def test_every_function_of_a_tenant_may_assume_its_own_role_and_no_other(strict:
             iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
             for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]
         ]
+        for attached in iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]:
+            arn = attached["PolicyArn"]
+            version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+            documents.append(iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"])
         asked = EvalContext(principal, "AssumedRole", ACCOUNT_ID, "sts:AssumeRole", role, REGION)
         return bool(evaluate(asked, [parse_policy_document(one) for one in documents]).decision == "Allow")
 
