@@ -21,7 +21,8 @@ PARTS: Final[Mapping[str, Sequence[str]]] = {
     "local": ("local",),
     "api": ("integration",),
     "contract": ("contract", "property", "clients", "workflow"),
-    "code": ("unit", "engines", "contract/test_document.py"),
+    "search": ("unit/search", "unit/index", "engines"),
+    "code": ("unit", "contract/test_document.py"),
 }
 """What is tested together, one after the other; a file that is named is in no other part."""
 

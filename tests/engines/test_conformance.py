@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.engines.conftest import ENDPOINT, Make
 from tests.engines.support import ALL, AS_OF, BUILD, EVERYTHING, LATER, RITAS, built, changes, ids, numbers, page, pages
+from tests.harness.size import sized
 from tests.unit.conftest import Clock
 from tests.unit.search.model import counted, found_by
 from tests.unit.search.support import (
@@ -41,7 +42,7 @@ from ticketing.search.port import (
     SortKey,
 )
 
-EXAMPLES = 8 if ENDPOINT else 60
+EXAMPLES = 8 if ENDPOINT else sized(24, short=6)
 """A real cluster takes up to a second until a change is findable."""
 
 HOLDING = [SortKey.RELEVANCE, SortKey.UPDATED, SortKey.PRIORITY]

@@ -19,7 +19,7 @@ def functions(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {name: made["Properties"] for name, made in template["Resources"].items() if made["Type"] == of_type}
 
 
-# Locally, strict isolation is off, no application has an address that a mail could name, and no OpenSearch cluster is there.
+# Locally strict isolation is off, there is no application whose address a mail could name, and no OpenSearch cluster.
 MAY_BE_EMPTY = {"APP_URL", "SEARCH_ENDPOINT", "SEARCH_STANDBY", "TENANT_ROLE"}
 
 

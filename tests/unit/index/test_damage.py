@@ -9,7 +9,7 @@ from tests.unit.index.support import PACKS, Aws, Process, Start, commit
 from ticketing.index.errors import IndexDamagedError
 from ticketing.index.heads import Slot
 
-BITS = sized(range(400), short=range(60))
+BITS = sized(range(120), short=range(20))
 
 
 @pytest.fixture

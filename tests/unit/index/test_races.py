@@ -129,7 +129,7 @@ def in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @settings(
-    max_examples=sized(80, short=15),
+    max_examples=sized(30, short=6),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )

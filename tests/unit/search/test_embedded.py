@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.harness.size import sized
 from tests.unit.conftest import Clock
 from tests.unit.search.support import FolderStore, a_document, a_query, documents_with, ticket_id
 from ticketing.index.errors import LostRaceError
@@ -129,7 +130,7 @@ def test_an_altered_place_is_refused(index: Embedded, change: dict[str, object])
         page(index, SortKey.UPDATED, replace(first, after=dict(first.after or {}) | change))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=sized(24, short=8), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_none_is_missing_and_none_twice_while_tickets_change(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory

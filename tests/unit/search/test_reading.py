@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.harness.size import sized
 from tests.unit.search.model import counted, found_by
 from tests.unit.search.support import (
     PEOPLE,
@@ -72,7 +73,7 @@ finds = st.builds(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=sized(50, short=12), deadline=None)
 @given(
     st.lists(documents, max_size=12),
     st.lists(st.lists(documents, max_size=3), max_size=3),
@@ -259,7 +260,7 @@ def test_what_is_deleted_is_not_suggested(index: Index, tmp_path: Path) -> None:
     assert [each.text for each in Opened(tmp_path).suggest("pri", ALL, 10)] == ["printer"]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=sized(20, short=6), deadline=None)
 @given(st.lists(documents, max_size=8, unique_by=lambda each: each.number), words, scopes)
 def test_a_suggestion_is_in_as_many_tickets_as_it_says(these: list[Document], word: str, scope: Scope) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -187,7 +187,7 @@ def race(world: World, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Race]:
 
 @pytest.mark.usefixtures("moto_bucket")
 @settings(
-    max_examples=sized(60, short=15),
+    max_examples=sized(20, short=5),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
