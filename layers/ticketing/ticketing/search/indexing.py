@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, Protocol
@@ -121,6 +122,8 @@ class Indexing:
                 build = None
             if build is None:
                 self._begin("damaged")
+                with suppress(IndexDamagedError):  # what was being built may have been all that was damaged
+                    self.index.write(read)
                 return
         if not self.index.current():
             self._see_to_a_build("missing")
@@ -228,7 +231,7 @@ class Indexing:
             if worn:
                 self._change(worn)
                 Order(self.tenant_id, compact=worn[0]).send()
-            elif not self.index.current():
+            elif self.index.build() is not None or not self.index.current():
                 self._see_to_a_build("missing")
             self.done.swept = self.index.sweep()
         except IndexDamagedError:

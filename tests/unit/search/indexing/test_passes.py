@@ -258,6 +258,22 @@ def test_a_build_that_is_damaged_is_begun_again(world: World, moto_bucket: Any) 
     assert world.is_right()
 
 
+def test_beside_a_damaged_build_changes_are_found_at_once(world: World, moto_bucket: Any) -> None:
+    built(world, *range(7))
+    kept = set(moto_bucket.keys)
+    rebuild("acme", f"{ASKED} once")
+    for _ in range(2):
+        world.follow([world.queue.orders.popleft().order])
+    for key in set(moto_bucket.keys) - kept:
+        del moto_bucket.keys[key]
+    world.change(9)
+    world.tell(9)
+    assert world.follow([world.queue.orders.pop().order]).begun == "damaged"
+    assert 9 in world.found()
+    world.work()
+    assert world.is_right()
+
+
 def test_a_pointer_that_is_gone_is_built_anew(world: World) -> None:
     from tests.unit.support import SEARCH_TABLE  # noqa: PLC0415
 
@@ -308,6 +324,18 @@ def test_a_compaction_goes_on_with_what_a_build_has_left(world: World) -> None:
     world.queue.forget()
     Order("acme", compact="x").send()
     world.work()
+    assert world.is_right()
+
+
+def test_a_compaction_goes_on_with_a_build_beside_a_complete_index(world: World) -> None:
+    built(world, *range(7))
+    rebuild("acme", f"{ASKED} once")
+    world.follow([world.queue.orders.popleft().order])
+    world.queue.orders.clear()  # its next step has become a dead letter
+    world.queue.forget()
+    Order("acme", compact="x").send()
+    assert [each.finished for each in world.work()].count(True) == 1
+    assert world.index().build() is None
     assert world.is_right()
 
 
