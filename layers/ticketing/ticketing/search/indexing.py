@@ -22,7 +22,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 
 from ticketing import clock
-from ticketing.search.documents import document_of
+from ticketing.search.documents import document_of, is_id
 from ticketing.search.index_queue import Order
 from ticketing.search.port import Build, BuildChangedError, Changes, IndexDamagedError, SearchIndex
 
@@ -132,11 +132,12 @@ class Indexing:
         """Return how to read tickets. To read them again is to have lost a race."""
         before = (0, 0)
         is_first = True
+        ids = [each for each in ticket_ids if is_id(each)]  # a damaged place in a list may name none
 
         def read() -> Changes:
             nonlocal before, is_first
             as_of = clock.timestamp(clock.now())
-            found = [(each, document_of(items)) for each, items in self.tickets.collections(ticket_ids)]
+            found = [(each, document_of(items)) for each, items in self.tickets.collections(ids)]
             documents = [document for _, document in found if document is not None]
             gone = [ticket_id for ticket_id, document in found if document is None]
             self.done.lost_races += not is_first

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from tests.unit.search.indexing.world import World, body_of, ticket_id
-from tests.unit.support import SEARCH_BUCKET, moto_tables
+from tests.unit.support import SEARCH_BUCKET, TABLE, a_ticket, as_item, moto_tables, put_item
 from ticketing import clock
 from ticketing.aws import clients
+from ticketing.dynamodb.attributes import to_item
 from ticketing.search import embedded, indexing, schema
 from ticketing.search.index_queue import Order, rebuild
 from ticketing.search.indexing import ASKED, DIRTY_FOR, position
@@ -272,6 +273,17 @@ def test_beside_a_damaged_build_changes_are_found_at_once(world: World, moto_buc
     assert 9 in world.found()
     world.work()
     assert world.is_right()
+
+
+@pytest.mark.parametrize("damage", [{"listKey": "x"}, {"createdAt": "then"}, {"number": -1}])
+def test_a_damaged_ticket_holds_up_no_build(world: World, damage: dict[str, Any]) -> None:
+    now = clock.timestamp(clock.now())
+    keys = {"tenantKey": "TENANT#acme#TICKETS", "listKey": f"{now}#{ticket_id(50)}"}
+    put_item(TABLE, as_item(a_ticket(id=ticket_id(50), number=51, updated_at=now), **keys) | to_item(damage))
+    built(world, 1, 2, 3)
+    Order("acme", (ticket_id(50), "x")).send()
+    world.work()
+    assert world.found() >= {1, 2, 3}
 
 
 def test_a_pointer_that_is_gone_is_built_anew(world: World) -> None:
