@@ -67,6 +67,7 @@ def _value(field: str, value: str) -> Query:
 
 
 def any_of(queries: Sequence[Query]) -> Query:
+    """Return the query for what matches at least one."""
     return Query.boolean_query([(Occur.Should, query) for query in queries])
 
 

@@ -97,7 +97,7 @@ class Opened:
     def _matching(self, find: Find, reach: Reach) -> Query:
         """Return the engine's query; where a phrase ends with the beginning of too many words, of several phrases."""
         query = matching(find.query, find.scope, reach)
-        if any(isinstance(each, Term) and each.kind is Kind.PREFIX and len(each.words) > 1 for each in find.query.clauses):
+        if any(map(_ends_open, find.query.clauses)):
             try:
                 self._searcher.search(query, 1, count=False)
             except ValueError:
@@ -169,6 +169,11 @@ def _order_of(find: Find) -> tuple[str | None, bool]:
     if find.sort is not SortKey.RELEVANCE:
         return _COLUMNS[find.sort], find.descending
     return (None if find.query.ranked and find.scope.reporter_id is None else _COLUMNS[SortKey.CREATED]), True
+
+
+def _ends_open(clause: language.Clause) -> bool:
+    """Return whether a clause is a phrase whose last word is the beginning of one."""
+    return isinstance(clause, Term) and clause.kind is Kind.PREFIX and len(clause.words) > 1
 
 
 def _after(after: Mapping[str, Any] | None) -> _After | None:
