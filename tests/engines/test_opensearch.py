@@ -369,6 +369,25 @@ def test_without_a_point_in_time_there_is_a_first_page_and_no_other(
         page(index, SortKey.UPDATED, first)
 
 
+@pytest.mark.parametrize("sort", [SortKey.CREATED, SortKey.UPDATED])
+def test_a_place_that_opensearch_refuses_is_outdated(
+    index: OpenSearch, monkeypatch: pytest.MonkeyPatch, sort: SortKey
+) -> None:
+    """As one with too few numbers, or too large ones."""
+    built(index, *(a_document(number) for number in range(5)))
+    first = page(index, sort)
+
+    def refuse(_self: Requests, _method: str, _path: str, *_body: Any, **_more: Any) -> dict[str, Any]:
+        raise RefusedError(400, "illegal_argument_exception")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Requests, "send", refuse)
+        with pytest.raises(CursorOutdatedError):
+            page(index, sort, first)
+        with pytest.raises(RefusedError):
+            page(index, sort)
+
+
 def test_a_point_in_time_that_is_gone_is_outdated(index: OpenSearch) -> None:
     built(index, *(a_document(number) for number in range(5)))
     first = page(index, SortKey.UPDATED)

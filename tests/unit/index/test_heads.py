@@ -124,10 +124,19 @@ def test_both_are_deleted(heads: Heads, aws: Aws) -> None:
     assert aws.dynamodb.scan(TableName=INDEX_TABLE)["Items"] == []
 
 
-def test_a_pointer_that_cannot_be_read_is_a_damaged_item(heads: Heads, aws: Aws) -> None:
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("head", {"S": "../../globex"}),
+        ("format", {"S": "new"}),
+        ("complete", {"S": "yes"}),
+        ("n", {"S": "many"}),
+    ],
+)
+def test_a_pointer_that_cannot_be_read_is_a_damaged_item(heads: Heads, aws: Aws, name: str, value: Any) -> None:
     heads.replace(Pointer(), Slot(1, ref()), None)
     item = aws.dynamodb.scan(TableName=INDEX_TABLE)["Items"][0]
-    item["serving"]["M"]["head"] = {"S": "../../globex"}
+    (item if name == "n" else item["serving"]["M"])[name] = value
     aws.dynamodb.put_item(TableName=INDEX_TABLE, Item=item)
     with pytest.raises(DamagedItemError):
         heads.read(consistent=True)

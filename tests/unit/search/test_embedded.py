@@ -122,12 +122,36 @@ def test_a_state_that_is_gone_can_not_be_held(index: Embedded, store: FolderStor
         page(index, SortKey.UPDATED, first)
 
 
-@pytest.mark.parametrize("change", [{"pack": "../other"}, {"digest": 1}, {"since": "soon"}, {"reach": 7}, {"at": "x"}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"pack": "../other"},
+        {"digest": 1},
+        {"since": "soon"},
+        {"since": 1},
+        {"asOf": 1},
+        {"complete": "yes"},
+        {"reach": 7},
+        {"at": "x"},
+        {"at": -1},
+        {"at": 2**64},
+        {"at": 1e999},
+    ],
+)
 def test_an_altered_place_is_refused(index: Embedded, change: dict[str, object]) -> None:
     built(index, *(a_document(number) for number in range(7)))
     first = page(index, SortKey.UPDATED)
     with pytest.raises(CursorOutdatedError):
         page(index, SortKey.UPDATED, replace(first, after=dict(first.after or {}) | change))
+
+
+@pytest.mark.parametrize("at", [-5, 2**64, 2**63, 10**9, 1e999, "7", None])
+def test_an_altered_place_by_relevance_is_refused(index: Embedded, at: object) -> None:
+    built(index, *(a_document(number, title="printer") for number in range(7)))
+    query = a_query("printer")
+    first = page(index, SortKey.RELEVANCE, query=query)
+    with pytest.raises(CursorOutdatedError):
+        page(index, SortKey.RELEVANCE, replace(first, after=dict(first.after or {}) | {"at": at}), query)
 
 
 @settings(max_examples=sized(24, short=8), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tests.unit.search.model import CLOSE, EXACT, WITHIN, has_term, has_word
 from tests.unit.search.support import a_query, a_term, queries, texts, words
+from ticketing.search import highlights as highlighting
 from ticketing.search.highlights import highlights
 from ticketing.search.inexact import Reach, reach_of
 from ticketing.search.language import Kind, Query, Term
@@ -55,6 +56,16 @@ def test_phrases_prefixes_and_what_is_excluded() -> None:
 def test_what_is_exact_in_one_text_keeps_the_others_exact() -> None:
     found = highlights(a_query("printer"), {"title": "printers", "description": "a printer", "resolution": ""})
     assert found == {"description": [(2, 9)]}
+
+
+def test_where_the_exact_word_is_no_other_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[str] = []
+    monkeypatch.setattr(highlighting, "_reach_of", lambda _word, found: compared.append(found))
+    text = "printer " + " ".join(["printers"] * 100)
+    assert highlights(a_query("printer"), {"description": text}) == {"description": [(0, 7)]}
+    assert compared == []
+    assert highlights(a_query("printers", "x"), {"description": "printer " * 100}) == {}
+    assert compared == ["printer", "printer"], "each word once"
 
 
 def test_overlapping_words_are_highlighted_once() -> None:

@@ -156,3 +156,24 @@ def test_what_can_not_be_read_is_left_out() -> None:
     event: Item = {"PK": {"S": PARTITION}, "SK": {"S": "EVENT#0000000009"}}
     assert made(ticket_item(a_ticket()), broken, event, comment_item(2, "whole")).texts[1:] == ("whole",)
     assert document_of([ticket_item(a_ticket()) | {"status": {"S": "LOST"}}]) is None
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"createdAt": {"S": "yesterday"}},
+        {"createdAt": {"S": "2026-02-02T08:15:03"}},
+        {"updatedAt": {"S": "1969-12-31T23:59:59.999Z"}},
+        {"number": {"N": "-1"}},
+        {"number": {"N": str(2**64)}},
+        {"id": {"S": "twelve"}},
+        {"listKey": {"S": "x"}, "status": {"S": "LOST"}},
+    ],
+)
+def test_a_damaged_ticket_holds_up_no_other(damage: Item) -> None:
+    assert document_of([ticket_item(a_ticket()) | damage]) is None
+
+
+def test_a_damaged_time_of_a_resolution_is_left_out() -> None:
+    event = moved(2, "2026-02-02T09:00:00.000Z", Status.OPEN, Status.RESOLVED) | {"occurredAt": {"S": "then"}}
+    assert made(ticket_item(a_ticket()), event).resolved_at is None

@@ -211,6 +211,14 @@ def test_a_ticket_in_the_trash_is_no_hit(dynamodb: DynamoDBClient, index: ToldIn
     assert answer.json["total"] == {"value": 0, "exact": True}
 
 
+@pytest.mark.parametrize("time", ["then", "2026-02-02T08:15:03"])
+def test_a_ticket_whose_time_is_damaged_is_no_hit_where_it_is_compared(known: Callable[..., Ticket], time: str) -> None:
+    known(created_at=time)
+    known()
+    assert numbers(search("?q=vpn")) == [1, 2]
+    assert numbers(search("?q=created%3E2020")) == [2]
+
+
 def test_a_reporter_is_shown_their_own_alone_whatever_the_index_says(
     index: ToldIndex, known: Callable[..., Ticket]
 ) -> None:

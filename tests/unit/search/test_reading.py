@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Sequence
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -224,6 +225,25 @@ def test_whatever_a_word_is_made_of_the_engine_takes_it(index: Index, word: str)
         term = a_term("x", kind)
         odd = Query((type(term)((word, "y") if kind is Kind.PHRASE else (word,), kind, negated=False),))
         assert numbers(index(a_document(1)), odd) == []
+
+
+def test_a_phrase_may_end_with_the_beginning_of_any_number_of_words(index: Index) -> None:
+    # More than the engine takes at once, and nearly all with the same letter after the beginning.
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    many = " ".join(f"the ab{''.join(each)}" for each in product(letters, letters, letters))
+    opened = index(
+        a_document(1, texts=(many,)),
+        a_document(2, texts=("the a",)),
+        a_document(3, texts=("the ab",)),
+        a_document(4, texts=("the a\u4e00",)),
+        a_document(5, texts=("the a\U0001f600 \U0001f600",)),
+        a_document(6, texts=("a the",)),
+        a_document(7, texts=("the b",)),
+        a_document(8, internal=("the abc",)),
+    )
+    for scope, found in (ALL, [8, 5, 4, 3, 2, 1]), (RITAS, [5, 4, 3, 2, 1]):
+        assert numbers(opened, Query((a_term("the a", Kind.PREFIX),)), scope, SortKey.NUMBER) == found
+    assert numbers(opened, Query((a_term("the a", Kind.PREFIX, negated=True),)), ALL, SortKey.NUMBER) == [7, 6]
 
 
 # --- suggestions -----------------------------------------------------------------------------------------------------

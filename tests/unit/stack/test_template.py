@@ -3,6 +3,7 @@
 import json
 import re
 import tomllib
+from fnmatch import fnmatchcase
 from typing import Any
 
 from tests.unit.support import ROOT, template
@@ -11,6 +12,8 @@ from ticketing.mail.rules import OLDEST
 
 ROLE_NAME = 64
 """Characters of a role's name; CloudFormation cuts what it generates to that."""
+
+STACK = "ticket-system-prod"
 
 STACK_NAME = 26
 """Characters that a stack's name may have with strict isolation (docs/deploying.md)."""
@@ -185,10 +188,35 @@ def test_a_role_trusts_no_other_role_of_the_stack() -> None:
             for each in resource["Properties"]["AssumeRolePolicyDocument"]["Statement"]:
                 itself = {"ArnLike": {"aws:PrincipalArn": f"{ours}{name}-*"}}
                 nobody = {"ArnNotLike": {"aws:PrincipalArn": f"{ours}*"}}
-                assert each["Principal"] != account or each["Condition"] in (itself, nobody), name
+                bootstrap = {"ArnLike": {"aws:PrincipalArn": f"{ours}bootstrap-*"}}  # no name of ours has a hyphen
+                assert each["Principal"] != account or each["Condition"] in (itself, nobody, bootstrap), name
                 assert each["Principal"] == account or each["Principal"].keys() == {"Service"}, name
                 seen += each["Principal"] == account
     assert seen > 50
+
+
+def test_the_pipeline_may_take_the_role_of_the_smoke_test_and_no_function_may() -> None:
+    """DeployRole is of a stack whose name begins as this one's (docs/deploying.md)."""
+    resources = template()["Resources"]
+    roles = [name for name, resource in resources.items() if resource["Type"] == "AWS::IAM::Role"]
+    trust = resources["SmokeRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    assert f"--stack-name {STACK}-bootstrap" in (ROOT / "docs" / "deploying.md").read_text()
+
+    conditions = [condition for each in trust for condition in each["Condition"].items()]
+
+    def trusts(role: str) -> bool:
+        arn = f"arn:aws:iam::123456789012:role/{role}"
+        for kind, condition in conditions:
+            pattern = condition["aws:PrincipalArn"].replace("${AWS::Partition}", "aws")
+            pattern = pattern.replace("${AWS::AccountId}", "123456789012").replace("${AWS::StackName}", STACK)
+            if fnmatchcase(arn, pattern) is (kind == "ArnLike"):
+                return True
+        return False
+
+    assert len(conditions) == len(trust), "each statement has one"
+    assert trusts(f"{STACK}-bootstrap-DeployRole-1A2B3C4D5E6F")
+    assert trusts("Developer")
+    assert not any(trusts(f"{STACK}-{name}-1A2B3C4D5E6F") for name in roles)
 
 
 def test_api_gateway_may_invoke_what_it_calls_and_nothing_else() -> None:

@@ -31,6 +31,7 @@ from tests.unit.support import (
 )
 from ticketing.access.identity import Caller
 from ticketing.clock import timestamp
+from ticketing.dynamodb import cursors
 from ticketing.errors import BadRequestError
 from ticketing.ids import derived_id
 from ticketing.tickets.kinds import Priority, Sort, TicketType
@@ -347,6 +348,20 @@ def test_a_cursor_belongs_to_its_tenant_filter_and_order(shelf: Shelf, sort: Sor
     for repository, another, order in others:
         with pytest.raises(BadRequestError):
             repository.list(another, limit=1, cursor=cursor, sort=order)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "place"),
+    [
+        (TicketFilter(updated_since=at(0)), f"{at(-1)}#{derived_id('1')}"),
+        (TicketFilter(number=7), f"8#{derived_id('1')}"),
+    ],
+)
+def test_a_cursor_that_somebody_made_up_leads_nowhere_else(shelf: Shelf, wanted: TicketFilter, place: str) -> None:
+    """DynamoDB refuses a start where the query does not go, and moto does not."""
+    cursor = cursors.encode(place, scope=f"TENANT#acme tickets {wanted} {Sort.LAST_UPDATED}")
+    with pytest.raises(BadRequestError):
+        shelf.repository.list(wanted, limit=1, cursor=cursor)
 
 
 # --- the operation ---------------------------------------------------------------------------------------------------

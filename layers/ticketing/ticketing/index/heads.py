@@ -173,12 +173,16 @@ def _slot_of(item: Mapping[str, Any] | None) -> Slot | None:
     if item is None:
         return None
     ref = Ref(item["head"], item["digest"]) if "head" in item else None
-    return Slot(item["format"], ref, item.get("asOf"), item["complete"], item.get("began"), item.get("walk"))
+    match item:
+        case {"format": int(format_), "complete": bool(complete)}:
+            return Slot(format_, ref, item.get("asOf"), complete, item.get("began"), item.get("walk"))
+    message = "an index has a format, and is complete or not"
+    raise ValueError(message)
 
 
 def _pointer_in(item: Item) -> Pointer:
     values = from_item(item)
-    return Pointer(values["n"], _slot_of(values.get("serving")), _slot_of(values.get("building")))
+    return Pointer(int(values["n"]), _slot_of(values.get("serving")), _slot_of(values.get("building")))
 
 
 def _swept_in(item: Item) -> Swept:

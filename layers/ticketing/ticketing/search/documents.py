@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
     from ticketing.api.bodies import Model
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+_HIGHEST: Final = (1 << 63) - 1
+"""The highest number that all engines take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +61,21 @@ def document_of(items: Sequence[Item]) -> Document | None:
     None if it is gone: there is no ticket, it is in the trash, or it can't be read, so that nobody is shown it. Of the
     rest, what can't be read is left out. Rejected files are not searched: nobody reads them.
     """
-    ticket = next(_read(items, TICKET, Ticket), None)
-    if ticket is None or ticket.deleted_at is not None:
+    rows = (item for item in items if item["SK"]["S"].startswith(TICKET))
+    return next(read_all(rows, lambda row: _document(row, items)), None)
+
+
+def _document(row: Item, items: Sequence[Item]) -> Document | None:
+    """Return the document of a ticket by its row, and all items; None if it is in the trash.
+
+    What it raises is what `read_all` takes for damage: a single ticket must not hold up its tenant's index.
+    """
+    ticket = Ticket.model_validate(from_item(row))
+    if ticket.deleted_at is not None:
         return None
+    if not (0 <= ticket.number <= _HIGHEST and is_id(ticket.id)):
+        message = "no number or id of a ticket"
+        raise ValueError(message)
     comments = list(_read(items, COMMENT_PREFIX, Comment))
     files = [each for each in _read(items, ATTACHMENT_PREFIX, Attachment) if each.state not in REJECTED]
     public, internal = _texts(comments, files, internal=False), _texts(comments, files, internal=True)
@@ -82,9 +100,24 @@ def document_of(items: Sequence[Item]) -> Document | None:
     )
 
 
+def is_id(text: str) -> bool:
+    """Return whether this can be a ticket's id: nothing else is written into an index, or taken out."""
+    return _ID.fullmatch(text) is not None
+
+
 def milliseconds(time: str) -> int:
-    """Return a time, RFC 3339, as milliseconds since 1970."""
-    return (datetime.fromisoformat(time) - _EPOCH) // timedelta(milliseconds=1)
+    """Return a time, RFC 3339, as milliseconds since 1970.
+
+    Raises
+    ------
+    TypeError, ValueError
+        It is none, or was before.
+    """
+    passed = (datetime.fromisoformat(time) - _EPOCH) // timedelta(milliseconds=1)
+    if passed < 0:
+        message = "before 1970"
+        raise ValueError(message)
+    return passed
 
 
 def _read[M: Model](items: Iterable[Item], prefix: str, model: type[M]) -> Iterator[M]:
@@ -107,12 +140,12 @@ def _resolved_at(items: Iterable[Item]) -> int | None:
     """Return when a ticket was resolved last, by its events."""
     events = (item for item in items if outbox.is_event_key(item))
     times = [time for time in read_all(events, _resolution) if time is not None]
-    return milliseconds(times[-1]) if times else None
+    return times[-1] if times else None
 
 
-def _resolution(item: Item) -> str | None:
+def _resolution(item: Item) -> int | None:
     """Return when an event's change resolved its ticket; None if it did not. Only what is needed is read of it."""
     status: Any = item["changes"]["M"].get("status")
     if status is None or status["M"].get("to", {}).get("S") != Status.RESOLVED:
         return None
-    return str(item["occurredAt"]["S"])
+    return milliseconds(item["occurredAt"]["S"])

@@ -253,12 +253,13 @@ def _held(after: Mapping[str, Any]) -> _State:
     CursorOutdatedError
         It is too old, or none.
     """
-    try:
-        ref = Ref(after["pack"], after["digest"])
-        state = _State(ref, after["asOf"], after["complete"], after["since"])
-        age = clock.now() - datetime.fromisoformat(state.since)
-    except (KeyError, TypeError, ValueError) as error:
-        raise CursorOutdatedError from error
-    if age > HELD:
-        raise CursorOutdatedError
-    return state
+    match after:
+        case {"pack": str(pack), "digest": str(digest), "asOf": as_of, "complete": bool(complete), "since": str(since)}:
+            try:
+                state = _State(Ref(pack, digest), as_of, complete, since)
+                age = clock.now() - datetime.fromisoformat(since)
+            except (TypeError, ValueError) as error:
+                raise CursorOutdatedError from error
+            if age <= HELD and isinstance(as_of, str | None):
+                return state
+    raise CursorOutdatedError

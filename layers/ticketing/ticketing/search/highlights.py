@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from ticketing.search.inexact import Reach, reach_of
@@ -31,19 +31,24 @@ def highlights(query: Query, texts: Mapping[str, str]) -> dict[str, list[Span]]:
 def _nearest(term: Term, texts: Mapping[str, Sequence[Word]]) -> dict[str, list[Span]]:
     """Return where a term is in texts, reaching no further than it has to."""
     if term.kind is Kind.WORD and len(term.words) == 1:
-        for reach in Reach:
-            found = {name: list(_within_reach(term.words[0], words, reach)) for name, words in texts.items()}
-            if any(found.values()):
-                return found
-        return {}
+        nearest = _nearest_of(term.words[0], {word.text for words in texts.values() for word in words})
+        return {
+            name: [(found.start, found.end) for found in words if found.text in nearest]
+            for name, words in texts.items()
+        }
     return {name: list(_in_a_row(term, words)) for name, words in texts.items()}
 
 
-def _within_reach(word: str, words: Sequence[Word], reach: Reach) -> Iterator[Span]:
-    for found in words:
-        needed = _reach_of(word, found.text)
-        if needed is not None and needed <= reach:
-            yield found.start, found.end
+def _nearest_of(word: str, found: Collection[str]) -> Collection[str]:
+    """Return the word if it is among those that were found, otherwise those that a search reaches first."""
+    if word in found:
+        return {word}
+    reached: dict[Reach, set[str]] = {reach: set() for reach in Reach}
+    for each in found:
+        needed = _reach_of(word, each)
+        if needed is not None:
+            reached[needed].add(each)
+    return next((some for some in reached.values() if some), ())
 
 
 def _in_a_row(term: Term, words: Sequence[Word]) -> Iterator[Span]:

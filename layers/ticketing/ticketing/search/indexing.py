@@ -16,12 +16,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 
 from ticketing import clock
-from ticketing.search.documents import document_of
+from ticketing.search.documents import document_of, is_id
 from ticketing.search.index_queue import Order
 from ticketing.search.port import Build, BuildChangedError, Changes, IndexDamagedError, SearchIndex
 
@@ -121,6 +122,8 @@ class Indexing:
                 build = None
             if build is None:
                 self._begin("damaged")
+                with suppress(IndexDamagedError):  # what was being built may have been all that was damaged
+                    self.index.write(read)
                 return
         if not self.index.current():
             self._see_to_a_build("missing")
@@ -129,11 +132,12 @@ class Indexing:
         """Return how to read tickets. To read them again is to have lost a race."""
         before = (0, 0)
         is_first = True
+        ids = [each for each in ticket_ids if is_id(each)]  # a damaged place in a list may name none
 
         def read() -> Changes:
             nonlocal before, is_first
             as_of = clock.timestamp(clock.now())
-            found = [(each, document_of(items)) for each, items in self.tickets.collections(ticket_ids)]
+            found = [(each, document_of(items)) for each, items in self.tickets.collections(ids)]
             documents = [document for _, document in found if document is not None]
             gone = [ticket_id for ticket_id, document in found if document is None]
             self.done.lost_races += not is_first
@@ -228,7 +232,7 @@ class Indexing:
             if worn:
                 self._change(worn)
                 Order(self.tenant_id, compact=worn[0]).send()
-            elif not self.index.current():
+            elif self.index.build() is not None or not self.index.current():
                 self._see_to_a_build("missing")
             self.done.swept = self.index.sweep()
         except IndexDamagedError:

@@ -7,7 +7,7 @@ beginning of words; or also within words, as in compounds. Exact words count by 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from tantivy import FieldType, Occur, Query
@@ -24,10 +24,26 @@ _TITLE: Final = 3.0
 _BELOW: Final = 0.001
 """What a word counts that is not exactly the one that was looked for."""
 
-_MOST: Final = (1 << 64) - 1
+HIGHEST: Final = (1 << 64) - 1
+"""The highest value of a column."""
+
+type Phrases = Callable[[str, Sequence[str]], Query]
+"""What makes the query, in a field, for words in a row of which the last one is the beginning of a word."""
 
 
-def matching(query: language.Query, scope: Scope, reach: Reach) -> Query:
+def begun(field: str, before: Sequence[str], pattern: str) -> Query:
+    """Return the query for words in a row, and after them one that matches a pattern.
+
+    The engine refuses to search (ValueError) where more than 16,384 words of a segment match it.
+    """
+    return Query.regex_phrase_query(SCHEMA, field, [*map(re.escape, before), pattern])
+
+
+def _beginning(field: str, words: Sequence[str]) -> Query:
+    return begun(field, words[:-1], f"{re.escape(words[-1])}.*")
+
+
+def matching(query: language.Query, scope: Scope, reach: Reach, phrases: Phrases = _beginning) -> Query:
     """Return the engine's query for the tickets that match."""
     parts = [(Occur.Must, _unscored(Query.all_query()))]
     if scope.reporter_id is not None:
@@ -36,7 +52,7 @@ def matching(query: language.Query, scope: Scope, reach: Reach) -> Query:
         occur = Occur.MustNot if clause.negated else Occur.Must
         if isinstance(clause, Term):
             # What is excluded is excluded exactly.
-            parts.append((occur, _term(clause, scope, Reach.EXACT if clause.negated else reach)))
+            parts.append((occur, _term(clause, scope, Reach.EXACT if clause.negated else reach, phrases)))
         else:
             parts.append((occur, _unscored(_field(clause, scope))))
     return Query.boolean_query(parts)
@@ -50,7 +66,8 @@ def _value(field: str, value: str) -> Query:
     return Query.term_query(SCHEMA, field, value, "basic")
 
 
-def _any(queries: Sequence[Query]) -> Query:
+def any_of(queries: Sequence[Query]) -> Query:
+    """Return the query for what matches at least one."""
     return Query.boolean_query([(Occur.Should, query) for query in queries])
 
 
@@ -60,56 +77,59 @@ def _any(queries: Sequence[Query]) -> Query:
 def _field(clause: OneOf | Between | Has, scope: Scope) -> Query:
     match clause:
         case OneOf(language.Field.NUMBER, values):
-            return _any([_range("number", int(value), int(value)) for value in values if value is not None])
+            return any_of([_range("number", int(value), int(value)) for value in values if value is not None])
         case OneOf(field, values):
-            return _any([_value(field.value, NOBODY if value is None else value) for value in values])
+            return any_of([_value(field.value, NOBODY if value is None else value) for value in values])
         case Between(field, low, high):
             return _between(field, low, high)
         case Has():
-            return _any([_value("has", FILE), *([_value("has", INTERNAL_FILE)] if scope.internal else [])])
+            return any_of([_value("has", FILE), *([_value("has", INTERNAL_FILE)] if scope.internal else [])])
 
 
 def _between(field: Moment | language.Field, low: int | None, high: int | None) -> Query:
     key = moment_key if field in {Moment.CREATED, Moment.UPDATED} else int
     lowest = 0 if low is None else key(max(low, 0))
-    highest = _MOST if high is None else key(max(high, 0)) - 1
+    highest = HIGHEST if high is None else key(max(high, 0)) - 1
     return _range(field.value, lowest, highest)
 
 
 def _range(column: str, lowest: int, highest: int) -> Query:
     """Return a query for the values of a column from the lowest to the highest, both included."""
-    if lowest > min(highest, _MOST):
+    if lowest > min(highest, HIGHEST):
         return Query.empty_query()
-    return Query.range_query(SCHEMA, column, FieldType.Unsigned, lowest, min(highest, _MOST))
+    return Query.range_query(SCHEMA, column, FieldType.Unsigned, lowest, min(highest, HIGHEST))
 
 
 def beyond(column: str, value: int, *, descending: bool) -> Query:
     """Return a query for what comes after a value in the order of a column."""
-    return _range(column, 0, value - 1) if descending else _range(column, value + 1, _MOST)
+    return _range(column, 0, value - 1) if descending else _range(column, value + 1, HIGHEST)
 
 
 # --- words ------------------------------------------------------------------------------------------------------------
 
 
-def _term(term: Term, scope: Scope, reach: Reach) -> Query:
+def _term(term: Term, scope: Scope, reach: Reach, phrases: Phrases) -> Query:
     fields = ("title", "text", *(["internal"] if scope.internal else []))
-    return _any([query for field in fields for query in _in_text(term, field, reach)])
+    return any_of([query for field in fields for query in _in_text(term, field, reach, phrases)])
 
 
-def _in_text(term: Term, field: str, reach: Reach) -> Iterator[Query]:
-    yield Query.boost_query(_exactly(term, field), _TITLE if field == "title" else 1.0)
+def _in_text(term: Term, field: str, reach: Reach, phrases: Phrases) -> Iterator[Query]:
+    yield Query.boost_query(_exactly(term, field, phrases), _TITLE if field == "title" else 1.0)
     if term.kind is Kind.WORD and len(term.words) == 1:
         for query in _inexactly(term.words[0], field, reach):
             yield Query.const_score_query(query, _BELOW)
 
 
-def _exactly(term: Term, field: str) -> Query:
-    words = term.words
-    if term.kind is Kind.PREFIX:
-        patterns = [*map(re.escape, words[:-1]), f"{re.escape(words[-1])}.*"]
-        if len(words) == 1:
-            return Query.const_score_query(_pattern(field, patterns[0]), 1.0)
-        return Query.regex_phrase_query(SCHEMA, field, list(patterns))
+def _exactly(term: Term, field: str, phrases: Phrases) -> Query:
+    if term.kind is not Kind.PREFIX:
+        return phrase(field, term.words)
+    if len(term.words) == 1:
+        return Query.const_score_query(_pattern(field, f"{re.escape(term.words[0])}.*"), 1.0)
+    return phrases(field, term.words)
+
+
+def phrase(field: str, words: Sequence[str]) -> Query:
+    """Return the query for words in a row, or for one word."""
     if len(words) == 1:
         return Query.term_query(SCHEMA, field, words[0], "freq")
     return Query.phrase_query(SCHEMA, field, list(words))

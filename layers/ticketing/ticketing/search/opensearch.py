@@ -178,13 +178,12 @@ class OpenSearch:
             body["aggs"] = bodies.counts_of(find.facets)
         if position.last:
             body["search_after"] = list(position.last)
-        if position.point is None:
-            return self._search(f"{alias}/_search", body)
-        body["pit"] = {"id": position.point}
+        if position.point is not None:
+            body["pit"] = {"id": position.point}
         try:
-            answer = self._search("_search", body)
+            answer = self._search(f"{alias}/_search" if position.point is None else "_search", body)
         except IndexDamagedError as error:
-            if find.after is None:
+            if find.after is None or position.point is None:
                 raise
             raise CursorOutdatedError from error
         except RefusedError as error:
@@ -192,7 +191,7 @@ class OpenSearch:
             if find.after is None or error.status != HTTPStatus.BAD_REQUEST:
                 raise
             raise CursorOutdatedError from error
-        if answer["_shards"]["total"] == 0:  # an altered name may be that of nothing
+        if position.point is not None and answer["_shards"]["total"] == 0:  # an altered name may be that of nothing
             raise CursorOutdatedError
         return answer
 

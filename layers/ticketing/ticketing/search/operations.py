@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -164,7 +165,7 @@ def _page(granted: Grant, find: Find, index: SearchIndex, cursor_of: Callable[[M
     """Find, read and judge one page; again with a lower limit as long as the answer would be too large."""
     while True:
         found = index.find(find)
-        tickets = list(_judged(granted, find.query, found.ids))
+        tickets = _judged(granted, find.query, found.ids)
         fitting = _fitting(tickets)
         if fitting == len(tickets):
             break
@@ -197,16 +198,17 @@ def _fitting(tickets: Sequence[Ticket]) -> int:
     return fitting_of(ticket.model_dump(mode="json") for ticket in tickets)
 
 
-def _judged(granted: Grant, query: Query, ids: Sequence[str]) -> Iterator[Ticket]:
-    """Yield the tickets with these ids, as they are now: those that the caller may see and that match the fields."""
+def _judged(granted: Grant, query: Query, ids: Sequence[str]) -> list[Ticket]:
+    """Return the tickets with these ids, as they are now: those that the caller may see and that match the fields."""
     rows = TicketRepository(of_caller(granted.caller)).get_all(ids)
+    found: list[Ticket] = []
     for ticket in (rows[each] for each in ids if each in rows):
-        try:
+        # A ValueError or TypeError: one of its times is damaged.
+        with suppress(TicketNotFoundError, TypeError, ValueError):
             check_ticket(granted, ticket)
-        except TicketNotFoundError:
-            continue
-        if fields_match(query, ticket):
-            yield ticket
+            if fields_match(query, ticket):
+                found.append(ticket)
+    return found
 
 
 def _counted(facet: Facet, tickets: Sequence[Ticket]) -> Mapping[str, int]:

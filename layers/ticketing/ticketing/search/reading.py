@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +14,8 @@ from tantivy import Order, Query
 
 from ticketing.search import language
 from ticketing.search.inexact import ENOUGH, Reach, reaches
-from ticketing.search.matching import beyond, matching
+from ticketing.search.language import Kind, Term
+from ticketing.search.matching import HIGHEST, any_of, begun, beyond, matching, phrase
 from ticketing.search.port import MOST_VALUES, CursorOutdatedError, Facet, Find, Scope, SortKey, Suggestion
 from ticketing.search.schema import id_of
 from ticketing.search.suggesting import suggestions, typed
@@ -27,6 +30,9 @@ _COLUMNS: Final = {
     SortKey.PRIORITY: "priority_updated",
     SortKey.NUMBER: "number",
 }
+
+_SURROGATES: Final = range(0xD800, 0xE000)
+"""No characters, nor may a pattern name them."""
 
 _EVERYTHING: Final = language.Query(())
 
@@ -64,8 +70,10 @@ class Opened:
         Words reach further as long as few tickets match, whatever the page's limit: so all pages are of one set.
         """
         after = _after(find.after)
+        if after and _order_of(find)[0] is None and after.at > self._searcher.num_docs:
+            raise CursorOutdatedError  # the engine would make room for as many
         for reach in [after.reach] if after else reaches(find.query):
-            query = matching(find.query, find.scope, reach)
+            query = self._matching(find, reach)
             ids, total, following = self._page(query, find, after.at if after else None)
             if total >= ENOUGH:
                 break
@@ -85,6 +93,40 @@ class Opened:
         """Return ids of tickets in the n-th segment, where so many tickets are in the segments before."""
         found = self._searcher.search(Query.all_query(), limit, count=False, offset=before)
         return self._ids([address for _, address in found.hits if address.segment_ord == segment])
+
+    def _matching(self, find: Find, reach: Reach) -> Query:
+        """Return the engine's query; where a phrase ends with the beginning of too many words, of several phrases."""
+        query = matching(find.query, find.scope, reach)
+        if any(map(_ends_open, find.query.clauses)):
+            try:
+                self._searcher.search(query, 1, count=False)
+            except ValueError:
+                query = matching(find.query, find.scope, reach, self._begun)
+        return query
+
+    def _begun(self, field: str, words: Sequence[str]) -> Query:
+        """Return the query for a phrase whose last word is the beginning of one, however many words that are."""
+        *before, last = words
+        return any_of([phrase(field, words), *self._begun_further(field, before, last, 0, sys.maxunicode)])
+
+    def _begun_further(self, field: str, before: Sequence[str], last: str, low: int, high: int) -> Iterator[Query]:
+        """Yield the phrases whose last word goes on with one of these letters, as many as the engine takes at once."""
+        query = begun(field, before, f"{re.escape(last)}[\\x{{{low:x}}}-\\x{{{high:x}}}].*")
+        try:
+            self._searcher.search(query, 1, count=False)
+        except ValueError:
+            if low == high:
+                yield from self._begun_further(field, before, last + chr(low), 0, sys.maxunicode)
+                yield phrase(field, [*before, last + chr(low)])
+                return
+            middle = (low + high) // 2
+            if middle in _SURROGATES:
+                middle = _SURROGATES[0] - 1
+            yield from self._begun_further(field, before, last, low, middle)
+            middle = _SURROGATES[-1] if middle + 1 == _SURROGATES[0] else middle
+            yield from self._begun_further(field, before, last, middle + 1, high)
+        else:
+            yield query
 
     def _page(self, query: Query, find: Find, at: int | None) -> tuple[list[str], int, int | None]:
         """Return the ids of a page, the number of hits on all pages, and what the next one begins after."""
@@ -129,8 +171,22 @@ def _order_of(find: Find) -> tuple[str | None, bool]:
     return (None if find.query.ranked and find.scope.reporter_id is None else _COLUMNS[SortKey.CREATED]), True
 
 
+def _ends_open(clause: language.Clause) -> bool:
+    """Return whether a clause is a phrase whose last word is the beginning of one."""
+    return isinstance(clause, Term) and clause.kind is Kind.PREFIX and len(clause.words) > 1
+
+
 def _after(after: Mapping[str, Any] | None) -> _After | None:
-    try:
-        return None if after is None else _After(Reach(after["reach"]), int(after["at"]))
-    except (KeyError, TypeError, ValueError) as error:
-        raise CursorOutdatedError from error
+    """Return where a page begins, from what a caller brought back.
+
+    Raises
+    ------
+    CursorOutdatedError
+        It was altered.
+    """
+    if after is None:
+        return None
+    match after:
+        case {"reach": int(reach), "at": int(at)} if 0 <= at <= HIGHEST and reach in tuple(Reach):
+            return _After(Reach(reach), at)
+    raise CursorOutdatedError

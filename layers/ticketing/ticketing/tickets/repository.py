@@ -240,6 +240,8 @@ class TicketRepository:
         self, wanted: TicketFilter, limit: int, start: str | None, *, descending: bool
     ) -> tuple[Iterable[Ticket], str | None]:
         """Return the tickets of a page that starts after a `listKey`, and the one after which the next page starts."""
+        if start is not None and start < (wanted.updated_since or ""):
+            raise cursors.not_given_out()  # DynamoDB refuses to start where the query does not go
         queries = queries_for(self._table, self._tenant, wanted, descending=descending)
         for query in queries:
             if start is not None:
@@ -255,6 +257,8 @@ class TicketRepository:
         query = number_query(self._table, self._tenant, wanted, descending=descending)
         if start is not None:
             number, _, ticket_id = start.partition("#")
+            if wanted.number not in {None, int(number)}:
+                raise cursors.not_given_out()  # likewise
             query["ExclusiveStartKey"] = position(query, self._key(ticket_id), {"number": int(number)})
         served = is_served_by_number(wanted)
         query["Limit"] = limit + 1 if served else FILTERED_PAGE

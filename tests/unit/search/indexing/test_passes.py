@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from tests.unit.search.indexing.world import World, body_of, ticket_id
-from tests.unit.support import SEARCH_BUCKET, moto_tables
+from tests.unit.support import SEARCH_BUCKET, TABLE, a_ticket, as_item, moto_tables, put_item
 from ticketing import clock
 from ticketing.aws import clients
+from ticketing.dynamodb.attributes import to_item
 from ticketing.search import embedded, indexing, schema
 from ticketing.search.index_queue import Order, rebuild
 from ticketing.search.indexing import ASKED, DIRTY_FOR, position
@@ -258,6 +259,33 @@ def test_a_build_that_is_damaged_is_begun_again(world: World, moto_bucket: Any) 
     assert world.is_right()
 
 
+def test_beside_a_damaged_build_changes_are_found_at_once(world: World, moto_bucket: Any) -> None:
+    built(world, *range(7))
+    kept = set(moto_bucket.keys)
+    rebuild("acme", f"{ASKED} once")
+    for _ in range(2):
+        world.follow([world.queue.orders.popleft().order])
+    for key in set(moto_bucket.keys) - kept:
+        del moto_bucket.keys[key]
+    world.change(9)
+    world.tell(9)
+    assert world.follow([world.queue.orders.pop().order]).begun == "damaged"
+    assert 9 in world.found()
+    world.work()
+    assert world.is_right()
+
+
+@pytest.mark.parametrize("damage", [{"listKey": "x"}, {"createdAt": "then"}, {"number": -1}])
+def test_a_damaged_ticket_holds_up_no_build(world: World, damage: dict[str, Any]) -> None:
+    now = clock.timestamp(clock.now())
+    keys = {"tenantKey": "TENANT#acme#TICKETS", "listKey": f"{now}#{ticket_id(50)}"}
+    put_item(TABLE, as_item(a_ticket(id=ticket_id(50), number=51, updated_at=now), **keys) | to_item(damage))
+    built(world, 1, 2, 3)
+    Order("acme", (ticket_id(50), "x")).send()
+    world.work()
+    assert world.found() >= {1, 2, 3}
+
+
 def test_a_pointer_that_is_gone_is_built_anew(world: World) -> None:
     from tests.unit.support import SEARCH_TABLE  # noqa: PLC0415
 
@@ -308,6 +336,18 @@ def test_a_compaction_goes_on_with_what_a_build_has_left(world: World) -> None:
     world.queue.forget()
     Order("acme", compact="x").send()
     world.work()
+    assert world.is_right()
+
+
+def test_a_compaction_goes_on_with_a_build_beside_a_complete_index(world: World) -> None:
+    built(world, *range(7))
+    rebuild("acme", f"{ASKED} once")
+    world.follow([world.queue.orders.popleft().order])
+    world.queue.orders.clear()  # its next step has become a dead letter
+    world.queue.forget()
+    Order("acme", compact="x").send()
+    assert [each.finished for each in world.work()].count(True) == 1
+    assert world.index().build() is None
     assert world.is_right()
 
 
