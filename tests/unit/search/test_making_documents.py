@@ -177,3 +177,11 @@ def test_a_damaged_ticket_holds_up_no_other(damage: Item) -> None:
 def test_a_damaged_time_of_a_resolution_is_left_out() -> None:
     event = moved(2, "2026-02-02T09:00:00.000Z", Status.OPEN, Status.RESOLVED) | {"occurredAt": {"S": "then"}}
     assert made(ticket_item(a_ticket()), event).resolved_at is None
+
+
+def test_of_very_many_comments_the_latest_are_searched() -> None:
+    long = [comment_item(number, f"{number} {'x' * 9_996}") for number in range(100, 130)]
+    notes = [comment_item(number, f"{number}", Visibility.INTERNAL) for number in range(200, 230)]
+    document = made(ticket_item(a_ticket()), *long, *notes)
+    assert [text[:3] for text in document.texts[1:]] == [str(number) for number in range(110, 130)]
+    assert len(document.internal) == 30

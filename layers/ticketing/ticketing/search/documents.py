@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate, takewhile
 from typing import TYPE_CHECKING, Any, Final
 
 from ticketing.attachments.models import REJECTED, Attachment
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from ticketing.api.bodies import Model
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+_MOST_CHARACTERS: Final = 200_000
+"""How many characters of a ticket's comments are searched, of the latest ones: twenty of the longest."""
 
 _ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -127,8 +131,10 @@ def _read[M: Model](items: Iterable[Item], prefix: str, model: type[M]) -> Itera
 
 
 def _texts(comments: Sequence[Comment], files: Sequence[Attachment], *, internal: bool) -> tuple[str, ...]:
-    bodies = (_without_mentions(each.body) for each in comments if each.is_internal is internal)
-    return (*bodies, *(each.file_name for each in files if each.is_internal is internal))
+    bodies = [_without_mentions(each.body) for each in comments if each.is_internal is internal]
+    sizes = accumulate(map(len, reversed(bodies)))
+    kept = sum(1 for _ in takewhile(_MOST_CHARACTERS.__ge__, sizes))
+    return (*bodies[len(bodies) - kept :], *(each.file_name for each in files if each.is_internal is internal))
 
 
 def _without_mentions(text: str) -> str:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from itertools import batched, chain, islice
 from typing import TYPE_CHECKING, Final
 
+from ticketing.attachments.repository import PREFIX as ATTACHMENT_PREFIX
 from ticketing.dynamodb.attributes import to_item
 from ticketing.dynamodb.damage import Item
-from ticketing.dynamodb.tables import items_of
-from ticketing.tickets.keys import list_partition, ticket_partition
+from ticketing.dynamodb.tables import items_of, pages_of
+from ticketing.tickets import outbox
+from ticketing.tickets.keys import COMMENT_PREFIX, TICKET, list_partition, ticket_partition
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
 _AT_ONCE: Final = 8
 """How many tickets are read side by side."""
+
+_MOST_PAGES: Final = 2
+"""How many MB are read of one ticket, or of one kind of items if it has more."""
 
 
 class SearchedTickets:
@@ -38,7 +43,8 @@ class SearchedTickets:
             yield ticket_ids[0], self._collection(ticket_ids[0])
             return
         with ThreadPoolExecutor(_AT_ONCE) as threads:
-            yield from zip(ticket_ids, threads.map(self._collection, ticket_ids), strict=True)
+            for some in batched(ticket_ids, 2 * _AT_ONCE, strict=False):  # so many are in memory, and no more
+                yield from zip(some, threads.map(self._collection, some), strict=True)
 
     def newest(self, before: str | None, limit: int) -> Sequence[tuple[str, str]]:
         """Return tickets by their last change, newest first, from before a place: ids and places.
@@ -67,10 +73,28 @@ class SearchedTickets:
         return [(place.partition("#")[2], place) for place in places]
 
     def _collection(self, ticket_id: str) -> Sequence[Item]:
+        """Return what is under a ticket's keys, in their order: of each kind the latest, if that is too much.
+
+        There is no limit to the comments of a ticket, and each change of it would read them all.
+        """
         query: QueryInputTypeDef = {
             "TableName": self._table,
             "KeyConditionExpression": "PK = :ticket",
             "ExpressionAttributeValues": to_item({":ticket": ticket_partition(self._tenant_id, ticket_id)}),
             "ConsistentRead": True,
         }
-        return [*items_of(self._client, query)]
+        found = list(islice(pages_of(self._client, query), _MOST_PAGES + 1))
+        if len(found) <= _MOST_PAGES:
+            return [*chain.from_iterable(found)]
+        latest = (self._latest(query, kind) for kind in (ATTACHMENT_PREFIX, COMMENT_PREFIX, outbox.PREFIX, TICKET))
+        return [*chain.from_iterable(latest)]
+
+    def _latest(self, query: QueryInputTypeDef, kind: str) -> Sequence[Item]:
+        """Return the last items whose range keys begin so, in their order."""
+        of_kind: QueryInputTypeDef = {
+            **query,
+            "KeyConditionExpression": "PK = :ticket AND begins_with(SK, :kind)",
+            "ExpressionAttributeValues": {**query["ExpressionAttributeValues"], ":kind": {"S": kind}},
+            "ScanIndexForward": False,
+        }
+        return [*chain.from_iterable(islice(pages_of(self._client, of_kind), _MOST_PAGES))][::-1]

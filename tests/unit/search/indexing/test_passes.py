@@ -9,11 +9,13 @@ from tests.unit.search.indexing.world import World, body_of, ticket_id
 from tests.unit.support import SEARCH_BUCKET, TABLE, a_ticket, as_item, moto_tables, put_item
 from ticketing import clock
 from ticketing.aws import clients
+from ticketing.aws.data import of_tenant
 from ticketing.dynamodb.attributes import to_item
 from ticketing.search import embedded, indexing, schema
 from ticketing.search.index_queue import Order, rebuild
 from ticketing.search.indexing import ASKED, DIRTY_FOR, position
 from ticketing.search.port import IndexDamagedError
+from ticketing.search.repository import SearchedTickets
 
 
 @pytest.fixture(autouse=True)
@@ -76,6 +78,30 @@ def test_late_orders_and_repeated_ones_bring_nothing_old_back(world: World) -> N
     world.follow([late])
     assert world.is_right()
     assert world.found() == set()
+
+
+def test_of_a_very_large_ticket_the_latest_is_read(world: World) -> None:
+    """A ticket can have any number of comments, and each of its changes would read them all."""
+    built(world, 1, 2)
+    world.change(1)
+    key = {"PK": f"TENANT#acme#TICKET#{ticket_id(1)}"}
+    for number in range(100, 150):
+        comment = {"id": "c", "tenantId": "acme", "ticketId": ticket_id(1), "authorId": "a", "visibility": "public"}
+        times = {"createdAt": "2026-02-02T08:15:04.120Z", "updatedAt": "2026-02-02T08:15:04.120Z"}
+        body = {"body": "x" * 100_000}
+        put_item(TABLE, to_item(key | {"SK": f"COMMENT#{number}"} | comment | times | body))
+    tickets = SearchedTickets(of_tenant("acme"))
+    ((_, items),) = tickets.collections([ticket_id(1)])
+    keys = [item["SK"]["S"] for item in items]
+    assert keys == sorted(keys)
+    assert "TICKET" in keys
+    comments = [each for each in keys if each.startswith("COMMENT#")]
+    assert comments[-1] == "COMMENT#149"
+    assert 5 < len(comments) < 40
+    world.tell(1)
+    world.work()
+    assert world.found() == {1, 2}
+    assert next(each for _, each in tickets.collections([ticket_id(1), ticket_id(2)])) == items
 
 
 # --- building ---------------------------------------------------------------------------------------------------------
