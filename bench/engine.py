@@ -1,5 +1,6 @@
 """The embedded search index alone, in a folder on this machine: its size, how fast it is, and what memory it takes."""
 
+import importlib
 import json
 import statistics
 import subprocess
@@ -135,4 +136,5 @@ def _time(call: Callable[[], object]) -> float:
 
 
 if __name__ == "__main__":
+    importlib.import_module("functions.search.search_tickets")  # what it needs beside the engine takes memory, too
     print(json.dumps(list(_search(Path(sys.argv[1]), int(sys.argv[2])))))

@@ -112,7 +112,7 @@ def _change(api: httpx.Client, url: str) -> str:
 
 def _found(api: httpx.Client, word: str) -> bool:
     answer = api.get("/v1/search/tickets", params={"q": f'"{word}"'}).raise_for_status()
-    return answer.json()["total"]["value"] > 0
+    return bool(answer.json()["tickets"])
 
 
 def _passes(stack: Stack, api: httpx.Client) -> Iterator[Figure]:
