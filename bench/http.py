@@ -9,7 +9,8 @@ from threading import Barrier
 
 import httpx
 
-from bench.callers import TICKET, claim, connect, move, new_ticket
+from bench.callers import TICKET, connect, move, new_ticket
+from bench.filling import USERS
 from bench.report import Figure
 from bench.stack import Stack
 
@@ -39,7 +40,7 @@ def measure(stack: Stack, rounds: int) -> Iterator[Figure]:
         times: dict[str, list[float]] = {name: [] for name in calls}
         for n in range(WARM_UP + rounds):
             for name, call in calls.items():
-                elapsed = _time(partial(call, n))
+                elapsed = time_of(partial(call, n))
                 if n >= WARM_UP:
                     times[name].append(elapsed)
     group = "HTTP on the local stack, one caller"
@@ -70,7 +71,7 @@ def _throughput(stack: Stack, name: str, rounds: int) -> tuple[float, list[float
                 call(n)
             started.wait()
             begin = time.perf_counter()
-            return begin, [_time(partial(call, n)) for n in range(WARM_UP, WARM_UP + rounds)]
+            return begin, [time_of(partial(call, n)) for n in range(WARM_UP, WARM_UP + rounds)]
 
     started = Barrier(CALLERS)
     with ThreadPoolExecutor(CALLERS) as pool:
@@ -81,18 +82,20 @@ def _throughput(stack: Stack, name: str, rounds: int) -> tuple[float, list[float
 
 
 def measure_lists(stack: Stack, sizes: tuple[int, int]) -> Iterator[Figure]:
-    """Time the first page, and one in the middle, of a small and of a large tenant, taking turns."""
+    """Time the first page, and one in the middle, of a small and of a large tenant, taking turns.
+
+    The tenants are those of USERS, filled before.
+    """
     group = f"List 25 of {sizes[0]:,} and of {sizes[1]:,} tickets of a tenant, p50 over HTTP"
     clients, middles = {}, {}
-    for size, domain in zip(sizes, ("acme.example", "globex.example"), strict=True):
-        _fill(stack, f"admin@{domain}", size)
-        clients[size] = connect(stack, f"admin@{domain}")
+    for size, user in zip(sizes, USERS, strict=True):
+        clients[size] = connect(stack, user)
         middles[size] = _middle(clients[size])
     times: dict[tuple[str, int], list[float]] = {}
     for n in range(WARM_UP + 100):
         for size, client in clients.items():
             for page, url in (("first page", "/v1/tickets"), ("a later page", middles[size])):
-                elapsed = _time(partial(client.get, url))
+                elapsed = time_of(partial(client.get, url))
                 if n >= WARM_UP:
                     times.setdefault((page, size), []).append(elapsed)
     for page in ("first page", "a later page"):
@@ -110,33 +113,8 @@ def _middle(client: httpx.Client) -> str:
     return str(page.links["next"]["url"]).replace("limit=100", "limit=25")
 
 
-def _fill(stack: Stack, user: str, size: int) -> None:
-    """Bring a tenant to that many tickets: copies of one that the API made, with other ids and times."""
-    with connect(stack, user) as api:
-        made = new_ticket(api).json()
-    table, dynamodb = stack.outputs["TicketsTableName"], stack.client("dynamodb")
-    tenant = claim(stack.token(user), "custom:tenantId")
-    key = {"PK": {"S": f"TENANT#{tenant}#TICKET#{made['id']}"}, "SK": {"S": "TICKET"}}
-    item = dynamodb.get_item(TableName=table, Key=key)["Item"]
-    copies = []
-    for n in range(size):
-        ticket_id = f"{n:08x}-0000-7000-8000-000000000000"
-        moment = f"2026-01-{n % 28 + 1:02}T{n // 28 % 24:02}:{n % 60:02}:{n // 60 % 60:02}.{n % 1000:03}Z"
-        copies.append(
-            item
-            | {"PK": {"S": f"TENANT#{tenant}#TICKET#{ticket_id}"}, "id": {"S": ticket_id}}
-            | {"updatedAt": {"S": moment}, "listKey": {"S": f"{moment}#{ticket_id}"}}
-        )
-    batches = [copies[start : start + 25] for start in range(0, len(copies), 25)]
-
-    def write(batch: list[dict[str, object]]) -> None:
-        dynamodb.batch_write_item(RequestItems={table: [{"PutRequest": {"Item": each}} for each in batch]})
-
-    with ThreadPoolExecutor(CALLERS) as pool:
-        list(pool.map(write, batches))
-
-
-def _time(call: Callable[[], httpx.Response]) -> float:
+def time_of(call: Callable[[], httpx.Response]) -> float:
+    """Return how many seconds a call takes, which has to succeed."""
     started = time.perf_counter()
     call().raise_for_status()
     return time.perf_counter() - started

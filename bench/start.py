@@ -60,15 +60,9 @@ class Start:
     script: str
     own: Mapping[str, str]
 
-    def time(self, endpoint: str) -> float:
-        """Start it, and return how many seconds of a processor it took to its end.
-
-        Raises
-        ------
-        RuntimeError
-            It answers with an error.
-        """
-        environment = {
+    def environment(self, endpoint: str) -> dict[str, str]:
+        """Return the variables of its environment, with AWS at this endpoint."""
+        return {
             "ATTACHMENTS_BUCKET": "files",
             "AWS_ACCESS_KEY_ID": "x",
             "AWS_SECRET_ACCESS_KEY": "x",
@@ -95,9 +89,22 @@ class Start:
             "WEBHOOK_DELIVERIES": f"{endpoint}/000000000000/deliveries",
             **self.own,
         }
+
+    def time(self, endpoint: str) -> float:
+        """Start it, and return how many seconds of a processor it took to its end.
+
+        Raises
+        ------
+        RuntimeError
+            It answers with an error.
+        """
         before = processor_time_of_children()
         done = subprocess.run(
-            [sys.executable, "-c", self.script], env=environment, capture_output=True, text=True, check=False
+            [sys.executable, "-c", self.script],
+            env=self.environment(endpoint),
+            capture_output=True,
+            text=True,
+            check=False,
         )
         taken = processor_time_of_children() - before
         if done.returncode:

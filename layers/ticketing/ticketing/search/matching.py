@@ -17,6 +17,7 @@ from ticketing.search.inexact import Reach, errors_forgiven, may_be_within, may_
 from ticketing.search.language import Between, Has, Kind, Moment, OneOf, Term
 from ticketing.search.port import NOBODY, Scope
 from ticketing.search.schema import FILE, INTERNAL_FILE, SCHEMA, moment_key
+from ticketing.tickets.kinds import Priority
 
 _TITLE: Final = 3.0
 """How much more a word counts in a title."""
@@ -103,6 +104,11 @@ def _range(column: str, lowest: int, highest: int) -> Query:
 def beyond(column: str, value: int, *, descending: bool) -> Query:
     """Return a query for what comes after a value in the order of a column."""
     return _range(column, 0, value - 1) if descending else _range(column, value + 1, HIGHEST)
+
+
+def of_priority(priority: Priority) -> Query:
+    """Return a query for the tickets of a priority."""
+    return _value("priority", priority.value)
 
 
 # --- words ------------------------------------------------------------------------------------------------------------

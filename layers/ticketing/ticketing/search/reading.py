@@ -15,10 +15,11 @@ from tantivy import Order, Query
 from ticketing.search import language
 from ticketing.search.inexact import ENOUGH, Reach, reaches
 from ticketing.search.language import Kind, Term
-from ticketing.search.matching import HIGHEST, any_of, begun, beyond, matching, phrase
+from ticketing.search.matching import HIGHEST, any_of, begun, beyond, matching, of_priority, phrase
 from ticketing.search.port import MOST_VALUES, CursorOutdatedError, Facet, Find, Scope, SortKey, Suggestion
-from ticketing.search.schema import id_of
+from ticketing.search.schema import MOMENT_BITS, id_of
 from ticketing.search.suggesting import suggestions, typed
+from ticketing.tickets.kinds import Priority
 from ticketing.words import words_of
 
 _EXACTLY: Final = 65_000
@@ -27,7 +28,6 @@ _EXACTLY: Final = 65_000
 _COLUMNS: Final = {
     SortKey.CREATED: "created",
     SortKey.UPDATED: "updated",
-    SortKey.PRIORITY: "priority_updated",
     SortKey.NUMBER: "number",
 }
 
@@ -53,7 +53,10 @@ class _After:
 
     reach: Reach
     at: int
-    """The value in the column of the last hit before; by relevance, the number of hits before."""
+    """The value in the column of the last hit before; by relevance, the number of hits before.
+
+    By priority it is the rank of the last hit's, above the bits of its value in the column `updated`.
+    """
 
 
 class Opened:
@@ -130,6 +133,8 @@ class Opened:
 
     def _page(self, query: Query, find: Find, at: int | None) -> tuple[list[str], int, int | None]:
         """Return the ids of a page, the number of hits on all pages, and what the next one begins after."""
+        if find.sort is SortKey.PRIORITY:
+            return self._page_by_priority(query, find, at)
         column, descending = _order_of(find)
         found: Any  # the engine's types do not have the count
         whole: Any
@@ -145,6 +150,33 @@ class Opened:
         if len(found.hits) > find.limit:
             following = (at or 0) + find.limit if column is None else self._values(column, addresses[-1:])[0]
         return self._ids(addresses), int(whole.count), following
+
+    def _page_by_priority(self, query: Query, find: Find, at: int | None) -> tuple[list[str], int, int | None]:
+        """Return a page as `_page` does, a search for each priority, as many as it takes: by their last change each.
+
+        A column for this order would be the largest of all.
+        """
+        begin = None if at is None else divmod(at, 1 << MOMENT_BITS)
+        found: list[tuple[int, tantivy.DocAddress]] = []
+        for rank, priority in sorted(enumerate(Priority), reverse=find.descending):
+            if begin and (rank > begin[0] if find.descending else rank < begin[0]):
+                continue
+            left = query.and_must_match(of_priority(priority))
+            if begin and rank == begin[0]:
+                left = left.and_must_match(beyond("updated", begin[1], descending=find.descending))
+            order = Order.Desc if find.descending else Order.Asc
+            wanted = find.limit + 1 - len(found)
+            hits = self._searcher.search(left, wanted, count=False, order_by_field="updated", order=order).hits
+            found += [(rank, address) for _, address in hits]
+            if len(found) > find.limit:
+                break
+        whole: Any = self._searcher.search(query, 1)
+        page = found[: find.limit]
+        following = None
+        if len(found) > find.limit:
+            rank, last = page[-1]
+            following = (rank << MOMENT_BITS) + self._values("updated", [last])[0]
+        return self._ids([address for _, address in page]), int(whole.count), following
 
     def _ids(self, addresses: list[tantivy.DocAddress]) -> list[str]:
         parts = zip(self._values("id_high", addresses), self._values("id_low", addresses), strict=True)

@@ -17,7 +17,6 @@ from tantivy import FieldType, Occur, Query
 from ticketing.search.documents import Document
 from ticketing.search.port import NOBODY
 from ticketing.search.suggesting import suggested_by
-from ticketing.tickets.kinds import Priority
 from ticketing.words import Word, plain, words_of
 
 FORMAT: Final = 1
@@ -26,15 +25,13 @@ FORMAT: Final = 1
 Whoever changes one of them counts it up: then all indexes are built again, beside the ones that are served.
 """
 
-_RANKS: Final = {priority.value: rank for rank, priority in enumerate(Priority)}
-
 _HEAP: Final = 64_000_000
 """Bytes that the writer may collect before it writes a segment: some 20,000 tickets."""
 
 _NUMBER_BITS: Final = 12
 """Enough: a tenant's tickets do not come by the thousands in a millisecond."""
 
-_MOMENT_BITS: Final = 42 + _NUMBER_BITS
+MOMENT_BITS: Final = 42 + _NUMBER_BITS
 """What a time takes until the year 2109."""
 
 _LOW: Final = (1 << 64) - 1
@@ -43,7 +40,7 @@ _LOW: Final = (1 << 64) - 1
 def _schema() -> tantivy.Schema:
     builder = tantivy.SchemaBuilder()
     builder.add_unsigned_field("number", fast=True, indexed=True)
-    for column in ("id_high", "id_low", "created", "updated", "priority_updated", "resolved"):
+    for column in ("id_high", "id_low", "created", "updated", "resolved"):
         builder.add_unsigned_field(column, fast=True)
     for value in ("status", "priority", "type", "tag", "assignee"):
         builder.add_text_field(value, tokenizer_name="raw", fast=True, index_option="basic")
@@ -111,14 +108,12 @@ def _known(ticket_id: str, number: int | None = None) -> Query:
 def _document(document: Document) -> tantivy.Document:
     made = tantivy.Document()
     high, low = id_parts(document.ticket_id)
-    updated = moment_key(document.updated_at, document.number)
     # A value of another type than its field's would be the end of the writer's thread: each has its own method.
     made.add_unsigned("id_high", high)
     made.add_unsigned("id_low", low)
     made.add_unsigned("number", document.number)
     made.add_unsigned("created", moment_key(document.created_at, document.number))
-    made.add_unsigned("updated", updated)
-    made.add_unsigned("priority_updated", (_RANKS[document.priority] << _MOMENT_BITS) + updated)
+    made.add_unsigned("updated", moment_key(document.updated_at, document.number))
     if document.resolved_at is not None:
         made.add_unsigned("resolved", document.resolved_at)
     made.add_text("status", document.status)
