@@ -73,7 +73,7 @@ class Opened:
         Words reach further as long as few tickets match, whatever the page's limit: so all pages are of one set.
         """
         after = _after(find.after)
-        if after and _order_of(find)[0] is None and after.at > self._searcher.num_docs:
+        if after and _by_score(find) and after.at > self._searcher.num_docs:
             raise CursorOutdatedError  # the engine would make room for as many
         for reach in [after.reach] if after else reaches(find.query):
             query = self._matching(find, reach)
@@ -200,7 +200,11 @@ def _order_of(find: Find) -> tuple[str | None, bool]:
     """
     if find.sort is not SortKey.RELEVANCE:
         return _COLUMNS[find.sort], find.descending
-    return (None if find.query.ranked and find.scope.reporter_id is None else _COLUMNS[SortKey.CREATED]), True
+    return (None if _by_score(find) else _COLUMNS[SortKey.CREATED]), True
+
+
+def _by_score(find: Find) -> bool:
+    return find.sort is SortKey.RELEVANCE and find.query.ranked and find.scope.reporter_id is None
 
 
 def _ends_open(clause: language.Clause) -> bool:
