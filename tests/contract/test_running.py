@@ -51,7 +51,8 @@ ATTEMPTS = [
     *(Attempt(name, VALID[name].status) for name in [*API, *sorted(PUBLIC)]),
     *(Attempt(name, 401, by="anonymous") for name in API),
     *(Attempt(name, 403, by="spent") for name in API),
-    *(Attempt(name, 400, query="?colour=red") for name in API),
+    # The tenant that its own attempt deletes is gone by now; another's has this one among its own attempts.
+    *(Attempt(name, 400, query="?colour=red") for name in API if name != "deleteTenant"),
     *(Attempt(name, 400, query="?limit=0") for name in API if _takes(name, "limit")),
     *(Attempt(name, 400, headers={"If-Match": "seven"}) for name in API if _takes(name, "If-Match")),
     *(Attempt(name, 412, headers={"If-Match": '"700"'}) for name in API if _takes(name, "If-Match")),

@@ -211,6 +211,7 @@ ATTEMPTS = [
     Attempt("updateTenant", 409, body=taken_name, code="tenant_name_taken"),
     Attempt("deleteTenant", 400, by="owner", given=tenant),
     Attempt("deleteTenant", 400, by="owner", given=tenant, query="?name=Another"),
+    Attempt("deleteTenant", 400, by="owner", given=tenant_by_name, query="?colour=red"),
     Attempt("getTenantDeletion", 404, given=no_deletion, code="deletion_not_found"),
     Attempt("getTenantDeletion", 404, by="owner", code="deletion_not_found"),
     # The audit trail
