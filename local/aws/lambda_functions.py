@@ -16,8 +16,6 @@ import textwrap
 import threading
 import venv
 import zipfile
-from collections.abc import Collection
-from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -32,8 +30,6 @@ _PACKAGES = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "
 PROCESSES = max(4, 2 * (os.cpu_count() or 1))
 # A queue's consumers may wait for somebody else's server, as deliveries of webhooks do, and not for a processor.
 QUEUE_PROCESSES = 2 * PROCESSES
-# Somebody waits for the answer of a request, nobody for a queue's consumer. AWS gives each a processor of its own.
-QUEUE_NICENESS = 10
 # AWS ends a start after so long, and makes another in the time that the call itself may take.
 _START_SECONDS = 10
 
@@ -50,10 +46,9 @@ def patch(emulator: MiniStack, settings: Settings) -> None:
     """
     _give_functions_sessions(emulator)
     _let_calls_end(emulator)
-    consumers: set[str] = set()  # names of functions that a queue invokes
-    _bound_processes(emulator, consumers)
+    _bound_processes(emulator)
     _keep_streams_apart(emulator.lambda_runtime)
-    _run_functions_apart(emulator, settings, consumers)
+    _run_functions_apart(emulator, settings)
 
 
 def _give_functions_sessions(emulator: MiniStack) -> None:
@@ -87,11 +82,10 @@ def _give_functions_sessions(emulator: MiniStack) -> None:
     replace(runtime, "execution_credentials", execution_credentials)
 
 
-def _run_functions_apart(emulator: MiniStack, settings: Settings, consumers: Collection[str]) -> None:
+def _run_functions_apart(emulator: MiniStack, settings: Settings) -> None:
     """Start the processes of functions with an interpreter of their own, in layers that are unpacked once.
 
-    Whatever loads a module of a layer first leaves its bytecode for the others. Queues' consumers leave the processors
-    to the others when these need them.
+    Whatever loads a module of a layer first leaves its bytecode for the others.
     """
     runtime = emulator.lambda_runtime
     detect = require(runtime, "_detect_runtime_binary", "runtime")
@@ -104,17 +98,10 @@ def _run_functions_apart(emulator: MiniStack, settings: Settings, consumers: Col
 
     def start(command: list[str], *, cwd: str, env: dict[str, str], **options: Any) -> Process | subprocess.Popen[str]:  # noqa: ANN401
         binary, script = command
-        process: Process | subprocess.Popen[str]
         if binary == python and sys.platform == "linux":  # macOS has none of the system calls that this takes
-            process = server.start(script, cwd=cwd, env=env)
-        else:  # As the processes of the other kind: out of Ctrl-C's reach, and free to log any bytes.
-            process = subprocess.Popen(command, cwd=cwd, env=env, process_group=0, errors="replace", **options)
-        if env["AWS_LAMBDA_FUNCTION_NAME"] in consumers:
-            with suppress(ProcessLookupError):  # it has ended, which the emulator finds out by itself
-                os.setpriority(
-                    os.PRIO_PROCESS, process.pid, min(19, os.getpriority(os.PRIO_PROCESS, 0) + QUEUE_NICENESS)
-                )
-        return process
+            return server.start(script, cwd=cwd, env=env)
+        # As the processes of the other kind: out of Ctrl-C's reach, and free to log any bytes.
+        return subprocess.Popen(command, cwd=cwd, env=env, process_group=0, errors="replace", **options)
 
     replace(runtime, "_detect_runtime_binary", detect_runtime_binary)
     source = textwrap.dedent(inspect.getsource(require(runtime.Worker, "_spawn", "self")))
@@ -164,7 +151,7 @@ def _make_python(folder: Path) -> Path:
     return folder / "bin" / "python"
 
 
-def _bound_processes(emulator: MiniStack, consumers: set[str]) -> None:
+def _bound_processes(emulator: MiniStack) -> None:
     """Let calls of a function wait for one of its processes instead of starting ever more.
 
     AWS starts another environment for each call that finds none free, on machines of its own. Here they would all start
@@ -173,7 +160,7 @@ def _bound_processes(emulator: MiniStack, consumers: set[str]) -> None:
 
     A call waits for as long as it takes: those before it end by their function's own limit. How many may wait is
     bounded as on AWS, by the account's concurrency. Messages wait in their queue instead: one that is taken out of it
-    is invisible for so long only, and counts for its group as in flight. Queues' consumers are noted for that.
+    is invisible for so long only, and counts for its group as in flight.
     """
     service = emulator.lambda_service
     # A group that has messages in flight is not received from, so batches side by side never have the same group.
@@ -181,6 +168,7 @@ def _bound_processes(emulator: MiniStack, consumers: set[str]) -> None:
     run = require(service, "_execute_function_warm", "func", "event", "request_id")
     concurrency = require(service, "_sqs_esm_concurrency", "esm", "func_rec", "config", "queue")
     places: dict[str, threading.Semaphore] = {}
+    consumers: set[str] = set()
 
     def run_in_place(func: Record, event: object, request_id: str) -> Record:
         name = (func.get("config") or func)["FunctionName"]
