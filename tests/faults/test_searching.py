@@ -21,7 +21,7 @@ PHASES = sized(
     short=[(120, ["error", "lost_answer", "throttle"])],
 )
 SHARE = 0.2
-SECONDS_TO_SETTLE = 400.0
+SECONDS_TO_SETTLE = 900.0
 
 NOTER, INDEXER = ["NoteForSearchFunction"], ["IndexTenantFunction"]
 FAILING: list[Rule] = [
