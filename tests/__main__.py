@@ -1,18 +1,23 @@
 """``python -m tests``: all suites, side by side; with ``--short``, the essence of each of them.
 
-A part is one run of pytest. All but one have a local stack of their own, which their tests share. What they print
-appears as it comes, behind the seconds so far and the part's name. The exit status is 0 if all parts passed.
+A part is one run of pytest. Most have a local stack of their own, which their tests share: a copy of one that is
+deployed first, while the parts that need none run. What they print appears as it comes, behind the seconds so far and
+the part's name. The exit status is 0 if all parts passed.
 """
 
 import argparse
 import os
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
+
+from tests.harness.stack import shared_by
 
 HERE: Final = Path(__file__).parent
 
@@ -26,29 +31,47 @@ PARTS: Final[Mapping[str, Sequence[str]]] = {
 }
 """What is tested together, one after the other; a file that is named is in no other part."""
 
+WITHOUT_STACK: Final = {"search", "code"}
+
 
 class Run:
     """One run of all parts."""
 
-    def __init__(self, options: Sequence[str]) -> None:
+    def __init__(self, options: Sequence[str], folder: Path) -> None:
         self._options = options
         self._began = time.monotonic()
+        self._environments = dict(zip(PARTS, shared_by(len(PARTS), folder), strict=True))
+        self._deployed = threading.Event()
 
     def outcomes(self) -> dict[str, str]:
         """Run the parts and return how each of them ended: the last line that it printed, or "" if it failed."""
         with ThreadPoolExecutor(len(PARTS)) as pool:
-            return dict(zip(PARTS, pool.map(self._outcome, PARTS), strict=True))
+            outcomes = pool.map(self._outcome, PARTS)
+            self._deploy()
+            return dict(zip(PARTS, outcomes, strict=True))
 
     def say(self, part: str, line: str) -> None:
         """Print a line of a part."""
         print(f"[{time.monotonic() - self._began:4.0f} s] {part:8} | {line}", flush=True)
 
+    def _deploy(self) -> None:
+        """Deploy what the parts begin with. If that fails, each of them tries it, and says why it can't."""
+        command = [sys.executable, "-m", "tests.harness.stack"]
+        environment = os.environ | self._environments["faults"]
+        if subprocess.run(command, cwd=HERE.parent, env=environment, stdin=subprocess.DEVNULL, check=False).returncode:
+            for each in self._environments.values():
+                del each["TESTS_DEPLOYED"]
+        self.say("", "the stack is deployed")
+        self._deployed.set()
+
     def _outcome(self, part: str) -> str:
+        if part not in WITHOUT_STACK:
+            self._deployed.wait()
         others = [HERE / name for other, names in PARTS.items() if other != part for name in names]
         paths = [HERE / name for name in PARTS[part]]
         command = [sys.executable, "-m", "pytest", *self._options, *map(str, paths)]
         command += [f"--ignore={other}" for other in others if any(path in other.parents for path in paths)]
-        environment = os.environ | {"PYTHONUNBUFFERED": "1", "COLUMNS": "110"}
+        environment = os.environ | self._environments[part] | {"PYTHONUNBUFFERED": "1", "COLUMNS": "110"}
         with subprocess.Popen(
             command, cwd=HERE.parent, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
         ) as process:
@@ -75,8 +98,9 @@ def main() -> int:
     if left_out := unnamed():
         print(f"In no part of tests/__main__.py: {', '.join(left_out)}", file=sys.stderr)
         return 1
-    run = Run(options)
-    outcomes = run.outcomes()
+    with tempfile.TemporaryDirectory() as folder:
+        run = Run(options, Path(folder) / "state")
+        outcomes = run.outcomes()
     for part, last in outcomes.items():
         run.say(part, last.strip("= ") or "FAILED")
     return int(not all(outcomes.values()))

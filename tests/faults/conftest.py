@@ -1,13 +1,12 @@
 """A stack of its own, whose calls of AWS can be made to fail while it runs."""
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
 
 from local.settings import STACK_NAME
 from tests.faults.rules import Faults
-from tests.harness.stack import PARAMETERS, Stack, launch
+from tests.harness.stack import Stack, copy_state, launch
 
 
 @pytest.fixture(scope="session")
@@ -17,18 +16,26 @@ def faults(tmp_path_factory: pytest.TempPathFactory) -> Faults:
 
 @pytest.fixture(scope="session")
 def faulty(stack: Stack, faults: Faults, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """What is on the disk of a deployed stack is enough to start from."""
-    copy = tmp_path_factory.mktemp("faulty") / "state"
-    shutil.copytree(stack.state, copy, ignore=shutil.ignore_patterns("lock", "logs", "tmp"))
-    # Each delivery to a webhook is tried ten times: one in five fails.
-    parameters = PARAMETERS.replace("WebhookRetrySeconds=1,1", f"WebhookRetrySeconds={','.join('1' * 9)}")
-    running = launch(copy, LOCAL_FAULTS=str(faults.path), LOCAL_PARAMETERS=parameters)
+    state = tmp_path_factory.mktemp("faulty") / "state"
+    copy_state(stack.state, state)
+    running = launch(state, LOCAL_FAULTS=str(faults.path))
     try:
         running.wait_until_ready()
+        _deliver_often(running)
         _bring_back_soon(running)
         yield running
     finally:
         running.stop()
+
+
+def _deliver_often(stack: Stack) -> None:
+    """Let each delivery to a webhook be tried ten times: one in five fails."""
+    cloudformation, functions = stack.client("cloudformation"), stack.client("lambda")
+    found = cloudformation.describe_stack_resource(StackName=STACK_NAME, LogicalResourceId="DeliverWebhookFunction")
+    name = found["StackResourceDetail"]["PhysicalResourceId"]
+    variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    variables |= {"WEBHOOK_RETRY_SECONDS": ",".join("1" * 9)}
+    functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
 
 
 def _bring_back_soon(stack: Stack) -> None:

@@ -2,6 +2,8 @@
 
 import os
 import re
+import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -9,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -130,15 +133,18 @@ class Stack:
 
 
 def free_port() -> int:
-    """A port that nothing uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nothing uses now, nor soon: systems give those of outgoing connections from above."""
+    while True:
+        port = 20_000 + secrets.randbelow(12_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
-RECEIVER_PORT = free_port()
-PARAMETERS = f"WebhookPrivateOrigins=http://localhost:{RECEIVER_PORT} WebhookRetrySeconds=1,1"
+RECEIVER_PORT = int(os.environ.get("TESTS_RECEIVER_PORT") or free_port())
+_RECEIVERS = os.environ.get("TESTS_RECEIVERS") or f"http://localhost:{RECEIVER_PORT}"
+_DEPLOYED = os.environ.get("TESTS_DEPLOYED")
+PARAMETERS = f"WebhookPrivateOrigins={_RECEIVERS} WebhookRetrySeconds=1,1"
 """What all stacks of a session are deployed with: a webhook is told once more after a second, and again."""
 
 
@@ -174,12 +180,41 @@ def receiver() -> Iterator[Receiver]:
         yield receiver
 
 
+def shared_by(parts: int, folder: Path) -> list[dict[str, str]]:
+    """Return the environments of runs of tests that have copies of one deployment, whose state is in the folder."""
+    ports = [free_port() for _ in range(parts)]
+    origins = ",".join(f"http://localhost:{port}" for port in ports)
+    return [
+        {"TESTS_DEPLOYED": str(folder), "TESTS_RECEIVERS": origins, "TESTS_RECEIVER_PORT": str(port)} for port in ports
+    ]
+
+
+def deploy() -> None:
+    """Deploy the stack whose copies are shared."""
+    assert _DEPLOYED is not None
+    running = launch(Path(_DEPLOYED))
+    running.wait_until_ready()
+    running.stop()
+
+
+def copy_state(deployed: Path, state: Path) -> None:
+    """Copy the state of a stack: what is on the disk at any moment is enough to start from."""
+    shutil.copytree(deployed, state, ignore=shutil.ignore_patterns("lock", "logs", "tmp"))
+
+
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The local stack that all tests of a session share."""
-    running = launch(tmp_path_factory.mktemp("stack"))
+    state = tmp_path_factory.mktemp("stack") / "state"
+    if _DEPLOYED is not None:
+        copy_state(Path(_DEPLOYED), state)
+    running = launch(state)
     try:
         running.wait_until_ready()
         yield running
     finally:
         running.stop()
+
+
+if __name__ == "__main__":
+    deploy()

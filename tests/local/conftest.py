@@ -1,23 +1,22 @@
 """Stacks of a test's own, made without a deployment."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.harness.bucket import Bucket, template
-from tests.harness.stack import Stack, launch
+from tests.harness.stack import Stack, copy_state, launch
 
 type Launch = Callable[..., Stack]
 
 
 @pytest.fixture
 def own_state(stack: Stack, tmp_path: Path) -> Path:
-    """A state folder with a deployed stack in it: what is on the disk at any moment is enough to start from."""
-    copy = tmp_path / "state"
-    shutil.copytree(stack.state, copy, ignore=shutil.ignore_patterns("lock", "logs", "tmp"))
-    return copy
+    """A state folder with a deployed stack in it."""
+    state = tmp_path / "state"
+    copy_state(stack.state, state)
+    return state
 
 
 @pytest.fixture

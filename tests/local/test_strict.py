@@ -4,7 +4,6 @@ Sessions are held to the policies of their roles, so it is also deployed with At
 """
 
 import json
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -25,7 +24,7 @@ from tests.harness.deliveries import write_delivery
 from tests.harness.files import CONTENT, address, attach, fetched
 from tests.harness.people import signed_in
 from tests.harness.sockets import opened
-from tests.harness.stack import RECEIVER_PORT, Stack, launch
+from tests.harness.stack import RECEIVER_PORT, Stack, copy_state, launch
 from ticketing.aws.isolation import session_policy
 
 pytestmark = pytest.mark.long
@@ -69,9 +68,9 @@ TICKET = {"title": "VPN drops", "description": "Every ten minutes."}
 @pytest.fixture(scope="module")
 def strict(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack on which nothing but two parameters was changed."""
-    copy = tmp_path_factory.mktemp("strict") / "state"
-    shutil.copytree(stack.state, copy, ignore=shutil.ignore_patterns("lock", "logs", "tmp"))
-    running = launch(copy)
+    state = tmp_path_factory.mktemp("strict") / "state"
+    copy_state(stack.state, state)
+    running = launch(state)
     try:
         running.wait_until_ready()
         isolate(running)
