@@ -8,6 +8,7 @@ be taken for a name, and leaves the headers out.
 import json
 import re
 import threading
+from collections import deque
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email import message_from_string, policy
@@ -137,6 +138,7 @@ def _handlers(emulator: MiniStack) -> dict[str, Any]:
 def _write_mails(emulator: MiniStack, settings: Settings) -> None:
     """Write each email to a file before its sender gets an answer."""
     folder, numbers, lock = settings.mails, count(), threading.Lock()
+    kept = deque(sorted(folder.glob("*.eml")))  # in the order of their names, which is that of their times
     sent_in_memory = require(emulator.ses, "_sent_emails_list")
 
     def write(_source: str, to_addrs: list[str], message_str: str) -> None:
@@ -145,9 +147,9 @@ def _write_mails(emulator: MiniStack, settings: Settings) -> None:
         with lock:
             moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
             name = f"{moment}-{next(numbers) % 1000:03}-{address}.eml"
-            # In the order of their names, which is that of their times.
-            for old in sorted(folder.glob("*.eml"))[: -(MAILS_KEPT - 1)]:
-                old.unlink()
+            kept.append(folder / name)
+            while len(kept) > MAILS_KEPT:
+                kept.popleft().unlink(missing_ok=True)
             # Whole or not at all: others look into the folder at any moment.
             (draft := folder / f"{name}.part").write_text(message_str)
             draft.replace(folder / name)
