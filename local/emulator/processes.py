@@ -1,4 +1,4 @@
-"""Processes of functions, as copies of one that has imported boto3 and the most of their layers (fork_server.py).
+"""Processes of functions, as copies of one that has imported boto3 and much of their layers (fork_server.py).
 
 Starting Python and importing these takes longer than all that a function imports besides, and a stack starts a
 process for each of its functions, at least. For Linux: elsewhere the emulator starts each of them anew.
