@@ -99,7 +99,10 @@ def _run_functions_apart(emulator: MiniStack, settings: Settings) -> None:
     def start(command: list[str], *, cwd: str, env: dict[str, str], **options: Any) -> Process | subprocess.Popen[str]:  # noqa: ANN401
         binary, script = command
         if binary == python and sys.platform == "linux":  # macOS has none of the system calls that this takes
-            return server.start(script, cwd=cwd, env=env)
+            layers = [
+                os.path.realpath(layer) for layer in env.get("_LAMBDA_LAYERS_DIRS", "").split(os.pathsep) if layer
+            ]
+            return server.start(script, layers=layers, cwd=cwd, env=env)
         # As the processes of the other kind: out of Ctrl-C's reach, and free to log any bytes.
         return subprocess.Popen(command, cwd=cwd, env=env, process_group=0, errors="replace", **options)
 

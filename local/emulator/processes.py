@@ -1,6 +1,6 @@
-"""Processes of functions, as copies of one that has imported boto3 (fork_server.py).
+"""Processes of functions, as copies of one that has imported boto3 and much of their layers (fork_server.py).
 
-Starting Python and importing boto3 takes longer than all that a function imports besides, and a stack starts a
+Starting Python and importing these takes longer than all that a function imports besides, and a stack starts a
 process for each of its functions, at least. For Linux: elsewhere the emulator starts each of them anew.
 """
 
@@ -13,7 +13,8 @@ import subprocess
 import sys
 import threading
 import weakref
-from contextlib import ExitStack
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -65,24 +66,30 @@ class Process:
 
 
 class ForkServer:
-    """Starts processes of functions. Its own process starts with the first of them, and again if it was killed."""
+    """Starts processes of functions.
+
+    There is a server that has imported boto3, and one for each set of layers, which is a copy of that. They start with
+    the first process that needs them, and again if they have ended.
+    """
 
     def __init__(self, python: str) -> None:
         self._python = python
-        self._requests: socket.socket | None = None
+        self._servers: dict[tuple[str, ...], socket.socket] = {}
         self._lock = threading.Lock()
 
-    def start(self, script: str, *, cwd: str, env: dict[str, str]) -> Process:
-        """Run a script of Python in a new process, which has this environment and no other."""
-        message = json.dumps({"script": script, "cwd": cwd, "env": env}).encode()
-        with self._lock:
-            try:
-                return self._start(message)
-            except ConnectionError:
-                self._requests = None
-                return self._start(message)
+    def start(self, script: str, *, layers: Sequence[str] = (), cwd: str, env: dict[str, str]) -> Process:
+        """Run a script of Python in a new process, which has this environment and no other.
 
-    def _start(self, message: bytes) -> Process:
+        What it imports from its layers, which are folders, may have been imported before.
+        """
+        message = {"script": script, "cwd": cwd, "env": env}
+        with self._lock:
+            for _ in range(2):  # the server may have ended, and the one that it is a copy of
+                with suppress(ConnectionError):
+                    return self._start(tuple(layers), message)
+            return self._start(tuple(layers), message)
+
+    def _start(self, layers: tuple[str, ...], message: object) -> Process:
         """Start a process with streams of its own: one that a dying server made, unheard of, finds its input ended."""
         with ExitStack() as unless_started:
             (stdin, to_it), (from_it, stdout), (errors, stderr) = os.pipe(), os.pipe(), os.pipe()
@@ -96,28 +103,34 @@ class ForkServer:
                 )
             ]
             try:
-                pid, process = self._ask(message, theirs)
+                pid, process = self._ask(layers, message, theirs)
             finally:
                 for stream in theirs:
                     os.close(stream)
             unless_started.pop_all()
         return Process(pid, process, *ours)
 
-    def _ask(self, message: bytes, streams: list[int]) -> tuple[int, int]:
-        if self._requests is None:
-            self._requests = self._launch()
-        socket.send_fds(self._requests, [len(message).to_bytes(_LENGTH)], streams)
-        self._requests.sendall(message)
-        reply, processes, _, _ = socket.recv_fds(self._requests, 32, 1)
+    def _ask(self, layers: tuple[str, ...], message: object, files: list[int]) -> tuple[int, int]:
+        """Return the id and a file descriptor of a new process that the server of these layers has started."""
+        # Kept once it has answered: one that has ended is not.
+        requests, content = self._servers.pop(layers, None) or self._launch(layers), json.dumps(message).encode()
+        socket.send_fds(requests, [len(content).to_bytes(_LENGTH)], files)
+        requests.sendall(content)
+        reply, processes, _, _ = socket.recv_fds(requests, 32, 1)
         if not reply:
             raise ConnectionResetError
+        self._servers[layers] = requests
         return int(reply), processes[0]
 
-    def _launch(self) -> socket.socket:
+    def _launch(self, layers: tuple[str, ...]) -> socket.socket:
+        """Start a server, which ends when this process closes its end, or ends itself."""
         ours, theirs = socket.socketpair()
-        number = theirs.fileno()
-        command = [self._python, "-P", str(_SERVER), str(number)]
-        # Not waited for: it ends when this process closes its end, or ends itself.
-        subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, pass_fds=[number])
-        theirs.close()
+        with theirs:
+            number = theirs.fileno()
+            if layers:
+                _, process = self._ask((), {"layers": layers}, [number])
+                os.close(process)
+            else:
+                command = [self._python, "-P", str(_SERVER), str(number)]
+                subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, pass_fds=[number])
         return ours

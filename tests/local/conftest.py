@@ -1,6 +1,7 @@
 """Stacks of a test's own, made without a deployment."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,15 +20,15 @@ def own_state(stack: Stack, tmp_path: Path) -> Path:
     return state
 
 
-@pytest.fixture
-def start(own_state: Path) -> Iterator[Launch]:
-    """Start stacks that are ended with the test."""
+@contextmanager
+def starting(state: Path) -> Iterator[Launch]:
+    """Start stacks that have this state, one after the other, and are ended at last."""
     started: list[Stack] = []
 
     def start(**options: object) -> Stack:
         # No call of this machine takes a developer's proxy, and no function finds their modules.
-        theirs = {"HTTP_PROXY": "http://127.0.0.1:9", "PYTHONPATH": str(own_state)}
-        running = launch(own_state, **{**theirs, **options})  # type: ignore[arg-type]
+        theirs = {"HTTP_PROXY": "http://127.0.0.1:9", "PYTHONPATH": str(state)}
+        running = launch(state, **{**theirs, **options})  # type: ignore[arg-type]
         started.append(running)
         running.wait_until_ready()
         return running
@@ -35,6 +36,13 @@ def start(own_state: Path) -> Iterator[Launch]:
     yield start
     for running in started:
         running.stop()
+
+
+@pytest.fixture
+def start(own_state: Path) -> Iterator[Launch]:
+    """Start stacks that are ended with the test."""
+    with starting(own_state) as start:
+        yield start
 
 
 @pytest.fixture(scope="session")

@@ -75,7 +75,15 @@ def kill_everything(running: Stack) -> None:
 
 @pytest.mark.long
 def test_acknowledged_writes_survive_kill_9_under_load(start: Callable[..., Stack]) -> None:
+    """So do users, who are Cognito's, too, and API keys, which are API Gateway's."""
     first = start()
+    pool, cognito = first.outputs["UserPoolId"], first.client("cognito-idp")
+    late = cognito.admin_create_user(UserPoolId=pool, Username="late@acme.example", MessageAction="SUPPRESS")
+    # `sub` among them: the tickets of before are still this user's.
+    agent = cognito.admin_get_user(UserPoolId=pool, Username="agent@acme.example")["UserAttributes"]
+    with signed_in(first, "admin@acme.example") as admin:
+        user = admin.create("/v1/users", {"email": "kept@acme.example", "role": "agent"})
+        key = admin.create("/v1/api-keys", {"name": "Kept", "role": "agent"})
     token = first.token("agent@acme.example")
     seen = [Acknowledged() for _ in range(WRITERS)]
     writers = [threading.Thread(target=write_until_killed, args=(first.base_url, token, one)) for one in seen]
@@ -108,35 +116,12 @@ def test_acknowledged_writes_survive_kill_9_under_load(start: Callable[..., Stac
         number = api.post("/v1/tickets", json=TICKET).json()["number"]
     assert number > max(ticket["number"] for one in seen for ticket in one.tickets.values())
 
-
-@pytest.mark.long
-def test_users_made_at_run_time_survive_kill_9(start: Callable[..., Stack]) -> None:
-    first = start()
-    pool, cognito = first.outputs["UserPoolId"], first.client("cognito-idp")
-    made = cognito.admin_create_user(UserPoolId=pool, Username="late@acme.example", MessageAction="SUPPRESS")
-    agent = cognito.admin_get_user(UserPoolId=pool, Username="agent@acme.example")
-    kill_everything(first)
-
-    second = start()
-
     cognito = second.client("cognito-idp")
-    again = cognito.admin_get_user(UserPoolId=pool, Username="late@acme.example")
-    assert again["UserAttributes"] == made["User"]["Attributes"]
-    # `sub` among them: the tickets of before are still this user's.
-    agent_again = cognito.admin_get_user(UserPoolId=pool, Username="agent@acme.example")
-    assert agent_again["UserAttributes"] == agent["UserAttributes"]
-
-
-@pytest.mark.long
-def test_tenants_users_and_keys_survive_kill_9(start: Callable[..., Stack]) -> None:
-    first = start()
-    with signed_in(first, "admin@acme.example") as admin:
-        user = admin.create("/v1/users", {"email": "kept@acme.example", "role": "agent"})
-        key = admin.create("/v1/api-keys", {"name": "Kept", "role": "agent"})
-    kill_everything(first)
-
-    second = start(port=first.port, aws_port=first.aws_port)
-
+    attributes = {
+        name: cognito.admin_get_user(UserPoolId=pool, Username=f"{name}@acme.example")["UserAttributes"]
+        for name in ("late", "agent")
+    }
+    assert attributes == {"late": late["User"]["Attributes"], "agent": agent}
     with Client(second.base_url, token=key["key"]) as api:
         assert api.get(f"/v1/users/{user['id']}").json() == user
         assert api.get("/v1/tenant").status_code == 200

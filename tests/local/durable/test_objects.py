@@ -2,7 +2,8 @@
 
 import resource
 import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -10,24 +11,41 @@ import pytest
 
 from local.aws.guardduty import TAG
 from tests.harness.bucket import Bucket, new_key, template
-from tests.harness.stack import Stack
+from tests.harness.stack import Stack, copy_state
+from tests.local.conftest import Launch, starting
 from tests.local.durable.test_durability import kill_everything
 
 CONTENT = b"A screenshot, a log, a contract."
-NAME = "files-that-last"
+
+
+class Machine:
+    """What one stack after the other runs on, with the same state and ports. All tests of this file share it."""
+
+    def __init__(self, start: Launch) -> None:
+        self._start = start
+        self.stack = start()
+
+    def restart(self, bucket: Bucket) -> Bucket:
+        """Kill the processes that are left, start anew, and return the bucket as it is then."""
+        kill_everything(self.stack)
+        self.stack = self._start(port=self.stack.port, aws_port=self.stack.aws_port)
+        return Bucket(self.stack, bucket.name)
+
+
+@pytest.fixture(scope="module")
+def machine(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    state = tmp_path_factory.mktemp("objects") / "state"
+    copy_state(stack.state, state)
+    with starting(state) as start:
+        yield Machine(start)
 
 
 @pytest.fixture
-def made(start: Callable[..., Stack]) -> Bucket:
+def made(machine: Machine) -> Bucket:
     """A bucket of a stack that may come to harm."""
-    bucket = Bucket(start(), NAME)
-    bucket.deploy(template(NAME))
+    bucket = Bucket(machine.stack, f"files-{uuid.uuid4()}")
+    bucket.deploy(template(bucket.name))
     return bucket
-
-
-def again(start: Callable[..., Stack], bucket: Bucket) -> Bucket:
-    """The bucket in another process, on the same ports."""
-    return Bucket(start(port=bucket.stack.port, aws_port=bucket.stack.aws_port), NAME)
 
 
 def files(bucket: Bucket) -> int:
@@ -35,8 +53,8 @@ def files(bucket: Bucket) -> int:
 
 
 @pytest.mark.long
-def test_all_of_an_object_survives_kill_9(start: Callable[..., Stack], made: Bucket) -> None:
-    named, key = {"Bucket": NAME, "Key": new_key()}, new_key()
+def test_all_of_an_object_survives_kill_9(machine: Machine, made: Bucket) -> None:
+    named, key = {"Bucket": made.name, "Key": new_key()}, new_key()
     signer = made.signer()
     versions = []
     for content in (CONTENT, CONTENT + b"2"):
@@ -50,12 +68,11 @@ def test_all_of_an_object_survives_kill_9(start: Callable[..., Stack], made: Buc
     made.event("Scans", key)
     gone = new_key()
     made.upload(gone, CONTENT, signer)
-    made.s3.delete_object(Bucket=NAME, Key=gone, VersionId=made.versions(gone)[0])
+    made.s3.delete_object(Bucket=made.name, Key=gone, VersionId=made.versions(gone)[0])
     before = files(made)
-    kill_everything(made.stack)
-    after = again(start, made)
+    after = machine.restart(made)
     assert files(after) == before
-    found = after.s3.list_object_versions(Bucket=NAME)
+    found = after.s3.list_object_versions(Bucket=made.name)
     assert [(each["Key"], each["IsLatest"]) for each in found["DeleteMarkers"]] == [(named["Key"], True)]
     assert {each["Key"] for each in found["Versions"]} == {named["Key"], key}
     for version, content in zip(versions, (CONTENT, CONTENT + b"2"), strict=True):
@@ -64,11 +81,11 @@ def test_all_of_an_object_survives_kill_9(start: Callable[..., Stack], made: Buc
         assert answer["Body"].read() == content
         assert (answer["ContentType"], answer["Metadata"]) == ("text/plain", {"a": "b"})
         assert answer["ChecksumSHA256"]
-    assert after.s3.get_object(Bucket=NAME, Key=key)["Body"].read() == CONTENT
+    assert after.s3.get_object(Bucket=made.name, Key=key)["Body"].read() == CONTENT
 
 
 @pytest.mark.long
-def test_what_was_acknowledged_is_there_and_scanned(start: Callable[..., Stack], made: Bucket) -> None:
+def test_what_was_acknowledged_is_there_and_scanned(machine: Machine, made: Bucket) -> None:
     """The process is killed while files arrive, and while some wait for the scanner."""
     signer, acknowledged = made.signer(), list[str]()
 
@@ -86,18 +103,18 @@ def test_what_was_acknowledged_is_there_and_scanned(start: Callable[..., Stack],
         while len(acknowledged) < 20:
             time.sleep(0.01)
         kill_everything(made.stack)
-    after = again(start, made)
+    after = machine.restart(made)
     for key in acknowledged:
         (version,) = after.versions(key)
         deadline = time.monotonic() + 20
         while after.tags(key, version) != {TAG: "NO_THREATS_FOUND"}:
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        assert after.s3.get_object(Bucket=NAME, Key=key)["Body"].read() == CONTENT * 20_000
+        assert after.s3.get_object(Bucket=made.name, Key=key)["Body"].read() == CONTENT * 20_000
 
 
 @pytest.mark.long
-def test_a_full_disk_stores_nothing(start: Callable[..., Stack], made: Bucket) -> None:
+def test_a_full_disk_stores_nothing(machine: Machine, made: Bucket) -> None:
     """Files that may not grow stand for it."""
     signer, kept = made.signer(), new_key()
     assert made.upload(kept, CONTENT, signer).status_code == 200
@@ -116,8 +133,7 @@ def test_a_full_disk_stores_nothing(start: Callable[..., Stack], made: Bucket) -
     later = new_key()
     assert made.upload(later, CONTENT, signer).status_code == 200
     made.event("Scans", later)
-    kill_everything(made.stack)
-    after = again(start, made)
-    assert {each["Key"] for each in after.s3.list_object_versions(Bucket=NAME)["Versions"]} == {kept, later}
+    after = machine.restart(made)
+    assert {each["Key"] for each in after.s3.list_object_versions(Bucket=made.name)["Versions"]} == {kept, later}
     for key in (kept, later):
-        assert after.s3.get_object(Bucket=NAME, Key=key)["Body"].read() == CONTENT
+        assert after.s3.get_object(Bucket=made.name, Key=key)["Body"].read() == CONTENT

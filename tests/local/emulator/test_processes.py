@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from local.emulator.processes import ForkServer, Process
+from local.settings import ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere, processes are started anew")
 
@@ -23,6 +24,8 @@ print(sys.stdin.readline().strip(), file=sys.stderr)
 os.write(2, b"\\xff in Latin-1\\n")
 sys.stdin.read()
 """
+# These say what kind of environment Powertools is in, as the emulator never does.
+HARMLESS = {"AWS_EXECUTION_ENV", "AWS_LAMBDA_INITIALIZATION_TYPE"}
 ENVIRONMENT = {"PATH": os.defpath, "GREETING": "Grüße"}
 
 
@@ -91,10 +94,10 @@ def test_a_process_whose_server_died_before_it_answered_ends(
 ) -> None:
     ask, unheard_of = server._ask, list[int]()
 
-    def ask_in_vain(message: bytes, streams: list[int]) -> tuple[int, int]:
+    def ask_in_vain(layers: tuple[str, ...], message: object, files: list[int]) -> tuple[int, int]:
         if unheard_of:
-            return ask(message, streams)
-        unheard_of.append(ask(message, streams)[1])
+            return ask(layers, message, files)
+        unheard_of.append(ask(layers, message, files)[1])
         raise ConnectionResetError
 
     monkeypatch.setattr(server, "_ask", ask_in_vain)
@@ -116,3 +119,50 @@ def test_a_server_that_was_killed_is_started_again(server: ForkServer, script: P
     for process in (first, second):
         process.kill()
         process.wait(10)
+
+
+def test_each_set_of_layers_has_a_server_that_has_imported_them(server: ForkServer, script: Path) -> None:
+    layers = [script.parent / name for name in ("old", "new")]
+    for layer in layers:
+        package = layer / "python" / "ticketing" / "tickets"
+        package.mkdir(parents=True)
+        (package / "models.py").write_text(f"MADE_IN = {layer.name!r}")
+    script.write_text(
+        "import json, os, sys\n"
+        "found = sys.modules.get('ticketing.tickets.models')\n"
+        "seen = {'models': found and found.MADE_IN, 'path': sys.path, 'parent': os.getppid()}\n"
+        "print(json.dumps(seen), flush=True)\n"
+    )
+
+    def seen_with(*layers: Path) -> dict[str, Any]:
+        return seen_by(server.start(str(script), layers=[str(layer) for layer in layers], cwd="/", env=ENVIRONMENT))
+
+    old, new, none, again = seen_with(layers[0]), seen_with(layers[1]), seen_with(), seen_with(layers[0])
+    assert [seen["models"] for seen in (old, new, none, again)] == ["old", "new", None, "old"]
+    assert old["path"] == none["path"]
+    assert again["parent"] == old["parent"]
+    os.kill(old["parent"], signal.SIGKILL)
+    os.kill(none["parent"], signal.SIGKILL)
+    after = seen_with(layers[0])
+    assert after["models"] == "old"
+    assert after["parent"] != old["parent"]
+
+
+def test_what_is_imported_beforehand_reads_no_variable_of_the_template() -> None:
+    """It would be that of no function."""
+    code = (
+        "import json, os, sys\n"
+        "from local.emulator import fork_server\n"
+        "read, get = set(), os._Environ.__getitem__\n"
+        "os._Environ.__getitem__ = lambda self, name: read.add(name) or get(self, name)\n"
+        "for name in fork_server.MODULES:\n"
+        "    __import__(name)\n"
+        "print(json.dumps([sorted(read), 'ticketing.tickets.models' in sys.modules]))\n"
+    )
+    environment = {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "layers" / "ticketing")])}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    read, imported = json.loads(done.stdout)
+    template = (ROOT / "template.yaml").read_text()
+    assert imported
+    assert [name for name in read if f" {name}:" in template] == []
+    assert not [name for name in read if name.startswith("AWS_") and name not in HARMLESS]
