@@ -119,14 +119,6 @@ def mail_about(event: dict[str, Any]) -> tuple[str, str] | None:
     return None if about is None else (str(event["ticket"]["number"]), about)
 
 
-def rules(target: Rule, kinds: list[str], share: float) -> list[Rule]:
-    """Return the rules by which the share of a target's calls fails, its own or this one, in all ways that it can."""
-    taken = _ways(target, kinds)
-    plain = {name: value for name, value in target.items() if name != "kinds"}
-    each = plain.pop("share", share) / len(taken)
-    return [{"seconds": 4, **plain, "kind": kind, "share": each} for kind in taken]
-
-
 def make_while_failing(  # noqa: PLR0917 (what makes up a storm)
     stack: Stack,
     faults: Faults,
@@ -175,6 +167,5 @@ def _missed(stack: Stack, targets: list[Rule], kinds: list[str], since: str) -> 
 def _ways(target: Rule, kinds: list[str]) -> list[str]:
     """Return in which of these ways a target's calls can fail: in those that it names, if it does."""
     named = target.get("kinds", kinds)
-    return [
-        kind for kind in kinds if kind in named and (kind != "partial" or target["action"] == "PutEvents")
-    ]  # nothing else fails in part
+    possible = named if target["action"] == "PutEvents" else set(named) - {"partial"}  # nothing else fails in part
+    return [kind for kind in kinds if kind in possible]
