@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from itertools import islice
 from typing import Any
 
@@ -74,7 +74,7 @@ class _Partition:
 
 
 def patch(emulator: MiniStack) -> None:
-    """Keep index partitions in order, and switch on TTL where a template asks for it.
+    """Keep index partitions in order, check conditions once, and switch on TTL where a template asks for it.
 
     Raises
     ------
@@ -82,6 +82,9 @@ def patch(emulator: MiniStack) -> None:
         If what this builds on is not there.
     """
     _keep_indexes_in_order(emulator)
+    # A condition's grammar is checked for each item otherwise, which takes longer than to evaluate it.
+    check = require(emulator.dynamodb, "_condition_syntax_error", "expr", "slot")
+    replace(emulator.dynamodb, "_condition_syntax_error", lru_cache(maxsize=1024)(check))
     _switch_on_ttl(emulator)
 
 

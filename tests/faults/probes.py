@@ -5,15 +5,16 @@ import random
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-from tests.faults.rules import Rule
+from tests.faults.rules import Faults, Rule
 from tests.harness.bus import BusProbe, OnceProbe
 from tests.harness.people import signed_in
 from tests.harness.receiver import Receiver, answering
+from tests.harness.size import sized
 from tests.harness.sockets import opened
 from tests.harness.stack import Stack
 
@@ -23,7 +24,10 @@ type Applied = Callable[[], Counter[str]]
 READER = "reporter@acme.example"
 
 _SUBJECT = re.compile(r"\[#(\d+)\] (New comment|Resolved|Reopened):")
+_FAULT = re.compile(r"^(\S+ \S+) INFO \[local\.faults\] (\w+): (\S+) .+ of (\w+)$", re.MULTILINE)
 _UNKNOWN = "nobody knows whether an email was sent"
+_LOGGED = "%Y-%m-%d %H:%M:%S"
+_ROUNDS = 40
 _SLOW = 11.0
 """Seconds; longer than a receiver may take."""
 
@@ -115,8 +119,53 @@ def mail_about(event: dict[str, Any]) -> tuple[str, str] | None:
     return None if about is None else (str(event["ticket"]["number"]), about)
 
 
-def rules(target: Rule, kinds: list[str], share: float) -> list[Rule]:
-    """Return the rules by which the share of a target's calls fails, in those of the ways that it names, or any."""
-    taken = [kind for kind in kinds if kind in target.get("kinds", kinds)]
+def make_while_failing(  # noqa: PLR0917 (what makes up a storm)
+    stack: Stack,
+    faults: Faults,
+    targets: list[Rule],
+    phases: Iterable[tuple[int, list[str]]],
+    share: float,
+    make: Callable[[int], None],
+) -> None:
+    """Let callers make so many things in each phase, while calls of the targets fail in its ways; they go on failing.
+
+    Whose calls fail comes later and may share calls, so more is made until each fault has hit one. What would hit
+    nothing would prove nothing: the test fails then.
+    """
+    for count, kinds in phases:
+        began = time.strftime(_LOGGED)
+        faults.set(*(rule for target in targets for rule in _rules(target, kinds, share)))
+        make(count)
+        for _ in range(_ROUNDS):
+            if not (missed := _missed(stack, targets, kinds, began)):
+                break
+            time.sleep(1)
+            make(1)
+        assert not missed
+
+
+def _rules(target: Rule, kinds: list[str], share: float) -> list[Rule]:
+    """Return the rules by which a share of a target's calls fails, its own or this one, in the ways in which it can."""
+    taken = _ways(target, kinds)
+    each = target.get("share", share) / len(taken)
     plain = {name: value for name, value in target.items() if name != "kinds"}
-    return [{"seconds": 4, **plain, "kind": kind, "share": share / len(taken)} for kind in taken]
+    return [{"seconds": 4, **plain, "kind": kind, "share": each} for kind in taken]
+
+
+def _missed(stack: Stack, targets: list[Rule], kinds: list[str], since: str) -> list[str]:
+    """Return which faults have hit no call since then; in a short run, whose calls none of them has hit."""
+    logged = _FAULT.findall(stack.logged("emulator.log"))
+    hit = {(kind, service, function) for moment, kind, service, function in logged if moment >= since}
+    missed = []
+    for target in targets:
+        ways, calls = _ways(target, kinds), f"{target['service']} of {target['functions']}"
+        left = [way for way in ways if not any((way, target["service"], each) in hit for each in target["functions"])]
+        missed += sized([f"{way}: {calls}" for way in left], short=[calls] if left == ways else [])
+    return missed
+
+
+def _ways(target: Rule, kinds: list[str]) -> list[str]:
+    """Return in which of these ways a target's calls can fail: in those that it names, if it does."""
+    named = target.get("kinds", kinds)
+    possible = named if target["action"] == "PutEvents" else set(named) - {"partial"}  # nothing else fails in part
+    return [kind for kind in kinds if kind in possible]

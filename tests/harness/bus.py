@@ -52,8 +52,12 @@ class BusProbe:
         sqs = self.stack.client("sqs")
         answer = sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
         arrived = [json.loads(message["Body"]) for message in answer.get("Messages", [])]
-        for message in answer.get("Messages", []):
-            sqs.delete_message(QueueUrl=self.url, ReceiptHandle=message["ReceiptHandle"])
+        if arrived:
+            entries = [
+                {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]}
+                for number, message in enumerate(answer["Messages"])
+            ]
+            sqs.delete_message_batch(QueueUrl=self.url, Entries=entries)
         self.envelopes += arrived
         return arrived
 

@@ -12,7 +12,7 @@ import httpx
 
 from local.aws.guardduty import EICAR
 from local.settings import STACK_NAME
-from tests.harness.client import Client
+from tests.harness.client import TLS, Client
 from tests.harness.stack import Stack
 from ticketing import clock, ids
 from ticketing.access.roles import Role
@@ -46,7 +46,9 @@ def announce(api: Client, ticket: str, content: bytes = CONTENT, *, key: str | N
 def upload(announced: File, content: bytes = CONTENT, **headers: str) -> httpx.Response:
     """Send a file's content to its address, with other headers than those that belong to it if any are given."""
     wanted: Mapping[str, str] = announced["upload"]["headers"]
-    return httpx.put(announced["upload"]["url"], content=content, headers={**wanted, **headers}, timeout=_SECONDS)
+    return httpx.put(
+        announced["upload"]["url"], content=content, headers={**wanted, **headers}, timeout=_SECONDS, verify=TLS
+    )
 
 
 def attach(api: Client, ticket: str, content: bytes = CONTENT, *, state: str = "CLEAN", **fields: Any) -> File:
@@ -76,7 +78,7 @@ def address(api: Client, place: str) -> str:
 
 def fetched(url: str) -> httpx.Response:
     """Return what S3 answers at an address."""
-    return httpx.get(url, timeout=_SECONDS)
+    return httpx.get(url, timeout=_SECONDS, verify=TLS)
 
 
 def checksum(content: bytes) -> str:

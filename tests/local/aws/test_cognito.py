@@ -151,12 +151,13 @@ def test_a_blank_value_removes_an_attribute(stack: Stack, cognito: Any, member: 
         assert {attributes[name] for name in attributes if name == "custom:tenantId"} == expected
 
 
-@pytest.mark.long
-def test_nobody_signs_up_where_admins_invite(start: Callable[..., Stack], email: str) -> None:
-    running = start()
-    cognito = running.client("cognito-idp")
-    cognito.update_user_pool(
-        UserPoolId=running.outputs["UserPoolId"], AdminCreateUserConfig={"AllowAdminCreateUserOnly": True}
-    )
-    with pytest.raises(cognito.exceptions.NotAuthorizedException):
-        sign_up(running, cognito, email)
+def test_nobody_signs_up_where_admins_invite(stack: Stack, cognito: Any, email: str) -> None:
+    pool = stack.outputs["UserPoolId"]
+    before = cognito.describe_user_pool(UserPoolId=pool)["UserPool"]["AdminCreateUserConfig"]
+    cognito.update_user_pool(UserPoolId=pool, AdminCreateUserConfig=before | {"AllowAdminCreateUserOnly": True})
+    try:
+        with pytest.raises(cognito.exceptions.NotAuthorizedException):
+            sign_up(stack, cognito, email)
+    finally:
+        cognito.update_user_pool(UserPoolId=pool, AdminCreateUserConfig=before)
+    sign_up(stack, cognito, email)
