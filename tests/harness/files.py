@@ -12,7 +12,8 @@ import httpx
 
 from local.aws.guardduty import EICAR
 from local.settings import STACK_NAME
-from tests.harness.client import Client
+from tests.harness.client import TLS, Client
+from tests.harness.postbox import until
 from tests.harness.stack import Stack
 from ticketing import clock, ids
 from ticketing.access.roles import Role
@@ -46,7 +47,8 @@ def announce(api: Client, ticket: str, content: bytes = CONTENT, *, key: str | N
 def upload(announced: File, content: bytes = CONTENT, **headers: str) -> httpx.Response:
     """Send a file's content to its address, with other headers than those that belong to it if any are given."""
     wanted: Mapping[str, str] = announced["upload"]["headers"]
-    return httpx.put(announced["upload"]["url"], content=content, headers={**wanted, **headers}, timeout=_SECONDS)
+    url, headers = announced["upload"]["url"], {**wanted, **headers}
+    return httpx.put(url, content=content, headers=headers, timeout=_SECONDS, verify=TLS)
 
 
 def attach(api: Client, ticket: str, content: bytes = CONTENT, *, state: str = "CLEAN", **fields: Any) -> File:
@@ -59,13 +61,12 @@ def attach(api: Client, ticket: str, content: bytes = CONTENT, *, state: str = "
 def settled(api: Client, place: str, *states: str) -> File:
     """Return the file at a place once it is in one of these states; by default, the one that it ends in."""
     wanted = states or ("CLEAN", "INFECTED", "UNSCANNABLE")
-    deadline = time.monotonic() + SECONDS_TO_SETTLE
-    while True:
+
+    def look() -> File:
         found: File = api.get(place, expect=httpx.codes.OK).json()
-        if found["state"] in wanted:
-            return found
-        assert time.monotonic() < deadline, found
-        time.sleep(0.1)
+        return found
+
+    return until(look, lambda found: found["state"] in wanted, seconds=SECONDS_TO_SETTLE)
 
 
 def address(api: Client, place: str) -> str:
@@ -76,7 +77,7 @@ def address(api: Client, place: str) -> str:
 
 def fetched(url: str) -> httpx.Response:
     """Return what S3 answers at an address."""
-    return httpx.get(url, timeout=_SECONDS)
+    return httpx.get(url, timeout=_SECONDS, verify=TLS)
 
 
 def checksum(content: bytes) -> str:
