@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -174,6 +175,12 @@ def events_lost(stack: Stack) -> Iterator[None]:
     finally:
         for name in names:
             events.enable_rule(Name=name)
+
+
+def consumed(stack: Stack) -> list[dict[str, Any]]:
+    """Return what those have logged who are told of uploads and of scans, an entry for each time."""
+    lines = re.findall(r'({.*"message":"(?:receiveUpload|recordScan)".*})', stack.logged("functions.log"))
+    return [json.loads(line) for line in lines]
 
 
 def bytes_used(stack: Stack, tenant_id: str) -> int:

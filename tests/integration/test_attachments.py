@@ -4,7 +4,6 @@ import functools
 import io
 import json
 import random
-import re
 import statistics
 import zipfile
 from collections.abc import Callable
@@ -30,6 +29,7 @@ from tests.harness.files import (
     call,
     change_row,
     checksum,
+    consumed,
     events_lost,
     fetched,
     scanner_denied,
@@ -561,8 +561,7 @@ def _uploaded(api: Client, contents: list[bytes]) -> list[str]:
 
 def _milliseconds(stack: Stack, ids: set[str]) -> list[float]:
     """Return how long the consumers took for files."""
-    lines = re.findall(r'({.*"message":"(?:receiveUpload|recordScan)".*})', stack.logged("functions.log"))
-    return [entry["ms"] for entry in map(json.loads, lines) if entry.get("attachmentId") in ids]
+    return [entry["ms"] for entry in consumed(stack) if entry.get("attachmentId") in ids]
 
 
 def test_large_files_go_past_the_functions(stack: Stack, found_tenant: Callable[[], OwnTenant]) -> None:

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.harness.client import Client
-from tests.harness.files import EICAR, announce, settled, upload
+from tests.harness.files import EICAR, announce, consumed, settled, upload
 from tests.harness.people import TICKET, Accounts, OwnTenant, Tenant
 from tests.harness.postbox import until
 from tests.harness.stack import Stack
@@ -221,7 +221,12 @@ def test_requests_for_a_file_that_arrives(
     before = stack.recorded()
     upload(announced, content).raise_for_status()
     settled(acme.agent, f"{url}/attachments/{announced['id']}")
-    time.sleep(2)  # until whoever was second has looked
+    done = (announced["id"], "done")
+
+    def by() -> set[str]:
+        return {each["message"] for each in consumed(stack) if (each.get("attachmentId"), each["outcome"]) == done}
+
+    until(by, {"receiveUpload", "recordScan"}.__eq__)
     calls = stack.calls_since(before)
     asked = {
         principal: Counter(
