@@ -20,6 +20,7 @@ from tests.harness.client import TLS, Client
 from tests.harness.files import (
     CONTENT,
     EICAR,
+    SECONDS_TO_SETTLE,
     Objects,
     address,
     announce,
@@ -555,7 +556,7 @@ def _uploaded(api: Client, contents: list[bytes]) -> list[str]:
 
     with ThreadPoolExecutor(4) as pool:
         ids = list(pool.map(uploaded, contents))
-    until(states, {"CLEAN"}.__eq__)
+    until(states, {"CLEAN"}.__eq__, seconds=SECONDS_TO_SETTLE)
     return ids
 
 

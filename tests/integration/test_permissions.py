@@ -150,7 +150,7 @@ ENDING: Final = {
     Operation.TRANSITION_TICKET,
     Operation.UPDATE_USER,
 }
-"""After these, a thing or its caller is not what it was; all others find it again as they left it."""
+"""After these, the thing or the caller is no longer what it was. What others are tried on is shared by them."""
 COMMENT: Final = {"body": "Any news?"}
 MODERATORS: Final = comment_rules.MODERATORS | {
     Operation.DELETE_ATTACHMENT: attachment_rules.MODERATORS,
@@ -301,17 +301,17 @@ class House:
         self._files: dict[tuple[State, str, Visibility, bool], str] = {}
 
     def scene(self, operation: Operation, name: str, thing: Thing) -> tuple[Client, str]:
-        """Return a caller of this kind, and where the thing is: new ones where the call will end them."""
-        changes = _expected(operation, name, thing) == STEPS[operation].success and operation in ENDING
-        if changes and operation is Operation.DELETE_TENANT:
+        """Return a caller of this kind, and where the thing is: new ones where the call ends them."""
+        ends = _expected(operation, name, thing) == STEPS[operation].success and operation in ENDING
+        if ends and operation is Operation.DELETE_TENANT:
             doomed = self._found()
             return doomed.admin, doomed.name
         ends_caller = operation in {Operation.CREATE_TENANT, Operation.ACCEPT_INVITATION, Operation.SIGN_OUT} or (
             operation is Operation.DEACTIVATE_USER and thing is Thing.OWN
         )
-        caller = self._new_caller(name) if changes and ends_caller else self.caller(name)
+        caller = self._new_caller(name) if ends and ends_caller else self.caller(name)
         kind = KINDS.get(STEPS[operation].things, "none")
-        if changes:
+        if ends:
             return caller, self._make(kind, caller, thing)
         return caller, self._place(kind, name, thing)
 
