@@ -172,6 +172,7 @@ def events_lost(stack: Stack) -> Iterator[None]:
         events.disable_rule(Name=name)
     try:
         yield
+        time.sleep(0.5)  # the scanner tags what it has looked into, and tells a moment later
     finally:
         for name in names:
             events.enable_rule(Name=name)

@@ -149,7 +149,7 @@ def link_in(mail: Mail) -> str:
 
 def until[T](look: Callable[[], T], holds: Callable[[T], bool], *, seconds: float = SECONDS_TO_ARRIVE) -> T:
     """Return what is seen when it is as expected. The longer it takes, the less often is looked: looks take time."""
-    deadline, pause = time.monotonic() + seconds, 0.05
+    deadline, pause = time.monotonic() + seconds, 0.1
     while not holds(seen := look()):
         assert time.monotonic() < deadline, seen
         time.sleep(pause)
