@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 
 from local.aws.guardduty import TAG
 from local.settings import REGION
+from tests.harness.client import TLS
 from tests.harness.stack import Stack
 
 ORIGIN = "https://app.example"
@@ -177,7 +178,7 @@ class Bucket:
     def upload(self, key: str, content: bytes, signer: Any = None) -> httpx.Response:
         """Upload as a client does."""
         url, headers = self.address(key, content, signer)
-        return httpx.put(url, content=content, headers=headers, timeout=60)
+        return httpx.put(url, content=content, headers=headers, timeout=60, verify=TLS)
 
     def versions(self, key: str) -> list[str]:
         """The ids of the versions of a key, the newest first."""

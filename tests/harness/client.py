@@ -14,9 +14,8 @@ type Params = Mapping[str, str | int | bool | None] | list[tuple[str, str | int 
 type Check = Callable[[httpx.Response], None]
 
 SECONDS: Final = 60.0
-TLS: Final = (
-    ssl.create_default_context()
-)  # httpx makes one for each client otherwise, which takes longer than a request
+TLS: Final = ssl.create_default_context()
+"""For all that calls by httpx, which makes one for each client otherwise: that takes longer than a request."""
 
 
 class Options(TypedDict, total=False):

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ import httpx
 from local.aws.guardduty import EICAR
 from local.settings import STACK_NAME
 from tests.harness.client import TLS, Client
+from tests.harness.postbox import until
 from tests.harness.stack import Stack
 from ticketing import clock, ids
 from ticketing.access.roles import Role
@@ -46,9 +48,8 @@ def announce(api: Client, ticket: str, content: bytes = CONTENT, *, key: str | N
 def upload(announced: File, content: bytes = CONTENT, **headers: str) -> httpx.Response:
     """Send a file's content to its address, with other headers than those that belong to it if any are given."""
     wanted: Mapping[str, str] = announced["upload"]["headers"]
-    return httpx.put(
-        announced["upload"]["url"], content=content, headers={**wanted, **headers}, timeout=_SECONDS, verify=TLS
-    )
+    url, headers = announced["upload"]["url"], {**wanted, **headers}
+    return httpx.put(url, content=content, headers=headers, timeout=_SECONDS, verify=TLS)
 
 
 def attach(api: Client, ticket: str, content: bytes = CONTENT, *, state: str = "CLEAN", **fields: Any) -> File:
@@ -61,13 +62,12 @@ def attach(api: Client, ticket: str, content: bytes = CONTENT, *, state: str = "
 def settled(api: Client, place: str, *states: str) -> File:
     """Return the file at a place once it is in one of these states; by default, the one that it ends in."""
     wanted = states or ("CLEAN", "INFECTED", "UNSCANNABLE")
-    deadline = time.monotonic() + SECONDS_TO_SETTLE
-    while True:
+
+    def look() -> File:
         found: File = api.get(place, expect=httpx.codes.OK).json()
-        if found["state"] in wanted:
-            return found
-        assert time.monotonic() < deadline, found
-        time.sleep(0.1)
+        return found
+
+    return until(look, lambda found: found["state"] in wanted, seconds=SECONDS_TO_SETTLE)
 
 
 def address(api: Client, place: str) -> str:
@@ -172,9 +172,16 @@ def events_lost(stack: Stack) -> Iterator[None]:
         events.disable_rule(Name=name)
     try:
         yield
+        time.sleep(0.5)  # the scanner tags what it has looked into, and tells a moment later
     finally:
         for name in names:
             events.enable_rule(Name=name)
+
+
+def consumed(stack: Stack) -> list[dict[str, Any]]:
+    """Return what those have logged who are told of uploads and of scans, an entry for each time."""
+    lines = re.findall(r'({.*"message":"(?:receiveUpload|recordScan)".*})', stack.logged("functions.log"))
+    return [json.loads(line) for line in lines]
 
 
 def bytes_used(stack: Stack, tenant_id: str) -> int:

@@ -147,10 +147,11 @@ def link_in(mail: Mail) -> str:
     return str(link)
 
 
-def until[T](look: Callable[[], T], holds: Callable[[T], bool]) -> T:
-    """Return what is seen when it is as expected."""
-    deadline = time.monotonic() + SECONDS_TO_ARRIVE
+def until[T](look: Callable[[], T], holds: Callable[[T], bool], *, seconds: float = SECONDS_TO_ARRIVE) -> T:
+    """Return what is seen when it is as expected. The longer it takes, the less often is looked: looks take time."""
+    deadline, pause = time.monotonic() + seconds, 0.1
     while not holds(seen := look()):
         assert time.monotonic() < deadline, seen
-        time.sleep(0.1)
+        time.sleep(pause)
+        pause = min(1.3 * pause, 0.5)
     return seen

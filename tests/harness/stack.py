@@ -1,5 +1,6 @@
 """A local stack for tests: the real `python -m local run` on free ports, with a state folder of its own."""
 
+import json
 import os
 import re
 import secrets
@@ -68,6 +69,16 @@ class Stack:
         """What is in a log file, such as functions.log, and in the one before: a full file is put aside."""
         files = (self.state / "logs" / f"{name}.1", self.state / "logs" / name)
         return "".join(file.read_text() for file in files if file.exists())
+
+    def recorded(self) -> int:
+        """Return how much has been recorded of the calls to AWS, in bytes."""
+        return self.calls.stat().st_size
+
+    def calls_since(self, recorded: int) -> list[dict[str, Any]]:
+        """Return the calls to AWS that have been recorded after so many bytes."""
+        with self.calls.open("rb") as file:
+            file.seek(recorded)
+            return [json.loads(line) for line in file]
 
     @property
     def outputs(self) -> dict[str, str]:

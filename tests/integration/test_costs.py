@@ -1,6 +1,5 @@
 """What each operation asks of DynamoDB and Step Functions: the design's rule, counted."""
 
-import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -12,7 +11,7 @@ import httpx
 import pytest
 
 from tests.harness.client import Client
-from tests.harness.files import EICAR, announce, settled, upload
+from tests.harness.files import EICAR, announce, consumed, settled, upload
 from tests.harness.people import TICKET, Accounts, OwnTenant, Tenant
 from tests.harness.postbox import until
 from tests.harness.stack import Stack
@@ -219,11 +218,16 @@ def test_requests_for_a_file_that_arrives(
     """Whatever its size. If both consumers decide at once, one of them loses, and decides again."""
     url = f"/v1/tickets/{new_ticket()['id']}"
     announced = announce(acme.agent, url, content)
-    before = len(stack.calls.read_text().splitlines())
+    before = stack.recorded()
     upload(announced, content).raise_for_status()
     settled(acme.agent, f"{url}/attachments/{announced['id']}")
-    time.sleep(2)  # until whoever was second has looked
-    calls = [json.loads(line) for line in stack.calls.read_text().splitlines()[before:]]
+    done = (announced["id"], "done")
+
+    def by() -> set[str]:
+        return {each["message"] for each in consumed(stack) if (each.get("attachmentId"), each["outcome"]) == done}
+
+    until(by, {"receiveUpload", "recordScan"}.__eq__)
+    calls = stack.calls_since(before)
     asked = {
         principal: Counter(
             call["action"] for call in calls if (call["principal"], call["service"]) == (principal, "dynamodb")
@@ -344,9 +348,9 @@ def _counted(stack: Stack, *, authorizer: bool = False) -> Iterator[Counter[str]
 
     Cognito and API Gateway are not the rule's. The authorizer is called once a minute and token.
     """
-    before, actions = len(stack.calls.read_text().splitlines()), Counter[str]()
+    before, actions = stack.recorded(), Counter[str]()
     yield actions
-    calls = [json.loads(line) for line in stack.calls.read_text().splitlines()[before:]]
+    calls = stack.calls_since(before)
     waited_for = WAITED_FOR | ({"AuthorizeFunction"} if authorizer else set())
     asked = [call for call in calls if call["principal"] in waited_for]
     actions.update(call["action"] for call in asked if call["service"] in {"dynamodb", "states"})

@@ -52,6 +52,9 @@ class Thing(StrEnum):
     INTERNAL = "internal, on an own one"
 
 
+FROM_AFAR: Final = {Thing.OTHERS, Thing.FOREIGN, Thing.MISSING}
+"""What has nothing to do with the caller."""
+
 TICKETS: Final = (Thing.OWN, Thing.ASSIGNED, Thing.OTHERS, Thing.FOREIGN, Thing.DELETED, Thing.MISSING)
 USERS: Final = (Thing.OWN, Thing.OTHERS, Thing.FOREIGN, Thing.DELETED, Thing.MISSING)
 KEYS: Final = (Thing.OTHERS, Thing.FOREIGN, Thing.DELETED, Thing.MISSING)
@@ -130,7 +133,24 @@ PLACES: Final = {
     "webhook": "/v1/webhooks",
     "view": "/v1/views",
 }
-READS: Final = {operation for operation in Operation if operation.startswith(("get", "list", "search", "suggest"))}
+ENDING: Final = {
+    Operation.ACCEPT_INVITATION,
+    Operation.CREATE_TENANT,
+    Operation.DEACTIVATE_USER,
+    Operation.DELETE_ATTACHMENT,
+    Operation.DELETE_COMMENT,
+    Operation.DELETE_TENANT,
+    Operation.DELETE_TICKET,
+    Operation.DELETE_VIEW,
+    Operation.DELETE_WEBHOOK,
+    Operation.REDELIVER,
+    Operation.RESTORE_TICKET,
+    Operation.REVOKE_API_KEY,
+    Operation.SIGN_OUT,
+    Operation.TRANSITION_TICKET,
+    Operation.UPDATE_USER,
+}
+"""After these, the thing or the caller is no longer what it was. What others are tried on is shared by them."""
 COMMENT: Final = {"body": "Any news?"}
 MODERATORS: Final = comment_rules.MODERATORS | {
     Operation.DELETE_ATTACHMENT: attachment_rules.MODERATORS,
@@ -278,28 +298,35 @@ class House:
         self._colleague = self._tenant.join("agent")
         self._callers: dict[str, Client] = {"admin": self._tenant.admin}
         self._kept: dict[tuple[str, str, Thing], str] = {}
+        self._files: dict[tuple[State, str, Visibility, bool], str] = {}
 
     def scene(self, operation: Operation, name: str, thing: Thing) -> tuple[Client, str]:
-        """Return a caller of this kind, and where the thing is: new ones where the call will change them."""
-        changes = _expected(operation, name, thing) == STEPS[operation].success and operation not in READS
-        if changes and operation is Operation.DELETE_TENANT:
+        """Return a caller of this kind, and where the thing is: new ones where the call ends them."""
+        ends = _expected(operation, name, thing) == STEPS[operation].success and operation in ENDING
+        if ends and operation is Operation.DELETE_TENANT:
             doomed = self._found()
             return doomed.admin, doomed.name
         ends_caller = operation in {Operation.CREATE_TENANT, Operation.ACCEPT_INVITATION, Operation.SIGN_OUT} or (
             operation is Operation.DEACTIVATE_USER and thing is Thing.OWN
         )
-        caller = self._new_caller(name) if changes and ends_caller else self._caller(name)
+        caller = self._new_caller(name) if ends and ends_caller else self.caller(name)
         kind = KINDS.get(STEPS[operation].things, "none")
-        if changes:
+        if ends:
             return caller, self._make(kind, caller, thing)
-        if (kind, name, thing) not in self._kept:
-            self._kept[kind, name, thing] = self._make(kind, caller, thing)
-        return caller, self._kept[kind, name, thing]
+        return caller, self._place(kind, name, thing)
 
-    def _caller(self, name: str) -> Client:
+    def caller(self, name: str) -> Client:
+        """Return a caller of this kind, always the same one."""
         if name not in self._callers:
             self._callers[name] = self._new_caller(name)
         return self._callers[name]
+
+    def _place(self, kind: str, name: str, thing: Thing) -> str:
+        """Return where a thing is that no call ends: one for each caller, or for all to whom it is the same."""
+        key = kind, "anybody" if thing in FROM_AFAR else name, thing
+        if key not in self._kept:
+            self._kept[key] = self._make(kind, self.caller(name), thing)
+        return self._kept[key]
 
     def _new_caller(self, name: str) -> Client:
         role, _, is_key = name.partition("'s ")
@@ -349,9 +376,9 @@ class House:
     def _ticket(self, caller: Client, thing: Thing) -> str:
         if thing is Thing.FOREIGN:
             return _made(self._neighbour.admin, "/v1/tickets", TICKET)
-        admin, own = self._tenant.admin, _id_of(caller)
-        reporter = own if thing in {Thing.OWN, Thing.DELETED} else _id_of(self._bystander)
-        url = _made(admin, "/v1/tickets", TICKET | {"reporterId": reporter or _id_of(admin)})
+        admin, own = self._tenant.admin, self._id_of(caller)
+        reporter = own if thing in {Thing.OWN, Thing.DELETED} else self._id_of(self._bystander)
+        url = _made(admin, "/v1/tickets", TICKET | {"reporterId": reporter or self._id_of(admin)})
         if thing is Thing.ASSIGNED and own:
             self._assign(url, own)
         if thing is Thing.DELETED:
@@ -362,7 +389,7 @@ class House:
         own, deleted = thing in {Thing.OWN, Thing.INTERNAL, Thing.DELETED}, thing is Thing.DELETED
         ticket = self._ticket(caller, Thing.OWN if own else thing)
         author = self._neighbour.admin if thing is Thing.FOREIGN else self._colleague
-        if thing is Thing.OWN and _id_of(caller):
+        if thing is Thing.OWN and self._id_of(caller):
             author = caller
         visibility = "internal" if thing is Thing.INTERNAL else "public"
         url = _made(author, f"{ticket}/comments", COMMENT | {"visibility": visibility})
@@ -370,19 +397,20 @@ class House:
             assert self._tenant.admin.delete(ticket).status_code == httpx.codes.NO_CONTENT
         return url
 
-    def file_in(self, state: State, caller: Client, visibility: Visibility, *, own: bool) -> str:
-        """Make a file in a state, on a ticket of the caller's, that they or a colleague announced."""
-        ticket = self._ticket(caller, Thing.OWN)
-        return self._written(ticket, caller if own else self._colleague, state=state, visibility=visibility)
-
-    def caller(self, name: str) -> Client:
-        """Return a caller of this kind."""
-        return self._caller(name)
+    def file_in(self, state: State, name: str, visibility: Visibility, *, own: bool) -> str:
+        """Return where a file in a state is, on a ticket of the caller's, that they or a colleague announced."""
+        if (state, name, visibility, own) not in self._files:
+            caller = self.caller(name)
+            ticket = self._place("ticket", name, Thing.OWN)
+            uploader = caller if own else self._colleague
+            url = self._written(ticket, uploader, state=state, visibility=visibility)
+            self._files[state, name, visibility, own] = url
+        return self._files[state, name, visibility, own]
 
     def _file(self, caller: Client, thing: Thing) -> str:
         own, deleted = thing in {Thing.OWN, Thing.INTERNAL, Thing.DELETED}, thing is Thing.DELETED
         ticket = self._ticket(caller, Thing.OWN if own else thing)
-        uploader = caller if thing is Thing.OWN and _id_of(caller) else self._colleague
+        uploader = caller if thing is Thing.OWN and self._id_of(caller) else self._colleague
         visibility = Visibility.INTERNAL if thing is Thing.INTERNAL else Visibility.PUBLIC
         url = self._written(ticket, uploader, self._whose(thing), visibility=visibility)
         if deleted:
@@ -390,7 +418,7 @@ class House:
         return url
 
     def _written(self, ticket: str, uploader: Client, tenant: OwnTenant | None = None, **fields: Any) -> str:
-        return write_file(self._stack, (tenant or self._tenant).id, ticket, str(_id_of(uploader)), **fields)
+        return write_file(self._stack, (tenant or self._tenant).id, ticket, str(self._id_of(uploader)), **fields)
 
     def _assign(self, url: str, user_id: str) -> None:
         """Assign a ticket past the API, which refuses reporters: one who was an agent before may still be assigned."""
@@ -407,7 +435,7 @@ class House:
 
     def _user(self, caller: Client, thing: Thing) -> str:
         if thing is Thing.OWN:
-            return f"/v1/users/{_id_of(caller) or MISSING_ID}"
+            return f"/v1/users/{self._id_of(caller) or MISSING_ID}"
         tenant = self._whose(thing)
         url = f"/v1/users/{(tenant.add() if thing is Thing.DELETED else tenant.invite())['id']}"
         if thing is Thing.DELETED:
@@ -426,6 +454,10 @@ class House:
             return _made(caller, "/v1/views", _view())
         return _made(self._whose(thing).admin, "/v1/views", _view(shared=True))
 
+    def _id_of(self, caller: Client) -> str | None:
+        """Return the caller's id; None for a newcomer, whom no tenant knows."""
+        return None if caller in self._newcomers else caller.id
+
     def _key(self, thing: Thing) -> str:
         admin = (self._neighbour if thing is Thing.FOREIGN else self._tenant).admin
         url = _made(admin, "/v1/api-keys", _api_key())
@@ -442,12 +474,6 @@ class House:
 def _made(api: Client, path: str, body: Mapping[str, Any]) -> str:
     answer = api.post(path, json=body, expect=httpx.codes.CREATED)
     return answer.headers["Location"]
-
-
-def _id_of(caller: Client) -> str | None:
-    """Return the caller's id; None for a newcomer, whom no tenant knows."""
-    answer = caller.get("/v1/users/me")
-    return str(answer.json()["id"]) if answer.status_code == httpx.codes.OK else None
 
 
 @pytest.fixture(scope="module")
@@ -504,8 +530,8 @@ def _expected_of_file(operation: Operation, name: str, state: State, visibility:
 def test_every_operation_on_a_file_for_every_state_and_visibility(
     house: House, operation: Operation, name: str, state: State, visibility: Visibility, *, own: bool
 ) -> None:
-    caller = house.caller(name)
-    answer = STEPS[operation].call(caller, house.file_in(state, caller, visibility, own=own))
+    """Of one file after the other; its deletion comes last."""
+    answer = STEPS[operation].call(house.caller(name), house.file_in(state, name, visibility, own=own))
     assert answer.status_code == _expected_of_file(operation, name, state, visibility, own=own), answer.text
 
 
