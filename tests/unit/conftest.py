@@ -15,6 +15,7 @@ from moto import mock_aws
 from moto.dynamodb.models import DynamoDBBackend
 from mypy_boto3_dynamodb import DynamoDBClient
 
+from tests.unit.fast_moto import make_moto_fast
 from tests.unit.support import (
     ADMIN,
     AGENT,
@@ -103,6 +104,7 @@ def tables() -> dict[str, dict[str, Any]]:
 @pytest.fixture(scope="package")  # not longer: moto answers for every client while it runs
 def moto_backend(tables: dict[str, dict[str, Any]]) -> Iterator[DynamoDBBackend]:
     """Keep one moto with the tables for all tests: starting it and making the tables costs 30 ms."""
+    make_moto_fast()
     with mock_aws():
         client = get_session().create_client("dynamodb", region_name="us-east-1")
         for name, properties in tables.items():
