@@ -2,25 +2,33 @@
 
 from collections import defaultdict
 from copy import copy, deepcopy
+from functools import cache
 from typing import Any, Final
 
 from botocore.model import Shape
 from moto import backend_index
+from moto.core import responses
 from moto.core.serialize import SERVICE_SPECIFIC_SERIALIZERS, JSONSerializer
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
+from moto.dynamodb.parsing.tokens import ExpressionTokenizer
 
 _OFTEN: Final = {"dynamodb", "s3", "cognitoidp"}
 _AS_THEY_ARE: Final = {"S", "N", "BOOL", "NULL"}
 
 _cast_value: Final = vars(DynamoType)["cast_value"].fget
+_tokens: Final = cache(ExpressionTokenizer.make_list)
+_method_names: Final = cache(responses.method_names_from_class)
 _update_item: Final = DynamoDBBackend.update_item
 
 
 def make_moto_fast() -> None:
     # Which service a request is for: moto tries the addresses of 180, one after the other.
     backend_index.backend_url_patterns.sort(key=lambda each: each[0] not in _OFTEN)
+    # What it finds out again for each request: the operations that it knows, and what an expression says.
+    responses.method_names_from_class = _method_names
+    ExpressionTokenizer.make_list = staticmethod(_tokens)  # type: ignore[assignment, method-assign]
     SERVICE_SPECIFIC_SERIALIZERS["dynamodb"] = {"json": ItemsSerializer}
     DynamoType.cast_value = property(_cast)  # type: ignore[assignment, method-assign]
     Table.__deepcopy__ = _copied  # type: ignore[attr-defined]
