@@ -15,7 +15,7 @@ from moto import mock_aws
 from moto.dynamodb.models import DynamoDBBackend
 from mypy_boto3_dynamodb import DynamoDBClient
 
-from tests.unit.fast_moto import make_moto_fast
+from tests.unit.fast_aws import make_aws_fast
 from tests.unit.support import (
     ADMIN,
     AGENT,
@@ -73,6 +73,7 @@ def aws_account(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def botocore_session() -> Session:
     """Return one botocore session for all tests: it keeps AWS's service models, which take 50 ms to read."""
+    make_aws_fast()
     return get_session()
 
 
@@ -104,7 +105,6 @@ def tables() -> dict[str, dict[str, Any]]:
 @pytest.fixture(scope="package")  # not longer: moto answers for every client while it runs
 def moto_backend(tables: dict[str, dict[str, Any]]) -> Iterator[DynamoDBBackend]:
     """Keep one moto with the tables for all tests: starting it and making the tables costs 30 ms."""
-    make_moto_fast()
     with mock_aws():
         client = get_session().create_client("dynamodb", region_name="us-east-1")
         for name, properties in tables.items():

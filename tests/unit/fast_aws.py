@@ -1,11 +1,12 @@
-"""What makes moto's DynamoDB answer much sooner, and the same."""
+"""What lets clients of AWS be made and moto's DynamoDB answer much sooner, and the same."""
 
 from collections import defaultdict
 from copy import copy, deepcopy
 from functools import cache
 from typing import Any, Final
 
-from botocore.model import Shape
+from botocore.client import ClientCreator
+from botocore.model import ServiceModel, Shape
 from moto import backend_index
 from moto.core import responses
 from moto.core.serialize import SERVICE_SPECIFIC_SERIALIZERS, JSONSerializer
@@ -17,13 +18,20 @@ from moto.dynamodb.parsing.tokens import ExpressionTokenizer
 _OFTEN: Final = {"dynamodb", "s3", "cognitoidp"}
 _AS_THEY_ARE: Final = {"S", "N", "BOOL", "NULL"}
 
+_load_model: Final = ClientCreator._load_service_model
+_make_class: Final = ClientCreator._create_client_class
+_models: Final[dict[str, ServiceModel]] = {}
+_classes: Final[dict[str, type[Any]]] = {}
+
 _cast_value: Final = vars(DynamoType)["cast_value"].fget
 _tokens: Final = cache(ExpressionTokenizer.make_list)
 _method_names: Final = cache(responses.method_names_from_class)
 _update_item: Final = DynamoDBBackend.update_item
 
 
-def make_moto_fast() -> None:
+def make_aws_fast() -> None:
+    ClientCreator._load_service_model = _model_of_service  # type: ignore[method-assign]
+    ClientCreator._create_client_class = _class_of_service  # type: ignore[method-assign]
     # Which service a request is for: moto tries the addresses of 180, one after the other.
     backend_index.backend_url_patterns.sort(key=lambda each: each[0] not in _OFTEN)
     # What it finds out again for each request: the operations that it knows, and what an expression says.
@@ -33,6 +41,20 @@ def make_moto_fast() -> None:
     DynamoType.cast_value = property(_cast)  # type: ignore[assignment, method-assign]
     Table.__deepcopy__ = _copied  # type: ignore[attr-defined]
     DynamoDBBackend.update_item = _update_a_copy  # type: ignore[method-assign]
+
+
+def _model_of_service(creator: ClientCreator, service: str, version: Any = None) -> ServiceModel:
+    """Return what a client knows about its service: it finds out much of that as it is used."""
+    if service not in _models:
+        _models[service] = _load_model(creator, service, version)
+    return _models[service]
+
+
+def _class_of_service(creator: ClientCreator, service: str, model: ServiceModel) -> type[Any]:
+    """Return the class of a service's clients, which has a method for each operation."""
+    if service not in _classes:
+        _classes[service] = _make_class(creator, service, model)
+    return _classes[service]
 
 
 class ItemsSerializer(JSONSerializer):
