@@ -6,9 +6,10 @@ from functools import cache
 from typing import Any, Final
 
 from botocore.client import ClientCreator
-from botocore.model import ServiceModel, Shape
+from botocore.model import ServiceModel
 from moto import backend_index
 from moto.core import responses
+from moto.core.model import StructureShape
 from moto.core.serialize import SERVICE_SPECIFIC_SERIALIZERS, JSONSerializer
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType
@@ -18,29 +19,32 @@ from moto.dynamodb.parsing.tokens import ExpressionTokenizer
 _OFTEN: Final = {"dynamodb", "s3", "cognitoidp"}
 _AS_THEY_ARE: Final = {"S", "N", "BOOL", "NULL"}
 
-_load_model: Final = ClientCreator._load_service_model
-_make_class: Final = ClientCreator._create_client_class
+_creator: Final[Any] = ClientCreator
+_responses: Final[Any] = responses
+
+_load_model: Final = _creator._load_service_model
+_make_class: Final = _creator._create_client_class
 _models: Final[dict[str, ServiceModel]] = {}
 _classes: Final[dict[str, type[Any]]] = {}
 
 _cast_value: Final = vars(DynamoType)["cast_value"].fget
 _tokens: Final = cache(ExpressionTokenizer.make_list)
-_method_names: Final = cache(responses.method_names_from_class)
+_method_names: Final = cache(_responses.method_names_from_class)
 _update_item: Final = DynamoDBBackend.update_item
 
 
 def make_aws_fast() -> None:
-    ClientCreator._load_service_model = _model_of_service  # type: ignore[method-assign]
-    ClientCreator._create_client_class = _class_of_service  # type: ignore[method-assign]
+    _creator._load_service_model = _model_of_service
+    _creator._create_client_class = _class_of_service
     # Which service a request is for: moto tries the addresses of 180, one after the other.
     backend_index.backend_url_patterns.sort(key=lambda each: each[0] not in _OFTEN)
     # What it finds out again for each request: the operations that it knows, and what an expression says.
-    responses.method_names_from_class = _method_names
-    ExpressionTokenizer.make_list = staticmethod(_tokens)  # type: ignore[assignment, method-assign]
+    _responses.method_names_from_class = _method_names
+    ExpressionTokenizer.make_list = staticmethod(_tokens)  # type: ignore[method-assign]
     SERVICE_SPECIFIC_SERIALIZERS["dynamodb"] = {"json": ItemsSerializer}
     DynamoType.cast_value = property(_cast)  # type: ignore[assignment, method-assign]
     Table.__deepcopy__ = _copied  # type: ignore[attr-defined]
-    DynamoDBBackend.update_item = _update_a_copy  # type: ignore[method-assign]
+    DynamoDBBackend.update_item = _update_a_copy  # type: ignore[assignment, method-assign]
 
 
 def _model_of_service(creator: ClientCreator, service: str, version: Any = None) -> ServiceModel:
@@ -63,7 +67,7 @@ class ItemsSerializer(JSONSerializer):
     For each value, moto's own looks for all ten types that it may have, each under several names.
     """
 
-    def _serialize_type_structure(self, serialized: Any, value: Any, shape: Shape, key: str) -> None:
+    def _serialize_type_structure(self, serialized: Any, value: Any, shape: StructureShape, key: str) -> None:
         if shape.name == "AttributeValue" and not _AS_THEY_ARE.isdisjoint(value):
             serialized[key] = value
         else:
