@@ -15,6 +15,7 @@ from moto import mock_aws
 from moto.dynamodb.models import DynamoDBBackend
 from mypy_boto3_dynamodb import DynamoDBClient
 
+from tests.unit.fast_aws import make_aws_fast
 from tests.unit.support import (
     ADMIN,
     AGENT,
@@ -72,6 +73,7 @@ def aws_account(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def botocore_session() -> Session:
     """Return one botocore session for all tests: it keeps AWS's service models, which take 50 ms to read."""
+    make_aws_fast()
     return get_session()
 
 

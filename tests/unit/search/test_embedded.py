@@ -6,12 +6,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from tests.harness.size import sized
 from tests.unit.conftest import Clock
-from tests.unit.search.support import FolderStore, a_document, a_query, documents_with, ticket_id
+from tests.unit.search.support import FolderStore, a_document, a_query, ticket_id
 from ticketing.index.errors import LostRaceError
 from ticketing.index.heads import Pointer
 from ticketing.search import embedded
@@ -101,17 +98,6 @@ def test_pages_hold_on_to_the_state_they_began_with(index: Embedded, sort: SortK
     assert page(index, sort).as_of == LATER
 
 
-def test_a_state_is_held_for_a_quarter_of_an_hour(index: Embedded, time: Clock) -> None:
-    built(index, *(a_document(number) for number in range(7)))
-    first = page(index, SortKey.UPDATED)
-    time.forward(minutes=14)
-    second = page(index, SortKey.UPDATED, first)
-    time.forward(minutes=2)
-    with pytest.raises(CursorOutdatedError):
-        page(index, SortKey.UPDATED, second)
-    assert page(index, SortKey.CREATED, page(index, SortKey.CREATED)).ids == ids(4, 3)
-
-
 def test_a_state_that_is_gone_can_not_be_held(index: Embedded, store: FolderStore) -> None:
     built(index, *(a_document(number) for number in range(7)))
     first = page(index, SortKey.UPDATED)
@@ -154,39 +140,6 @@ def test_an_altered_place_by_relevance_is_refused(index: Embedded, at: object) -
         page(index, SortKey.RELEVANCE, replace(first, after=dict(first.after or {}) | {"at": at}), query)
 
 
-@settings(max_examples=sized(24, short=8), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data())
-def test_none_is_missing_and_none_twice_while_tickets_change(
-    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    """Sorted by `created` or `number`: those that match all the time come once, those that come or go at most once."""
-    sort = data.draw(st.sampled_from([SortKey.CREATED, SortKey.NUMBER]))
-    descending = data.draw(st.booleans())
-    index = Embedded(FolderStore(tmp_path_factory.mktemp("states")))  # type: ignore[arg-type]
-    steady = [a_document(number, title="printer") for number in range(0, 20, 2)]
-    built(index, *steady)
-    seen: list[str] = []
-    find = Find(a_query("printer"), ALL, sort, descending=descending, limit=3)
-    while True:
-        found = index.find(find)
-        seen += found.ids
-        if found.after is None:
-            break
-        changed = data.draw(st.lists(documents_with(st.integers(0, 20)), max_size=4))
-        written = [
-            replace(each, title=f"{each.title} printer", created_at=steady[each.number // 2].created_at)
-            if each.number % 2 == 0 and each.number < 20
-            else replace(each, created_at=1_760_000_000_000 + each.number)
-            for each in changed
-        ]
-        gone = data.draw(st.lists(st.sampled_from(range(1, 20, 2)).map(ticket_id), max_size=2))
-        kept = [each for each in written if each.ticket_id not in gone]
-        index.write(lambda kept=kept, gone=gone: changes(*kept, gone=tuple(gone)))  # type: ignore[misc]
-        find = replace(find, after=found.after)
-    assert len(seen) == len(set(seen))
-    assert {each.ticket_id for each in steady} <= set(seen)
-
-
 # --- without an index ------------------------------------------------------------------------------------------------
 
 
@@ -227,16 +180,6 @@ def test_the_first_index_is_served_while_it_is_built(index: Embedded) -> None:
     assert page(index, SortKey.CREATED).complete
     assert index.current()
     assert index.build() is None
-
-
-def test_changes_reach_the_index_that_is_built_beside(index: Embedded) -> None:
-    built(index, a_document(1), a_document(2))
-    index.begin(BUILD)
-    index.extend(lambda: changes(a_document(1)), BUILD, {"page": 1})
-    index.write(lambda: changes(a_document(3), gone=(ticket_id(1),)))
-    assert page(index, SortKey.NUMBER).ids == ids(3, 2)
-    index.finish(Build(AS_OF, {"page": 1}))
-    assert page(index, SortKey.NUMBER).ids == ids(3)
 
 
 def test_an_index_of_another_format_is_left_alone(

@@ -184,7 +184,7 @@ def shelf(dynamodb: DynamoDBClient, request: pytest.FixtureRequest) -> Shelf:
     return filled
 
 
-SEEDS = pytest.mark.parametrize("shelf", range(sized(4, short=1)), indirect=True)
+SEEDS = pytest.mark.parametrize("shelf", range(sized(2, short=1)), indirect=True)
 
 
 # --- what a list holds -----------------------------------------------------------------------------------------------
