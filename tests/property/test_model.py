@@ -85,7 +85,7 @@ SORTS = st.sampled_from(["-updatedAt", "-updatedAt", "updatedAt", "number", "-nu
 
 SETTINGS = settings(
     # After ten sequences Hypothesis varies those that it has; fewer sequences from more seeds meet more.
-    max_examples=sized(11, short=3),
+    max_examples=sized(7, short=3),
     stateful_step_count=40,
     database=None,
     deadline=None,
