@@ -66,7 +66,7 @@ def _schema(*phases: str) -> Any:
         {
             "generation": {
                 "deterministic": True,
-                "max-examples": sized(8, short=2),
+                "max-examples": sized(12, short=2),
                 "with-security-parameters": False,
             },
             "phases": {phase: {"enabled": phase in phases} for phase in ("examples", "coverage", "fuzzing")},

@@ -106,20 +106,3 @@ class OnceProbe:
         finally:
             over.set()
             thread.join()
-
-
-@contextmanager
-def unpublished(stack: Stack) -> Iterator[None]:
-    """Publish no events of tickets meanwhile, for tests that look at nothing that comes of them, which costs a lot.
-
-    They are published afterwards.
-    """
-    functions = stack.client("lambda")
-    (mapping,) = (
-        each
-        for each in functions.list_event_source_mappings()["EventSourceMappings"]
-        if "PublishEvents" in each["FunctionArn"]
-    )
-    functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
-    yield
-    functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)

@@ -1,28 +1,25 @@
 """Callers in tenants of their own, so that the lists hold nobody else's tickets."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
-from tests.harness.bus import unpublished
 from tests.harness.client import Client
 from tests.harness.people import OwnTenant
-from tests.harness.stack import Stack
 from tests.property.model import Caller
 
 
 @pytest.fixture(scope="module")
-def clients(stack: Stack, found_tenant: Callable[[], OwnTenant]) -> Iterator[dict[str, Client]]:
+def clients(found_tenant: Callable[[], OwnTenant]) -> dict[str, Client]:
     home, abroad = found_tenant(), found_tenant()
-    with unpublished(stack):
-        yield {
-            "admin": home.admin,
-            "agent": home.join("agent"),
-            "reporter": home.join("reporter"),
-            "other reporter": home.join("reporter"),
-            "stranger": abroad.join("agent"),
-            "strange admin": abroad.admin,
-        }
+    return {
+        "admin": home.admin,
+        "agent": home.join("agent"),
+        "reporter": home.join("reporter"),
+        "other reporter": home.join("reporter"),
+        "stranger": abroad.join("agent"),
+        "strange admin": abroad.admin,
+    }
 
 
 @pytest.fixture(scope="module")

@@ -344,6 +344,7 @@ def _conditional(ticket: Ticket, kind: str | None, header: str = "If-Match") -> 
     return ({header: kind} if kind else {}), (None if kind in {None, "*"} else 0)
 
 
+@pytest.mark.usefixtures("unpublished")
 @pytest.mark.parametrize("number", range(sized(3, short=1)))
 def test_the_api_does_what_the_model_does(callers: dict[str, Caller], clients: dict[str, Client], number: int) -> None:
     @seed(number)

@@ -1,12 +1,10 @@
 """The state machine to test: deployed, and once more inside this process where faults can be scripted."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.harness.bus import unpublished
 from tests.harness.stack import Stack
 from tests.workflow import interpreter
 from tests.workflow.machine import Machine
@@ -14,16 +12,15 @@ from tests.workflow.test_tenant_deletion import TEXT, Deletion
 
 
 @pytest.fixture(scope="session")
-def machine(stack: Stack) -> Iterator[Machine]:
+def machine(unpublished: Stack) -> Machine:
     """The state machine as it is deployed."""
-    outputs = stack.outputs
-    with unpublished(stack):
-        yield Machine(
-            stack.client("dynamodb"),
-            stack.client("stepfunctions"),
-            outputs["TicketsTableName"],
-            outputs["TicketLifecycleArn"],
-        )
+    stack, outputs = unpublished, unpublished.outputs
+    return Machine(
+        stack.client("dynamodb"),
+        stack.client("stepfunctions"),
+        outputs["TicketsTableName"],
+        outputs["TicketLifecycleArn"],
+    )
 
 
 @pytest.fixture(scope="session")
