@@ -2,7 +2,7 @@
 
 from tests.harness.people import accounts, acme, connect, contract, found_tenant, globex, new_ticket
 from tests.harness.size import pytest_addoption, pytest_collection_modifyitems, pytest_configure
-from tests.harness.stack import receiver, stack
+from tests.harness.stack import receiver, stack, unpublished
 
 __all__ = [
     "accounts",
@@ -17,4 +17,5 @@ __all__ = [
     "pytest_configure",
     "receiver",
     "stack",
+    "unpublished",
 ]

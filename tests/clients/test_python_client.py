@@ -53,6 +53,7 @@ def test_reads_and_writes_the_contracts_examples() -> None:
             assert _plain(_operation(operation)._parse_response(client=client, response=answer)) == value, title
 
 
+@pytest.mark.long  # TypeScript checks the same examples in a short run
 def test_examples_and_calls_have_the_right_types(python_client: Path) -> None:
     """Mypy finds nothing in the client, in the tour, and in the examples of bodies, given as a caller gives them."""
     bodies = [_body(operation, value) for operation, part, _, value in examples() if part == "body"]

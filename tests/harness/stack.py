@@ -227,5 +227,23 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         running.stop()
 
 
+@pytest.fixture(scope="session")
+def unpublished(stack: Stack) -> Iterator[Stack]:
+    """The stack, which publishes no events of tickets from here to the session's end.
+
+    It is for suites that look at nothing that comes of events, which costs more than what they do look at; they are the
+    last that use a stack.
+    """
+    functions = stack.client("lambda")
+    (mapping,) = (
+        each
+        for each in functions.list_event_source_mappings()["EventSourceMappings"]
+        if "PublishEvents" in each["FunctionArn"]
+    )
+    functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+    yield stack
+    functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+
+
 if __name__ == "__main__":
     deploy()

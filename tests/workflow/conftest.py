@@ -12,9 +12,9 @@ from tests.workflow.test_tenant_deletion import TEXT, Deletion
 
 
 @pytest.fixture(scope="session")
-def machine(stack: Stack) -> Machine:
+def machine(unpublished: Stack) -> Machine:
     """The state machine as it is deployed."""
-    outputs = stack.outputs
+    stack, outputs = unpublished, unpublished.outputs
     return Machine(
         stack.client("dynamodb"),
         stack.client("stepfunctions"),
