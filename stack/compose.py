@@ -15,8 +15,8 @@ written here, so that an operation is one block:
 - Whatever names a table gets the one in use, which is a restored one where a parameter names it (docs/restoring.md):
   the fragments say `!GetAtt TicketsTable.Arn`, the template says `TicketsTableArnInUse.Value`.
 - What API Gateway imports, openapi/gateway.yaml, is put into the template where api.yaml includes it.
-- CloudFormation limits what SAM makes of the template, where each word has a line. So resources say `!Sub ${A.B}` for the
-  fragments' `!GetAtt A.B`, which has to be a text; statements have no lists of one, and many attributes are one text.
+- CloudFormation limits what SAM makes of the template, where each word has a line. So resources say `!Sub ${A.B}` for
+  the fragments' `!GetAtt A.B`, which has to be a text; statements have no lists of one, and many attributes are a text.
 
 Comments stay in the fragments.
 """

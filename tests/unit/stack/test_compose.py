@@ -22,8 +22,8 @@ RESOURCES = 380
 place, a bucket, two queues with their dead letters, and the functions between them and behind its operations."""
 
 TRANSFORMED_BYTES = 770_000
-"""At indent 2; CloudFormation takes 1,000,000. An operation that reads takes some 4,500, one that writes 6,000 to 8,000:
-what its role may do, shared policies apart, makes the difference."""
+"""At indent 2; CloudFormation takes 1,000,000. An operation that reads takes some 4,500, one that writes 6,000 to
+8,000: what its role may do, shared policies apart, makes the difference."""
 
 ROLE_BYTES = 10_240
 """All inline policies of a role together, without white space."""
