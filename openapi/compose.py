@@ -31,9 +31,7 @@ NOT_COUNTED: Final = "api_key_false"
 
 _HEADER: Final = "# Made of openapi/api.yaml by `make template` (openapi/compose.py). `make check` compares.\n"
 _METHODS: Final = ("get", "post", "put", "patch", "delete")
-_TIMEOUT_MS: Final = 29_000
-"""The longest that API Gateway waits. Functions give up earlier, because they can say what became of a change."""
-_API_ROLE: Final = {"Fn::GetAtt": ["ApiRole", "Arn"]}
+_API_ROLE: Final = {"Fn::Sub": "${ApiRole.Arn}"}
 
 
 @dataclass(frozen=True)
@@ -190,7 +188,6 @@ def _served_by(function: str, path: str, *, success: str) -> dict[str, Any]:
             "httpMethod": "POST",
             "uri": _invocation_of(function),
             "credentials": _API_ROLE,
-            "timeoutInMillis": _TIMEOUT_MS,
         },
     }
 

@@ -13,8 +13,10 @@ written here, so that an operation is one block:
   names, itself or in a policy that it shares: the template has no room for all tables in all functions.
 - `ApiRole` may invoke the functions that API Gateway's integrations and authorizers name.
 - Whatever names a table gets the one in use, which is a restored one where a parameter names it (docs/restoring.md):
-  the fragments say `!GetAtt TicketsTable.Arn`, the template `!GetAtt TicketsTableArnInUse.Value`.
+  the fragments say `!GetAtt TicketsTable.Arn`, the template says `TicketsTableArnInUse.Value`.
 - What API Gateway imports, openapi/gateway.yaml, is put into the template where api.yaml includes it.
+- CloudFormation limits what SAM makes of the template, where each word has a line. So resources say `!Sub ${A.B}` for
+  the fragments' `!GetAtt A.B`, which has to be a text; statements have no lists of one, and many attributes are a text.
 
 Comments stay in the fragments.
 """
@@ -40,6 +42,8 @@ _CALLED: Final = re.compile(r"functions/\$\{(\w+)\.Arn\}/invocations")
 _TABLE: Final = re.compile(r"(\w+Table)(?:\.(\w+))?")
 _TABLE_IN_TEXT: Final = re.compile(r"\$\{(\w+Table)(?:\.(\w+))?\}")
 _TABLE_IN_USE: Final = r"\1\2InUse.Value"
+
+_LIST: Final = "tag:yaml.org,2002:seq"
 
 _SERVICE: Final = """
 <SERVICE>Logs:
@@ -95,6 +99,9 @@ _TABLES: Final = {
 }
 """The tables, and the variables with their names."""
 
+_LONG: Final = 5
+"""From how many attributes on a list is shorter as one text that CloudFormation splits."""
+
 _TENANT_ROLE: Final = """
 TENANT_ROLE: !If [IsStrict, !GetAtt <NAME>Role.Arn, ""]
 """
@@ -140,6 +147,7 @@ def compose(root: Path = ROOT) -> str:
         sections[section] = _in_use(sections[section])
     _put_in_the_api(_at(sections["Resources"], "Api", "Properties"), root)
     _let_api_gateway_invoke(sections["Resources"])
+    sections["Resources"] = _in_few_lines(sections["Resources"])
     return _HEADER + _text_of(_mapping({name: sections[name] for name in SECTIONS if name in sections}))
 
 
@@ -234,6 +242,32 @@ def _let_api_gateway_invoke(resources: yaml.Node) -> None:
     _put(statement, "Resource", _list([yaml.ScalarNode("!GetAtt", f"{name}.Arn") for name in named]))
 
 
+def _in_few_lines(node: yaml.Node) -> yaml.Node:
+    """Return a node of the template in the form that has the fewest lines when each word has one."""
+    if isinstance(node, yaml.MappingNode):
+        node.value = [(key, _in_few_lines(value)) for key, value in node.value]
+        if "Effect" in dict(_entries(node)):
+            node.value = [(key, _shortened(key.value, value)) for key, value in node.value]
+    elif isinstance(node, yaml.SequenceNode):
+        node.value = [_in_few_lines(each) for each in node.value]
+    elif node.tag == "!GetAtt":
+        return yaml.ScalarNode("!Sub", f"${{{node.value}}}")
+    return node
+
+
+def _shortened(name: str, node: yaml.Node) -> yaml.Node:
+    """Return what a statement has under a name: IAM takes one value as it takes a list of it."""
+    if isinstance(node, yaml.MappingNode):
+        node.value = [(key, _shortened(key.value, value)) for key, value in node.value]
+    elif isinstance(node, yaml.SequenceNode) and node.tag == _LIST:
+        if len(node.value) == 1:
+            return cast("yaml.Node", node.value[0])
+        if name == "dynamodb:Attributes" and len(node.value) >= _LONG:
+            attributes = ", ".join(each.value for each in node.value)
+            return yaml.SequenceNode("!Split", [_scalar(", "), _scalar(attributes)], flow_style=True)
+    return node
+
+
 def _variables(properties: yaml.Node) -> yaml.Node:
     """Return the variables of a function's environment, added if it has none."""
     if "Environment" not in dict(_entries(properties)):
@@ -266,7 +300,7 @@ def _scalar(value: str) -> yaml.Node:
 
 
 def _list(nodes: list[yaml.Node]) -> yaml.Node:
-    return yaml.SequenceNode("tag:yaml.org,2002:seq", nodes, flow_style=False)
+    return yaml.SequenceNode(_LIST, nodes, flow_style=False)
 
 
 def _mapping(entries: Mapping[str, yaml.Node]) -> yaml.Node:

@@ -30,7 +30,7 @@ _PSEUDO_PARAMETERS: Final = {
     "AWS::StackName": "tickets",
     "AWS::URLSuffix": "amazonaws.com",
 }
-# What `!Ref` and `!GetAtt` answer for a resource, where it is an ARN; `{}` stands for the resource's name.
+# What `!Ref` and attributes in `!Sub` are, where it is an ARN; `{}` stands for the resource's name.
 _ARNS: Final = {
     ("AWS::Cognito::UserPool", "Arn"): f"arn:aws:cognito-idp:{_HERE}:userpool/{REGION}_{{}}",
     ("AWS::DynamoDB::Table", "Arn"): f"arn:aws:dynamodb:{_HERE}:table/{{}}",
@@ -112,8 +112,8 @@ class _Deployment:
         match value:
             case {"Ref": name}:
                 return self._named(name, "Ref")
-            case {"Fn::GetAtt": [name, attribute]}:
-                return self._named(name, attribute)
+            case {"Fn::Split": [separator, str(text)]}:
+                return text.split(separator)
             case {"Fn::Sub": text}:
                 return re.sub(r"\$\{([\w:]+)\.?(\w*)\}", lambda found: self._named(found[1], found[2] or "Ref"), text)
             case {"Fn::If": [condition, then, otherwise]}:

@@ -4,6 +4,7 @@ The local AWS does not look at policies, AWS does. So the calls are recorded whi
 which IAM sees them, and held against the policies as deployed: nothing missing, nothing to spare.
 """
 
+import copy
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -42,6 +43,8 @@ USER_READERS = {
     "ListUsersFunction",
 }
 WITHOUT_CALLS = {"PreflightFunction", "ShowUnsubscribeFunction"}
+# Policies for one thing that each function does a part of: an admin's change, following a file, a look into an index.
+USED_TOGETHER = {"FollowAttachmentsPolicy", "ReadIndexPolicy", "WriteAuditEventPolicy"}
 OWN_LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
 # AWS has no resource to name for these (docs/decisions/0006-roles-by-hand.md).
 LOG_DELIVERY = {
@@ -149,7 +152,7 @@ def roles(stack: Stack) -> dict[str, str]:
 def policies(stack: Stack, roles: dict[str, str]) -> Policies:
     """The statements of each principal's role, as deployed: names and ARNs are real."""
     iam = stack.client("iam")
-    managed: dict[str, dict[str, Any]] = {}  # so that those that share a policy have the very same statements
+    managed: dict[str, dict[str, Any]] = {}
 
     def statements(role: str) -> list[dict[str, Any]]:
         documents = [
@@ -161,7 +164,9 @@ def policies(stack: Stack, roles: dict[str, str]) -> Policies:
             if arn not in managed:
                 version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
                 managed[arn] = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
-            documents.append(managed[arn])
+            # Who need not use all of a policy alone has the very same statements as the others.
+            together = any(name in policy["PolicyName"] for name in USED_TOGETHER)
+            documents.append(managed[arn] if together else copy.deepcopy(managed[arn]))
         return [statement for document in documents for statement in document["Statement"]]
 
     return {name: statements(role) for name, role in roles.items()}
@@ -195,7 +200,7 @@ def _listed(value: str | list[str]) -> list[str]:
 
 
 def _conditions(statement: dict[str, Any], operator: str, key: str) -> list[str]:
-    return list(statement.get("Condition", {}).get(operator, {}).get(key, ()))
+    return _listed(statement.get("Condition", {}).get(operator, {}).get(key, []))
 
 
 def _spare(principal: str, statement: dict[str, Any], action: str, mine: list[Access]) -> set[tuple[str, ...]]:

@@ -187,6 +187,7 @@ def cancelled(client: DynamoDBClient, *codes: str) -> ClientError:
 # --- the table, as template.yaml defines it --------------------------------------------------------------------------
 
 
+_ATTRIBUTE: Final = re.compile(r"\$\{(\w+\.\w+)\}")
 _IN_USE: Final = re.compile(r"\b(\w+?Table)(Arn|StreamArn|)InUse\.Value\b")
 
 
@@ -196,8 +197,10 @@ class _CloudFormationLoader(yaml.CSafeLoader):
 
 def _untagged(loader: yaml.CSafeLoader, _suffix: str, node: yaml.Node) -> Any:
     if isinstance(node, yaml.ScalarNode):
-        # The table in use is the stack's own, unless it was restored: named as the fragments name it.
-        return _IN_USE.sub(lambda match: f"{match[1]}.{match[2]}".removesuffix("."), loader.construct_scalar(node))
+        # As the fragments have it: `!GetAtt A.B`, and the stack's own table, in whose place a restored one may be.
+        text = loader.construct_scalar(node)
+        text = match[1] if (match := _ATTRIBUTE.fullmatch(text)) else text
+        return _IN_USE.sub(lambda match: f"{match[1]}.{match[2]}".removesuffix("."), text)
     if isinstance(node, yaml.SequenceNode):
         return loader.construct_sequence(node, deep=True)
     assert isinstance(node, yaml.MappingNode)

@@ -241,7 +241,7 @@ def test_api_gateway_may_invoke_what_it_calls_and_nothing_else() -> None:
         for scheme in document["securityDefinitions"].values()
         if (each := scheme.get("x-amazon-apigateway-authorizer"))
     ]
-    assert all(credentials == {"Fn::GetAtt": ["ApiRole", "Arn"]} for _, credentials in calls)
+    assert all(credentials == {"Fn::Sub": "${ApiRole.Arn}"} for _, credentials in calls)
     for each in (resource["Properties"] for resource in resources.values()):
         if uri := each.get("IntegrationUri"):
             assert each["CredentialsArn"] == "ApiRole.Arn"
