@@ -75,7 +75,11 @@ def share_models() -> None:
     """Let all sessions, here and in copies, share what botocore has read of its files. Reading them takes it 60 ms."""
     create = botocore.loaders.create_loader
     loader = create()
-    botocore.session.create_loader = lambda path=None: create(path) if path else loader
+
+    def create_loader(search_path_string: str | None = None) -> botocore.loaders.Loader:
+        return create(search_path_string) if search_path_string else loader
+
+    botocore.session.create_loader = create_loader
     session = botocore.session.get_session()
     session.get_component("credential_provider")  # imports what the first client does
     for service in SERVICES:
