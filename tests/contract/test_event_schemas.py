@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import pytest
@@ -44,10 +45,14 @@ def example(kind: str) -> Json:
     return content
 
 
+@cache
+def _validator(name: str) -> Any:
+    return Draft202012Validator(closed(SCHEMAS[name]), registry=_REGISTRY)
+
+
 def problems(value: Json, name: str) -> list[str]:
     """Return what is wrong with an event (or its envelope) by a schema, unknown fields included."""
-    validator = Draft202012Validator(closed(SCHEMAS[name]), registry=_REGISTRY)
-    return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(value)]
+    return [f"{error.json_path}: {error.message}" for error in _validator(name).iter_errors(value)]
 
 
 def problems_of(event: Json) -> list[str]:
