@@ -423,7 +423,6 @@ def test_every_boundary(case: Case, target: Target, person: str) -> None:
 
 
 # What an agent is let do, the same code does for an admin.
-@pytest.mark.each
 @pytest.mark.parametrize("person", sized(["admin", "reporter"], short=["admin"]))
 @RANDOM.parametrize()  # type: ignore[untyped-decorator]
 @REPRODUCIBLE

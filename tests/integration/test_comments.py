@@ -157,6 +157,7 @@ def test_sixteen_comments_reopen_a_ticket_once(acme: Tenant, url: str) -> None:
     assert acme.agent.get(url).json()["version"] == CALLERS + 3
 
 
+@pytest.mark.long
 def test_sixteen_comments_with_one_key_are_one(acme: Tenant, url: str) -> None:
     key = {"Idempotency-Key": "sixteen-at-once"}
     answers = _at_once(lambda _: acme.reporter.post(f"{url}/comments", json={"body": "x"}, headers=key))
@@ -184,6 +185,7 @@ def _left(stack: Stack, partition: str) -> list[str]:
     return [item["SK"]["S"] for item in answer["Items"]]
 
 
+@pytest.mark.long
 def test_a_deleted_tenant_leaves_no_comment(stack: Stack, found_tenant: Callable[[], OwnTenant]) -> None:
     doomed = found_tenant()
     url = doomed.admin.post("/v1/tickets", json=TICKET).headers["Location"]

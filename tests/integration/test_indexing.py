@@ -13,7 +13,6 @@ from tests.harness.files import attach
 from tests.harness.people import TICKET, OwnTenant
 from tests.harness.postbox import until
 from tests.harness.search import Index, invoked
-from tests.harness.size import sized
 from tests.harness.stack import Stack
 
 type Found = Callable[[], OwnTenant]
@@ -68,9 +67,10 @@ def test_a_ticket_is_found_by_what_becomes_of_it(tenant: OwnTenant, index: Index
         index.awaited(each, ids=mine)
 
 
+@pytest.mark.long
 def test_changes_are_found_within_seconds(tenant: OwnTenant, index: Index) -> None:
     waits = []
-    for _ in range(sized(8, short=4)):
+    for _ in range(8):
         title = word()
         ticket = tenant.admin.create("/v1/tickets", TICKET | {"title": title})
         changed = time.monotonic()
@@ -139,6 +139,7 @@ def test_while_an_index_is_built_anew_every_ticket_is_found(stack: Stack, tenant
     until(index.state, lambda state: state == index.expected())
 
 
+@pytest.mark.long
 def test_all_tenants_are_ordered_anew(stack: Stack, index: Index) -> None:
     assert invoked(stack, "ReindexTenantsName", {})["tenants"] >= 3
     until(index.is_complete, bool)
@@ -146,6 +147,7 @@ def test_all_tenants_are_ordered_anew(stack: Stack, index: Index) -> None:
     until(index.state, lambda state: state == index.expected())
 
 
+@pytest.mark.long
 def test_a_tenant_that_is_deleted_leaves_no_word(stack: Stack, found_tenant: Found) -> None:
     tenant = found_tenant()
     index = Index(stack, tenant.id)

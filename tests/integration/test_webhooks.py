@@ -188,6 +188,7 @@ def test_both_secrets_sign_while_one_is_changed(tenant: OwnTenant, hook: MakeHoo
     assert Verifier(new).verify(request.body, request.headers) == mine.verified(request)
 
 
+@pytest.mark.long
 def test_nothing_is_sent_any_more_after_the_webhook_or_its_tenant_is_gone(
     stack: Stack, receiver: Receiver, found_tenant: Callable[[], OwnTenant]
 ) -> None:
