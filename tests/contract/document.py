@@ -12,7 +12,7 @@ OPENAPI = Path(__file__).parents[2] / "openapi"
 TEXT = (OPENAPI / "api.yaml").read_text(encoding="utf-8")
 DOCUMENT: dict[str, Any] = yaml.load(TEXT, yaml.CSafeLoader)
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
-GATEWAY: dict[str, Any] = yaml.safe_load((OPENAPI / "gateway.yaml").read_text(encoding="utf-8"))
+GATEWAY: dict[str, Any] = yaml.load((OPENAPI / "gateway.yaml").read_text(encoding="utf-8"), yaml.CSafeLoader)
 """What API Gateway imports."""
 GATEWAY_RESPONSES: dict[str, dict[str, Any]] = GATEWAY["x-amazon-apigateway-gateway-responses"]
 

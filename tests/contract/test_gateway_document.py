@@ -204,6 +204,7 @@ def test_nothing_is_served_beside_the_throttled_stage() -> None:
     assert "StageName" not in deployment["Properties"]
 
 
+@pytest.mark.long
 def test_sam_local_serves_every_operation_behind_the_authorizer_that_is_not_public() -> None:
     """`sam local start-api` takes one scheme for each method, and stops at two."""
     found = {

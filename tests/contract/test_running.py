@@ -70,7 +70,7 @@ ATTEMPTS = [
 ]
 SHORT = [
     *(attempt for attempt in ATTEMPTS if attempt.status < 400),
-    *[attempt for attempt in ATTEMPTS if attempt.status >= 400][::5],
+    *[attempt for attempt in ATTEMPTS if attempt.status >= 400][::10],
 ]
 CODES = {
     400: "bad_request",

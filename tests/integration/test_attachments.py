@@ -499,7 +499,7 @@ def test_what_was_there_waits_in_the_trash(stack: Stack, acme: Tenant, url: str)
     assert fetched(address(acme.reporter, place)).content == CONTENT
 
 
-@pytest.mark.parametrize("by", ["purge", "sweep"])
+@pytest.mark.parametrize("by", ["purge", pytest.param("sweep", marks=pytest.mark.long)])
 def test_nothing_is_left_of_a_ticket_that_is_gone_for_good(
     stack: Stack, found_tenant: Callable[[], OwnTenant], objects: Objects, by: str
 ) -> None:

@@ -137,6 +137,7 @@ def test_an_internal_comment_leaves_no_trace_for_a_reporter(acme: Tenant, url: s
     assert [event["visibility"] for event in _events(acme.agent, url)[2:]] == ["internal"] * 3
 
 
+@pytest.mark.long
 def test_sixteen_callers_comment_on_one_ticket(acme: Tenant, url: str) -> None:
     answers = _at_once(lambda n: acme.agent.post(f"{url}/comments", json={"body": f"{n}"}))
     assert Counter(answer.status_code for answer in answers) == {201: CALLERS}

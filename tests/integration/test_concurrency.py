@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.harness.client import Client
 from tests.harness.people import TICKET, Tenant
@@ -27,6 +28,7 @@ def _assert_history_is_gapless(client: Client, url: str) -> None:
     assert len({event["id"] for event in events}) == version
 
 
+@pytest.mark.long
 def test_sixteen_callers_move_one_ticket(acme: Tenant, new_ticket: NewTicket) -> None:
     url = f"/v1/tickets/{new_ticket()['id']}"
     answers = _at_once(lambda _: acme.agent.post(f"{url}/transitions", json={"to": "OPEN"}))
@@ -35,6 +37,7 @@ def test_sixteen_callers_move_one_ticket(acme: Tenant, new_ticket: NewTicket) ->
     _assert_history_is_gapless(acme.agent, url)
 
 
+@pytest.mark.long
 def test_sixteen_callers_move_one_ticket_back_and_forth(acme: Tenant, new_ticket: NewTicket) -> None:
     """Half want it OPEN, half want it RESOLVED: each success is a version of its own, each loser is told 409."""
     url = f"/v1/tickets/{new_ticket(by=acme.agent, status='OPEN')['id']}"
@@ -50,6 +53,7 @@ def test_sixteen_callers_move_one_ticket_back_and_forth(acme: Tenant, new_ticket
     _assert_history_is_gapless(acme.agent, url)
 
 
+@pytest.mark.long
 def test_sixteen_callers_with_one_etag(acme: Tenant, new_ticket: NewTicket) -> None:
     url = f"/v1/tickets/{new_ticket()['id']}"
     answers = _at_once(lambda n: acme.agent.patch(url, json={"title": f"T{n}"}, if_match='"1"'))

@@ -42,29 +42,33 @@ def index(stack: Stack, tenant: OwnTenant) -> Index:
 
 
 def test_a_ticket_is_found_by_what_becomes_of_it(tenant: OwnTenant, index: Index) -> None:
-    title, text, note, file_name, other = (word() for _ in range(5))
-    ticket = tenant.admin.create("/v1/tickets", TICKET | {"title": title})
-    url, mine = f"/v1/tickets/{ticket['id']}", {ticket["id"]}
-    index.awaited(title, ids=mine)
-    comment = tenant.admin.create(f"{url}/comments", {"body": text})
-    index.awaited(text, ids=mine)
-    tenant.admin.create(f"{url}/comments", {"body": note, "visibility": "internal"})
-    index.awaited(note, ids=mine)
+    """What makes each of the words found is a change of another ticket, so that several are awaited at once."""
+    titles, (text, note, file_name, other) = [word() for _ in range(4)], [word() for _ in range(4)]
+    made = [tenant.admin.create("/v1/tickets", TICKET | {"title": title})["id"] for title in titles]
+    for title, ticket in zip(titles, made, strict=True):
+        index.awaited(title, ids={ticket})
+    said, noted, filed, renamed = urls = [f"/v1/tickets/{ticket}" for ticket in made]
+    comment = tenant.admin.create(f"{said}/comments", {"body": text})
+    tenant.admin.create(f"{noted}/comments", {"body": note, "visibility": "internal"})
+    attach(tenant.admin, filed, fileName=f"{file_name}.txt")
+    tenant.admin.patch(renamed, json={"title": other}, expect=200)
+    changed = list(zip((text, note, file_name, other), made, strict=True))
+    for each, ticket in changed:
+        index.awaited(each, ids={ticket})
     assert index.found(note, internal=False) == set()
-    attach(tenant.admin, url, fileName=f"{file_name}.txt")
-    index.awaited(file_name, ids=mine)
+    assert index.found(titles[3]) == set()
 
-    tenant.admin.patch(url, json={"title": other}, expect=200)
-    index.awaited(other, ids=mine)
-    assert index.found(title) == set()
-    tenant.admin.delete(f"{url}/comments/{comment['id']}", expect=204)
-    index.awaited(text, ids=set())
-    tenant.admin.delete(url, expect=204)
-    for each in (other, note, file_name):
+    tenant.admin.delete(f"{said}/comments/{comment['id']}", expect=204)
+    for url in urls[1:]:
+        tenant.admin.delete(url, expect=204)
+    for each, _ in changed:
         index.awaited(each, ids=set())
-    tenant.admin.post(f"{url}/restore", expect=200)
-    for each in (other, note, file_name):
-        index.awaited(each, ids=mine)
+    for url in urls[1:]:
+        tenant.admin.post(f"{url}/restore", expect=200)
+    for each, ticket in changed[1:]:
+        index.awaited(each, ids={ticket})
+    assert index.found(titles[0]) == {made[0]}
+    assert index.found(text) == set()
 
 
 @pytest.mark.long

@@ -113,6 +113,7 @@ def test_only_one_address_of_this_machine_leads_there(stack: Stack, address: str
     assert refused.value.response.status_code == httpx.codes.FORBIDDEN
 
 
+@pytest.mark.long
 def test_a_user_has_as_many_connections_as_allowed(
     stack: Stack, found_tenant: Callable[[], OwnTenant], open_for: Open
 ) -> None:
@@ -135,6 +136,7 @@ def test_a_user_has_as_many_connections_as_allowed(
     assert open_for(tenant.admin).say(action="ping") == {"type": "pong"}
 
 
+@pytest.mark.long
 def test_a_user_sends_as_many_messages_as_allowed(
     stack: Stack, found_tenant: Callable[[], OwnTenant], open_for: Open
 ) -> None:

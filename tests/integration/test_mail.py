@@ -76,6 +76,7 @@ def test_who_is_assigned_is_told_and_nobody_else(people: Cast, post: Postbox, to
     assert post.told(topic, told) == expecting(told)
 
 
+@pytest.mark.long
 def test_who_takes_a_ticket_knows_it(people: Cast, post: Postbox, topic: Topic) -> None:
     for taken_by in (people.agent, people.quiet, people.admin):
         taken_by.api.patch(topic.url, json={"assignedToId": taken_by.id}).raise_for_status()
@@ -122,6 +123,7 @@ def test_who_watches_is_told_of_the_end_and_of_another_beginning(people: Cast, p
     assert "It is back." in post.about(topic, people.reporter)[-1].text
 
 
+@pytest.mark.long
 def test_a_program_does_things_and_is_told_nothing(people: Cast, post: Postbox, topic: Topic) -> None:
     topic.comment(people.program)
     told = (people.reporter, "commented")
@@ -129,6 +131,7 @@ def test_a_program_does_things_and_is_told_nothing(people: Cast, post: Postbox, 
     assert "Program commented" in post.about(topic)[0].text
 
 
+@pytest.mark.long
 def test_who_may_not_see_it_any_more_is_told_nothing(people: Cast, post: Postbox, topic: Topic) -> None:
     """Somebody who watches leaves, somebody else has become a reporter of other tickets."""
     leaving, demoted = (Person.of(people.tenant.join("agent")) for _ in range(2))
@@ -140,6 +143,7 @@ def test_who_may_not_see_it_any_more_is_told_nothing(people: Cast, post: Postbox
     assert post.told(topic, told) == expecting(told)
 
 
+@pytest.mark.long
 def test_who_watches_no_more_is_told_nothing(people: Cast, post: Postbox, topic: Topic) -> None:
     topic.watched_by(people.admin)
     people.reporter.api.delete(f"{topic.url}/watchers/me").raise_for_status()
@@ -175,6 +179,7 @@ def test_hostile_texts_are_texts_in_both_parts(people: Cast, post: Postbox) -> N
     assert not any(tag in mail.html for tag in ("<script", "<img"))
 
 
+@pytest.mark.long
 def test_times_are_the_readers(people: Cast, post: Postbox, topic: Topic) -> None:
     reader = Person.of(people.tenant.join("agent"))
     reader.change(timeZone="Asia/Kathmandu")

@@ -72,6 +72,7 @@ def expressions(machine: Any) -> set[str]:
     return {text[2:-2].strip() for text in texts(machine) if text.startswith("{%")}
 
 
+@pytest.mark.long
 def test_the_lifecycle(embedded: Machine, script: Script, evaluations: list[Evaluation]) -> None:
     for rest in [*VALID, *(wrong for wrong, _ in INVALID)]:
         embedded.run(minimal(embedded.put(new_ticket())) | rest)
