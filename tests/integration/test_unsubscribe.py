@@ -22,10 +22,9 @@ type Query = list[tuple[str, str | int | float | bool | None]]
 class Desk:
     """A reporter with a ticket, the admin who answers, and somebody signed in nowhere who has the reporter's link."""
 
-    def __init__(self, tenant: OwnTenant, post: Postbox, anybody: Client) -> None:
-        self.tenant, self.post, self.anybody = tenant, post, anybody
+    def __init__(self, tenant: OwnTenant, post: Postbox, anybody: Client, witness: Person) -> None:
+        self.tenant, self.post, self.anybody, self.witness = tenant, post, anybody, witness
         self.reporter, self.admin = Person.of(tenant.join()), Person.of(tenant.admin)
-        self.witness = Person.of(tenant.join("agent"))
         self.topic = Topic.by(self.reporter)
         self.topic.watched_by(self.witness)
         self.mails = 0
@@ -62,9 +61,15 @@ def anybody(connect: Callable[..., Client]) -> Client:
     return connect()
 
 
+@pytest.fixture(scope="module")
+def witness(tenant: OwnTenant) -> Person:
+    """Somebody who watches all tickets, and is mailed whatever becomes of the reporters' mails."""
+    return Person.of(tenant.join("agent"))
+
+
 @pytest.fixture
-def desk(stack: Stack, tenant: OwnTenant, anybody: Client) -> Desk:
-    return Desk(tenant, Postbox(stack), anybody)
+def desk(stack: Stack, tenant: OwnTenant, anybody: Client, witness: Person) -> Desk:
+    return Desk(tenant, Postbox(stack), anybody, witness)
 
 
 # --- the link --------------------------------------------------------------------------------------------------------
