@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 from tests.harness.client import Client
 from tests.harness.people import TICKET, Tenant
 
@@ -148,12 +146,11 @@ def test_the_trash(acme: Tenant, new_ticket: NewTicket) -> None:
     ]
 
 
-@pytest.mark.parametrize("limit", [1, 4, 100])
-def test_paging_meets_every_ticket_once(acme: Tenant, new_ticket: NewTicket, limit: int) -> None:
-    tag = f"paging-{limit}"
-    wanted = [new_ticket(tags=[tag])["id"] for _ in range(9)]
-    seen = [ticket["id"] for ticket in _all_pages(acme.agent, {"tag": tag, "limit": str(limit)})]
-    assert seen == wanted[::-1]
+def test_paging_meets_every_ticket_once(acme: Tenant, new_ticket: NewTicket) -> None:
+    wanted = [new_ticket(tags=["paging"])["id"] for _ in range(9)]
+    for limit in (1, 4, 100):
+        seen = [ticket["id"] for ticket in _all_pages(acme.agent, {"tag": "paging", "limit": str(limit)})]
+        assert seen == wanted[::-1]
 
 
 def _all_pages(client: Client, query: dict[str, str]) -> list[dict[str, Any]]:

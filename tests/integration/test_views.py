@@ -49,6 +49,7 @@ def test_a_view_counts_and_finds_for_each_caller_what_they_may_see(tenant: OwnTe
     reporter.get("/v1/search/tickets", params={"view": desk}, expect=404)
 
 
+@pytest.mark.long
 def test_many_at_once_have_no_more_than_the_maximum(tenant: OwnTenant) -> None:
     agent = tenant.join("agent")
     for number in range(MOST_OWN - 5):
