@@ -25,13 +25,14 @@ PARTS: Final[Mapping[str, Sequence[str]]] = {
     "faults": ("faults", "local/aws"),
     "local": ("local",),
     "api": ("integration",),
-    "contract": ("contract", "property", "clients", "workflow"),
+    "contract": ("contract", "property", "clients", "workflow", "local/test_strict.py"),
     "search": ("unit/search", "unit/index", "engines"),
-    "code": ("unit", "contract/test_document.py"),
+    "code": ("unit", "contract/test_document.py", "local/stack/test_build.py"),
 }
 """What is tested together, one after the other; a file that is named is in no other part."""
 
 WITHOUT_STACK: Final = {"search", "code"}
+"""These do not wait for the deployment. What has a stack comes last in them: it is deployed long before."""
 
 
 class Run:

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
-from samcli.yamlhelper import yaml_parse
-
 from stack.compose import ROOT
+from stack.template import parsed
 
 REGION: Final = "us-east-1"
 ACCOUNT: Final = "123456789012"
@@ -85,7 +84,7 @@ def policies(**parameters: str) -> list[Policy]:
 
 @cache
 def _template() -> dict[str, Any]:
-    template: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
+    template: dict[str, Any] = parsed((ROOT / "template.yaml").read_text(encoding="utf-8"))
     return template
 
 

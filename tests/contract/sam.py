@@ -9,10 +9,11 @@ from samcli.lib.providers.api_provider import ApiProvider
 from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider
 from samcli.lib.translate.sam_template_validator import SamTemplateValidator
 from samcli.local.apigw.route import Route
-from samcli.yamlhelper import yaml_parse
+
+from stack.template import parsed
 
 ROOT = Path(__file__).parents[2]
-TEMPLATE: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
+TEMPLATE: dict[str, Any] = parsed((ROOT / "template.yaml").read_text(encoding="utf-8"))
 
 
 class _NoManagedPolicies:
@@ -25,7 +26,7 @@ class _NoManagedPolicies:
 def transformed() -> dict[str, Any]:
     """What CloudFormation gets from SAM's transform."""
     validator = SamTemplateValidator(deepcopy(TEMPLATE), _NoManagedPolicies(), region="us-east-1")
-    result: dict[str, Any] = yaml_parse(validator.get_translated_template_if_valid())
+    result: dict[str, Any] = parsed(validator.get_translated_template_if_valid())
     return result
 
 

@@ -42,7 +42,7 @@ from ticketing.search.port import (
     SortKey,
 )
 
-EXAMPLES = 8 if ENDPOINT else sized(24, short=6)
+EXAMPLES = 8 if ENDPOINT else sized(24, short=3)
 """A real cluster takes up to a second until a change is findable."""
 
 HOLDING = [SortKey.RELEVANCE, SortKey.UPDATED, SortKey.PRIORITY]

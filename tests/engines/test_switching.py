@@ -144,6 +144,7 @@ def test_there_and_back_again(world: Switching, deploy: Deploy, endpoint: str) -
     world.index().erase(lambda: True)
 
 
+@pytest.mark.long
 def test_back_at_once_if_something_is_wrong(world: Switching, deploy: Deploy, endpoint: str) -> None:
     deploy(endpoint, "opensearch")
     work_on(world)
@@ -179,6 +180,7 @@ def _unreachable(*_: Any, **__: Any) -> None:
     raise ServiceUnavailableError("")  # noqa: EM101
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("failing", [OpenSearch, Embedded])
 def test_engines_that_are_built_together_stay_together(
     world: Switching, deploy: Deploy, endpoint: str, failing: type[object], monkeypatch: pytest.MonkeyPatch

@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-CASES: Final = 3
+CASES: Final = 2
 """How many cases of a test are part of a short run."""
 
 _short = False

@@ -6,7 +6,9 @@ from functools import cache
 from typing import Any, Final
 
 from botocore.client import ClientCreator
+from botocore.hooks import EventAliaser
 from botocore.model import ServiceModel
+from botocore.useragent import UserAgentString
 from moto import backend_index
 from moto.core import responses
 from moto.core.model import StructureShape
@@ -14,6 +16,7 @@ from moto.core.serialize import SERVICE_SPECIFIC_SERIALIZERS, JSONSerializer
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
+from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser, Node
 from moto.dynamodb.parsing.tokens import ExpressionTokenizer
 
 _OFTEN: Final = {"dynamodb", "s3", "cognitoidp"}
@@ -27,15 +30,25 @@ _make_class: Final = _creator._create_client_class
 _models: Final[dict[str, ServiceModel]] = {}
 _classes: Final[dict[str, type[Any]]] = {}
 
+_hooks: Final[Any] = EventAliaser
+_user_agent: Final[Any] = UserAgentString
+_aliases: Final[Any] = _hooks(None)
+_traverser: Final[Any] = DepthFirstTraverser
+
 _cast_value: Final = vars(DynamoType)["cast_value"].fget
 _tokens: Final = cache(ExpressionTokenizer.make_list)
 _method_names: Final = cache(_responses.method_names_from_class)
 _update_item: Final = DynamoDBBackend.update_item
+_aliases_of: Final = _aliases._alias_event_name
+_is_one_of: Final = cache(issubclass)
 
 
 def make_aws_fast() -> None:
     _creator._load_service_model = _model_of_service
     _creator._create_client_class = _class_of_service
+    # What each client finds out again: by which names its events are known; and for each request, who it says it is.
+    _hooks._alias_event_name = lambda _, name: _aliases_of(name)
+    _user_agent.to_string = lambda _: "unit-tests"
     # Which service a request is for: moto tries the addresses of 180, one after the other.
     backend_index.backend_url_patterns.sort(key=lambda each: each[0] not in _OFTEN)
     # What it finds out again for each request: the operations that it knows, and what an expression says.
@@ -45,6 +58,7 @@ def make_aws_fast() -> None:
     DynamoType.cast_value = property(_cast)  # type: ignore[assignment, method-assign]
     Table.__deepcopy__ = _copied  # type: ignore[attr-defined]
     DynamoDBBackend.update_item = _update_a_copy  # type: ignore[assignment, method-assign]
+    _traverser.traverse = _traverse
 
 
 def _model_of_service(creator: ClientCreator, service: str, version: Any = None) -> ServiceModel:
@@ -96,3 +110,24 @@ def _update_a_copy(backend: DynamoDBBackend, table_name: str, key: Any, *args: A
     if item := table.get_item(partition, place):
         table.items[partition][place] = deepcopy(item)
     return _update_item(backend, table_name, key, *args, **kwargs)
+
+
+def _traverse(traverser: Any, root: Any) -> Any:
+    """Process the nodes of an expression from the leaves up: moto's own asks for each anew which kinds these are."""
+    kinds = traverser.nodes_to_be_processed()
+
+    def traverse(node: Any, place: int) -> Any:
+        if not _is_one_of(type(node), Node):
+            return node
+        parent = node.parent
+        for number, child in enumerate(node.children or ()):
+            traverser.pre_processing_of_child(node, number)
+            traverse(child, number)
+        if _is_one_of(type(node), kinds):
+            node = traverser.process(node)
+            node.parent = parent
+            if parent:
+                parent.children[place] = node
+        return node
+
+    return traverse(root, -1)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import tantivy
 
+from tests.harness.size import sized
 from tests.unit.index.support import Process, Start, commit, opening
 from ticketing.ids import new_id
 from ticketing.index import folders as module
@@ -145,7 +146,7 @@ def test_a_writers_files_stay_while_it_writes(disk: Disk) -> None:
 def test_disks_stay_bounded_however_much_is_written_and_read(start: Start) -> None:
     most = 8_000
     writer, reader, unbounded = start(most_bytes=most), start(most_bytes=most), start()
-    for number in range(30):
+    for number in range(sized(30, short=12)):
         writer.write({str(number): f"VPN drops {number}", str(number // 2): "again " * number})
         size = reader.store.map(reader.ref()).size
         for process in (writer, reader, unbounded):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import tantivy
 
+from tests.harness.size import sized
 from tests.unit.conftest import Clock
 from tests.unit.index.support import Aws, Process, Start, commit, found, opening
 from ticketing.index import writing as module
@@ -146,7 +147,7 @@ def test_no_pack_has_texts_of_two_segments_and_none_is_used_in_part(process: Pro
     """However many commits and merges: what was written together goes together."""
     written: dict[str, set[str]] = {}
     merged = 0
-    for number in range(40):
+    for number in range(sized(40, short=16)):
         process.write({str(number): f"text {number}", str(number // 2): "again", str(number // 3): None})
         ref = process.ref()
         now = texts_by_pack(process, ref)

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from tests.harness.size import sized
 from tests.unit.conftest import Clock
 from tests.unit.index.support import Aws, Process, Start, commit, found, opening
 from ticketing import clock
@@ -96,7 +97,7 @@ def test_who_holds_on_to_a_state_reads_it_for_15_minutes(process: Process, start
     process.write({str(number): "VPN drops" for number in range(20)})
     sweeper = start()
     held: list[tuple[datetime, dict[str, str], Ref]] = []
-    for minute in range(0, 200, 5):
+    for minute in range(0, sized(200, short=75), 5):
         process.write({str(minute % 20): f"changed in minute {minute}", str(minute % 7): None})
         held.append((clock.now(), process.found(), process.ref()))
         sweeper.store.sweep()
@@ -183,7 +184,7 @@ def test_deleted_text_has_left_all_packs_after_24_hours(process: Process, start:
 
 
 def test_no_segment_stays_dirty_where_all_are_compacted(process: Process, start: Start, time: Clock) -> None:
-    for number in range(30):
+    for number in range(sized(30, short=10)):
         process.write({str(number): "VPN drops", str(number // 2): f"again {number}", str(number // 3): None})
     expected = process.found()
     time.forward(hours=1)

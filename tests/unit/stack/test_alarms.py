@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 from ministack.services.cloudformation.engine import _evaluate_conditions, _evaluate_rules
-from samcli.yamlhelper import yaml_parse
 
+from stack.template import parsed
 from tests.unit.support import ROOT, template
 
 DOLLARS_A_METRIC = 0.10
-SOURCE: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())
+SOURCE: dict[str, Any] = parsed((ROOT / "template.yaml").read_text())
 
 
 def alarms() -> dict[str, dict[str, Any]]:

@@ -6,15 +6,15 @@ from fnmatch import fnmatch
 from typing import Any
 
 import pytest
-from samcli.yamlhelper import yaml_parse
 
+from stack.template import parsed
 from tests.unit.stack.test_compose import transformed
 from tests.unit.support import ROOT
 from ticketing.aws.isolation import session_policy
 
 __all__ = ["transformed"]
 
-BOOTSTRAP: dict[str, Any] = yaml_parse((ROOT / "stack" / "bootstrap" / "account.yaml").read_text())["Resources"]
+BOOTSTRAP: dict[str, Any] = parsed((ROOT / "stack" / "bootstrap" / "account.yaml").read_text())["Resources"]
 SERVICES = {
     "ApiGateway": "apigateway",
     "ApiGatewayV2": "apigateway",
@@ -151,7 +151,7 @@ def unconditional(value: dict[str, Any]) -> dict[str, Any]:
 
 def session_statements() -> Iterator[dict[str, Any]]:
     """Yield what a role keeps when it acts for one tenant (TenantIsolation=strict)."""
-    yield from statements(yaml_parse(session_policy("acme")))
+    yield from statements(parsed(session_policy("acme")))
 
 
 def test_cloudformation_may_make_all_kinds_of_resources_that_the_template_has(transformed: dict[str, Any]) -> None:

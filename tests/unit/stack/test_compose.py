@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from samcli.yamlhelper import yaml_parse
 from samtranslator.translator.transform import transform
 
 from stack.compose import FragmentError, compose
 from stack.policies.deployed import policies
+from stack.template import parsed
 from tests.unit.support import ROOT, template
 
 FRAGMENTS = sorted((ROOT / "stack").glob("*.yaml"))
@@ -49,7 +49,7 @@ class ManagedPolicies:
 @pytest.fixture(scope="module")
 def transformed() -> dict[str, Any]:
     """What CloudFormation makes of template.yaml: SAM's transform applied."""
-    source: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text())
+    source: dict[str, Any] = parsed((ROOT / "template.yaml").read_text())
     for resource in source["Resources"].values():
         for name in resource.get("Properties", {}).keys() & {"CodeUri", "ContentUri", "DefinitionUri"}:
             # As `sam package` writes it.
@@ -155,7 +155,7 @@ def composed(tmp_path: Path) -> Callable[..., dict[str, Any]]:
             (tmp_path / "stack" / f"{name}.yaml").write_text(text)
         text = compose(tmp_path)
         assert "Why it is there" not in text
-        document: dict[str, Any] = yaml_parse(text)
+        document: dict[str, Any] = parsed(text)
         return document
 
     return compose_them

@@ -171,6 +171,7 @@ def test_an_order_to_go_on_may_come_twice_late_or_never(world: World) -> None:
     assert not world.queue.orders, "a build that is over is not begun again"
 
 
+@pytest.mark.long
 def test_a_change_finds_out_that_the_order_to_go_on_is_lost(world: World) -> None:
     for number in range(4):
         world.change(number)
@@ -213,6 +214,7 @@ def test_a_rebuild_that_is_ordered_again_is_not_begun_again(world: World, reason
     assert world.index().build() == build
 
 
+@pytest.mark.long
 def test_whoever_asks_for_a_new_index_gets_one_while_the_old_one_is_served(world: World) -> None:
     built(world, 1, 2, 3, 4)
     rebuild("acme", "missing")
@@ -226,6 +228,7 @@ def test_whoever_asks_for_a_new_index_gets_one_while_the_old_one_is_served(world
     assert world.is_right()
 
 
+@pytest.mark.long
 def test_a_new_format_is_built_beside_the_old_one_at_the_next_change(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -285,6 +288,7 @@ def test_a_build_that_is_damaged_is_begun_again(world: World, moto_bucket: Any) 
     assert world.is_right()
 
 
+@pytest.mark.long
 def test_beside_a_damaged_build_changes_are_found_at_once(world: World, moto_bucket: Any) -> None:
     built(world, *range(7))
     kept = set(moto_bucket.keys)
@@ -365,6 +369,7 @@ def test_a_compaction_goes_on_with_what_a_build_has_left(world: World) -> None:
     assert world.is_right()
 
 
+@pytest.mark.long
 def test_a_compaction_goes_on_with_a_build_beside_a_complete_index(world: World) -> None:
     built(world, *range(7))
     rebuild("acme", f"{ASKED} once")
@@ -409,6 +414,7 @@ def test_the_same_rebuild_is_sent_once_in_five_minutes(world: World) -> None:
     assert all(len(sent.repeated) <= 128 for sent in world.queue.orders), "SQS takes no more"
 
 
+@pytest.mark.long
 def test_each_step_of_a_build_has_another_position(world: World) -> None:
     for number in range(7):
         world.change(number)
