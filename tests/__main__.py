@@ -25,8 +25,8 @@ PARTS: Final[Mapping[str, Sequence[str]]] = {
     "faults": ("faults", "local/aws"),
     "local": ("local",),
     "api": ("integration",),
-    "contract": ("contract", "property", "clients", "workflow", "local/test_strict.py"),
-    "search": ("unit/search", "unit/index", "engines"),
+    "contract": ("contract", "property", "clients", "workflow"),
+    "search": ("unit/search", "unit/index", "engines", "local/test_strict.py"),
     "code": ("unit", "contract/test_document.py", "local/stack/test_build.py"),
 }
 """What is tested together, one after the other; a file that is named is in no other part."""
