@@ -10,8 +10,12 @@ class _Loader(yaml.CSafeLoader):
     """YAML with CloudFormation's tags written out as functions, and times as text."""
 
 
+def _text(loader: _Loader, node: yaml.ScalarNode) -> str:
+    return str(loader.construct_scalar(node))
+
+
 _Loader.add_multi_constructor("!", intrinsics_multi_constructor)
-_Loader.add_constructor("tag:yaml.org,2002:timestamp", _Loader.construct_yaml_str)
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _text)
 
 
 def parsed(text: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from moto.core.serialize import SERVICE_SPECIFIC_SERIALIZERS, JSONSerializer
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
-from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser, Node
+from moto.dynamodb.parsing import ast_nodes
 from moto.dynamodb.parsing.tokens import ExpressionTokenizer
 
 _OFTEN: Final = {"dynamodb", "s3", "cognitoidp"}
@@ -33,14 +33,14 @@ _classes: Final[dict[str, type[Any]]] = {}
 _hooks: Final[Any] = EventAliaser
 _user_agent: Final[Any] = UserAgentString
 _aliases: Final[Any] = _hooks(None)
-_traverser: Final[Any] = DepthFirstTraverser
+_nodes: Final[Any] = ast_nodes
 
 _cast_value: Final = vars(DynamoType)["cast_value"].fget
 _tokens: Final = cache(ExpressionTokenizer.make_list)
 _method_names: Final = cache(_responses.method_names_from_class)
 _update_item: Final = DynamoDBBackend.update_item
 _aliases_of: Final = _aliases._alias_event_name
-_is_one_of: Final = cache(issubclass)
+_is_one_of: Final[Any] = cache(issubclass)
 
 
 def make_aws_fast() -> None:
@@ -58,7 +58,7 @@ def make_aws_fast() -> None:
     DynamoType.cast_value = property(_cast)  # type: ignore[assignment, method-assign]
     Table.__deepcopy__ = _copied  # type: ignore[attr-defined]
     DynamoDBBackend.update_item = _update_a_copy  # type: ignore[assignment, method-assign]
-    _traverser.traverse = _traverse
+    _nodes.DepthFirstTraverser.traverse = _traverse
 
 
 def _model_of_service(creator: ClientCreator, service: str, version: Any = None) -> ServiceModel:
@@ -117,7 +117,7 @@ def _traverse(traverser: Any, root: Any) -> Any:
     kinds = traverser.nodes_to_be_processed()
 
     def traverse(node: Any, place: int) -> Any:
-        if not _is_one_of(type(node), Node):
+        if not _is_one_of(type(node), _nodes.Node):
             return node
         parent = node.parent
         for number, child in enumerate(node.children or ()):
