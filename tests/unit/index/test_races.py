@@ -85,7 +85,7 @@ class World:
         if process is None or not process.calls.alive:  # a killed one is followed by another, with an empty disk
             process = self.processes[which] = self.aws.start()
         process.calls.decide = decide
-        process.until_written(lambda: {message: self.table.get(message)}, tries=2)
+        process.write_twice(lambda: {message: self.table.get(message)})
 
     def sweep(self, minutes: int, fault: Fault) -> None:
         """Let time pass, as far as no writer takes longer than Lambda lets it, and sweep."""
