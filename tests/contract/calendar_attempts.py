@@ -7,14 +7,14 @@ from tests.contract.attempts import SOMEBODY, Attempt, Valid, World
 from ticketing.calendars.models import MOST_CALENDARS
 
 MONDAYS = {"monday": [{"from": "09:00", "to": "12:30"}, {"from": "13:00", "to": "17:00"}]}
+HOLIDAYS = [{"date": "12-25", "name": "Christmas Day"}, {"date": "2028-02-29", "name": "Leap Day"}]
 OVERLAPPING = {"monday": [{"from": "22:00", "to": "06:00"}], "tuesday": [{"from": "05:00", "to": "09:00"}]}
 LARGE = [{"date": f"20{number}-01-01", "name": "\N{GRINNING FACE}" * 100} for number in range(10, 60)]
 
 
 def a_body(_: World) -> dict[str, Any]:
     """A calendar with a name of its own."""
-    holidays = [{"date": "12-25", "name": "Christmas Day"}, {"date": "2028-02-29", "name": "Leap Day"}]
-    return {"name": str(uuid4()), "timeZone": "Europe/Berlin", "hours": MONDAYS, "holidays": holidays}
+    return {"name": str(uuid4()), "timeZone": "Europe/Berlin", "hours": MONDAYS, "holidays": HOLIDAYS}
 
 
 def calendars(world: World) -> str:

@@ -285,7 +285,7 @@ class Everything:
     def operate_on_calendars(self) -> None:
         """Call every operation of calendars, with and without a time zone."""
         admin, hours = self.tenant.admin, {"monday": [{"from": "09:00", "to": "17:00"}]}
-        places = []
+        places: list[str] = []
         for more in ({}, {"timeZone": "Europe/Berlin", "default": True}):
             body = {"name": f"C {len(places)}", "hours": hours} | more
             places.append(f"/v1/calendars/{_ok(admin.post('/v1/calendars', json=body))['id']}")
