@@ -15,11 +15,11 @@ from tests.unit.support import ROOT, template
 
 FRAGMENTS = sorted((ROOT / "stack").glob("*.yaml"))
 
-RESOURCES = 360
+RESOURCES = 370
 """Of the 500 that a stack may have. Search takes some 40: a table with the parameters that let a restored one take its
 place, a bucket, two queues with their dead letters, and the functions between them and behind its operations."""
 
-TRANSFORMED_BYTES = 905_000
+TRANSFORMED_BYTES = 940_000
 """At indent 2; CloudFormation takes 1,000,000. An operation takes some 8,000: its role is half of it."""
 
 ROLE_BYTES = 10_240
