@@ -183,6 +183,15 @@ def test_far_ahead_is_never() -> None:
     assert Always().after(start, timedelta.max) is None
 
 
+def test_moments_of_one_zone_are_told_apart_by_more_than_their_clocks() -> None:
+    """Python compares and subtracts times of the same zone by what clocks show."""
+    berlin = ZoneInfo("Europe/Berlin")
+    start, end = datetime(2026, 10, 25, 2, 30, tzinfo=berlin), datetime(2026, 10, 25, 2, 0, fold=1, tzinfo=berlin)
+    for time_of in (Always(), business("Europe/Berlin", [(6 * 1440, 7 * 1440)])):
+        assert time_of.between(start, end) == HOUR / 2
+        assert time_of.between(end, start) == timedelta(0)
+
+
 def test_always_is_all_of_the_time() -> None:
     start = datetime(2026, 3, 29, 0, 30, tzinfo=ZoneInfo("Europe/Berlin"))
     assert Always().between(start, datetime(2026, 3, 29, 5, 0, tzinfo=UTC)) == timedelta(hours=5, minutes=30)

@@ -59,7 +59,7 @@ class Always:
 
     def between(self, start: datetime, end: datetime) -> timedelta:
         """Return the time between two moments; none if the end is not after the start."""
-        return max(end - start, _NOTHING)
+        return max(end.astimezone(UTC) - start.astimezone(UTC), _NOTHING)
 
     def after(self, start: datetime, duration: timedelta) -> datetime | None:
         """Return the moment when so much time has passed; None if no calendar goes so far."""
@@ -90,9 +90,9 @@ class BusinessHours:
 
     def between(self, start: datetime, end: datetime) -> timedelta:
         """Return the business time between two moments; none if the end is not after the start."""
+        start, end = start.astimezone(UTC), end.astimezone(UTC)
         if end <= start:
             return _NOTHING
-        start, end = start.astimezone(UTC), end.astimezone(UTC)
         if start.year == end.year:
             year = self._year(start.year)
             return year.until(end) - year.until(start)
