@@ -92,6 +92,11 @@ EVENTS: Final[dict[str, dict[str, Any]]] = {
     "getView": _event(),
     "updateView": _event({"query": "assignee:me"}),
     "deleteView": _event(),
+    "listCalendars": _event(),
+    "createCalendar": _event({"name": "Support", "hours": {"monday": [{"from": "09:00", "to": "17:00"}]}}),
+    "getCalendar": _event(),
+    "updateCalendar": _event({"name": "Support, Berlin"}),
+    "deleteCalendar": _event(),
     "listAuditEvents": _event(),
     "listInvitations": _event(role="newcomer", tenant_id=""),
 }

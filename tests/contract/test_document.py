@@ -40,6 +40,7 @@ FOLDERS = {
     "Audit": "audit",
     "Webhooks": "webhooks",
     "Views": "views",
+    "Calendars": "calendars",
     "Mail": "mail",
 }
 """Where the functions of the operations with a tag are."""

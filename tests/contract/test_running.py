@@ -11,6 +11,7 @@ import pytest
 
 from tests.contract import (
     attachment_attempts,
+    calendar_attempts,
     comment_attempts,
     mail_attempts,
     search_attempts,
@@ -36,6 +37,7 @@ KINDS = (
     user_attempts,
     webhook_attempts,
     view_attempts,
+    calendar_attempts,
     mail_attempts,
 )
 VALID: dict[str, Valid] = {name: valid for kind in KINDS for name, valid in kind.VALID.items()}
@@ -66,6 +68,7 @@ ATTEMPTS = [
     *user_attempts.ATTEMPTS,
     *webhook_attempts.ATTEMPTS,
     *view_attempts.ATTEMPTS,
+    *calendar_attempts.ATTEMPTS,
     *mail_attempts.ATTEMPTS,
 ]
 SHORT = [

@@ -56,6 +56,7 @@ class Everything:
         self.operate_on_api_keys()
         self.operate_on_webhooks()
         self.operate_on_views()
+        self.operate_on_calendars()
         _ok(self.tenant.admin.get("/v1/audit-events"))
         self.mail_and_stop()
         self.finish_what_is_pending()
@@ -278,6 +279,19 @@ class Everything:
             _ok(admin.patch(url, json=change))
         _ok(admin.get("/v1/views"))
         for place in (url, shared):
+            _ok(admin.get(place))
+            _ok(admin.delete(place))
+
+    def operate_on_calendars(self) -> None:
+        """Call every operation of calendars, with and without a time zone."""
+        admin, hours = self.tenant.admin, {"monday": [{"from": "09:00", "to": "17:00"}]}
+        places: list[str] = []
+        for more in ({}, {"timeZone": "Europe/Berlin", "default": True}):
+            body = {"name": f"C {len(places)}", "hours": hours} | more
+            places.append(f"/v1/calendars/{_ok(admin.post('/v1/calendars', json=body))['id']}")
+        _ok(admin.get("/v1/calendars"))
+        _ok(admin.patch(places[1], json={"default": False}))
+        for place in places:
             _ok(admin.get(place))
             _ok(admin.delete(place))
 

@@ -201,6 +201,18 @@ USERS_RULE |= {
 }
 
 
+def _calendar(api: Client) -> str:
+    """Make a calendar, and return where it is."""
+    body = {"name": str(uuid4()), "timeZone": "UTC", "hours": {"monday": [{"from": "09:00", "to": "17:00"}]}}
+    return api.post("/v1/calendars", json=body).headers["Location"]
+
+
+USERS_RULE |= {
+    "calendars": (lambda api: api.get("/v1/calendars"), [GET]),
+    "another calendar, and its end": (lambda api: api.delete(_calendar(api)), [GET, GET, TRANSACTION] * 2),
+}
+
+
 @pytest.mark.parametrize(("call", "expected"), RULE.values(), ids=RULE.keys())
 def test_requests_per_operation(
     stack: Stack, acme: Tenant, new_ticket: Callable[..., dict[str, Any]], call: Call, expected: list[str]

@@ -33,6 +33,7 @@ TICKET_READERS = {
 }
 FILE_READERS = {"GetAttachmentContentFunction", "GetAttachmentFunction", "ListAttachmentsFunction"}
 WEBHOOK_READERS = {"GetDeliveryFunction", "GetWebhookFunction", "ListDeliveriesFunction", "ListWebhooksFunction"}
+CALENDAR_READERS = {"GetCalendarFunction", "ListCalendarsFunction"}
 VIEW_READERS = {"GetViewFunction", "ListViewsFunction"}
 USER_READERS = {
     "GetApiKeyFunction",
@@ -336,7 +337,7 @@ def test_nobody_else_may_change_who_somebody_is(
 
 
 def test_readers_can_not_write(stack: Stack, policies: Policies) -> None:
-    readers = FILE_READERS | TICKET_READERS | USER_READERS | VIEW_READERS | WEBHOOK_READERS
+    readers = CALENDAR_READERS | FILE_READERS | TICKET_READERS | USER_READERS | VIEW_READERS | WEBHOOK_READERS
     readers |= {"GetWatchingFunction", "SuggestSearchFunction", "TransitionTicketFunction", "PreflightFunction"}
     for principal in readers:
         for action in ("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"):

@@ -182,6 +182,16 @@ def use_all_of(strict: Stack, caller: Client) -> None:
         caller.patch(place, json={"query": "vpn status:OPEN"}),
         caller.delete(place),
     ]
+    hours = {"monday": [{"from": "09:00", "to": "17:00"}]}
+    calendar = caller.post("/v1/calendars", json={"name": f"Mine {me}", "hours": hours})
+    place = calendar.headers["Location"]
+    answers += [
+        calendar,
+        caller.get("/v1/calendars"),
+        caller.get(place),
+        caller.patch(place, json={"timeZone": "Europe/Berlin"}),
+        caller.delete(place),
+    ]
     delivery = write_delivery(strict, caller.get("/v1/tenant").json()["id"], webhook)
     answers += [caller.get(delivery), caller.post(f"{delivery}/redeliver"), caller.delete(webhook)]
     invited = caller.post("/v1/users", json={"email": f"strict-{me}@example.com", "role": "reporter"})

@@ -16,7 +16,7 @@ FLOORS = (
     {"api"},
     {"audit", "tickets"},
     {"attachments", "events", "users"},
-    {"comments"},
+    {"calendars", "comments"},
     {"search"},
     {"live", "mail", "views", "webhooks"},
     {"erasure"},

@@ -35,6 +35,7 @@ ALLOWED = {
     "identity": LAYER - {"annotated_types", "pydantic", "pydantic_core", "typing_inspection"}
     | {"_cffi_backend", "_openssl", "cryptography", "jwt"},
     "attachments": LAYER,
+    "calendars": LAYER | {"tzdata"},
     "comments": LAYER,
     "audit": LAYER,
     "erasure": LAYER | {"tzdata"},
@@ -50,6 +51,7 @@ ALLOWED = {
 BUDGET = {
     "tickets": 430,
     "attachments": 435,
+    "calendars": 435,
     "comments": 430,
     "users": 435,
     "audit": 435,
