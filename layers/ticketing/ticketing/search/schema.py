@@ -21,7 +21,7 @@ from ticketing.search.suggesting import suggested_by
 from ticketing.words import Word, plain, words_of
 
 FORMAT: Final = 2
-"""The version of all that is written into an index: these fields, what `words_of` makes of a text and `facts_of` of events.
+"""The version of all that is in an index: these fields, what `words_of` makes of texts, and `facts_of` of events.
 
 Whoever changes one of them counts it up: then all indexes are built again, beside the ones that are served.
 """
