@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cache, reduce
+from functools import reduce
 from itertools import accumulate, pairwise, product
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,6 +31,7 @@ from ticketing.analytics.rules import (
     Span,
     Timing,
     Work,
+    age,
     place,
     span,
     spans,
@@ -41,7 +42,7 @@ from ticketing.search.facts import UTC_KEY, day_of
 from ticketing.search.matching import any_of, has_value, in_range
 from ticketing.search.periods import milliseconds
 from ticketing.search.port import NOBODY
-from ticketing.search.schema import moment_key
+from ticketing.search.schema import milliseconds_of, moment_key
 from ticketing.tickets.lifecycle import Status
 
 if TYPE_CHECKING:
@@ -70,19 +71,10 @@ _HIGHEST: Final = (1 << 53) - 1
 
 _MINUTE: Final = 60_000
 
-_FINER: Final = 1.015
-"""By which factor ages grow from one range to the next: so a percentile of them is less than 1 % off."""
-
 _SAME: Final = 1.01 / 0.99
 """Numbers between two powers of this are the same to the engine's percentiles (DDSketch, as it is set up)."""
 
 _ROUNDING: Final = 1e-9
-
-_EXACT_AGES: Final = 100
-"""Up to how many minutes each has a range of its own."""
-
-_OLDEST: Final = 100 * 366 * 24 * 60
-"""Minutes: older than any ticket."""
 
 _EVERYTHING: Final = (0, _HIGHEST)
 
@@ -231,7 +223,7 @@ class _Reading:
 
     def _timed(self, timing: Timing) -> Json:
         column, targets = timing.took.column(self._ask.clock), targets_of(self._ask, timing)
-        asked: Json = {"percentiles": _percentiles(column)}
+        asked = _distribution(column)
         if targets:
             within = _ranges(column, _limits(targets))
             asked["priorities"] = {"terms": {"field": By.PRIORITY.value}, "aggs": {"within": within}}
@@ -278,18 +270,23 @@ class _Reading:
         return series[-1], series
 
     def _age(self, query: Query) -> tuple[Figures, Sequence[Figures]]:
-        ages = [age for age in _ages() if age * _MINUTE < self._now]
-        bounds = [_HIGHEST, *(self._born(age) for age in ages[1:]), 0][::-1]
-        answer = self._aggregate(_all_of(query, _is_open()), {"ages": _ranges(CREATED, bounds)})
-        counts = [each["doc_count"] for each in _read_ranges(answer.get("ages", {}), bounds)][::-1]
+        bounds = [self._born(high) if high is not None else 0 for _, high in reversed(AGES.values())] + [_HIGHEST]
+        still = _all_of(query, _is_open())
+        answer = self._aggregate(still, {"ages": _ranges(CREATED, bounds)}).get("ages", {})
+        counts = [each["doc_count"] for each in _read_ranges(answer, bounds)][::-1]
         total = sum(counts)
-        figures: Figures = {"open": total}
-        for name, percent in PERCENTILES.items():
-            figures[name] = _representative(ages, counts, place(total, percent)) if total else None
-        for name, (low, high) in AGES.items():
-            counted = (n for age, n in zip(ages, counts, strict=True) if low <= age and (high is None or age < high))
-            figures[name] = sum(counted)
-        return figures, ()
+        return {
+            "open": total,
+            **{name: self._nth_age(still, total, place(total, percent)) for name, percent in PERCENTILES.items()},
+            **dict(zip(AGES, counts, strict=True)),
+        }, ()
+
+    def _nth_age(self, query: Query, total: int, rank: int) -> Number:
+        """Return the age of the ticket with this rank among so many, the youngest first."""
+        if self._opened is None or not total:
+            return None
+        born = self._opened.nth(query, CREATED, min(rank, total - 1 - rank), descending=rank < total / 2)
+        return age(milliseconds_of(born), self._now)
 
     def _born(self, age: int) -> int:
         """Return what the column of creation is below, of tickets that are at least so many minutes old."""
@@ -333,7 +330,7 @@ class _Reading:
         return _all_of(self._set, _is_open() if work.at is None else _during(work.at, self._whole))
 
     def _took(self, work: Work) -> Json | None:
-        return None if work.took is None else {"percentiles": _percentiles(work.took.column(self._ask.clock))}
+        return None if work.took is None else _distribution(work.took.column(self._ask.clock))
 
     def _by_agent(self, work: Work, part: Part) -> Query:
         others = self._ranked(self._work())[:MOST_AGENTS] if part.is_other else ()
@@ -519,20 +516,33 @@ def _read_ranges(answer: Json, bounds: Sequence[int]) -> Sequence[Json]:
     return [buckets.get(pair, {"doc_count": 0}) for pair in pairwise(bounds)]
 
 
-def _percentiles(column: str) -> Json:
-    return {"percentiles": {"field": column, "percents": list(PERCENTILES.values()), "keyed": False}}
+def _distribution(column: str) -> Json:
+    """Return what asks for the percentiles of a column, and the lowest and highest value."""
+    percentiles = {"field": column, "percents": list(PERCENTILES.values()), "keyed": False}
+    return {"percentiles": {"percentiles": percentiles}, "stats": {"stats": {"field": column}}}
 
 
 def _read_percentiles(bucket: Json) -> Figures:
+    count, stats = bucket["doc_count"], bucket.get("stats", {})
     values = {each["key"]: each["value"] for each in bucket.get("percentiles", {}).get("values", ())}
-    found = {name: values.get(percent, math.nan) for name, percent in PERCENTILES.items()}
-    return {name: None if math.isnan(value) else _minutes(value) for name, value in found.items()}
+    found: Figures = {}
+    for name, percent in PERCENTILES.items():
+        match place(count, percent):
+            case _ if not count:
+                found[name] = None
+            case 0:
+                found[name] = int(stats["min"])
+            case last if last == count - 1:
+                found[name] = int(stats["max"])
+            case _:
+                found[name] = _minutes(values[percent])
+    return found
 
 
 def _minutes(value: float) -> Number:
     """Return the minutes that the engine's value stands for: about the middle of all whole ones that it may.
 
-    It has one value for all numbers that are about 2 % apart, so up to 50 minutes it is exact, and beyond less than 1 % off.
+    It has one value for all numbers that are within 2 %: so it is exact up to 50 minutes, and then less than 1 % off.
     """
     highest = value * (1 + _SAME) / 2
     low, high = math.ceil(highest / _SAME - _ROUNDING), math.ceil(highest - _ROUNDING) - 1
@@ -574,22 +584,6 @@ def _done(name: str, work: Work, bucket: Json) -> Figures:
 _NO_WORK: Final = {
     figure: value for name, work in WORK.items() for figure, value in _done(name, work, {"doc_count": 0}).items()
 }
-
-
-@cache
-def _ages() -> Sequence[int]:
-    """Return the ages from which ranges begin, in minutes."""
-    edges = {low for low, _ in AGES.values()}
-    steps = math.ceil(math.log(_OLDEST, _FINER))
-    return sorted({*range(_EXACT_AGES), *edges, *(int(_FINER**step) for step in range(steps))})
-
-
-def _representative(ages: Sequence[int], counts: Sequence[int], rank: int) -> int:
-    """Return the age of the range that has the value of this rank, counted from 0: about the middle of it."""
-    found = next(number for number, total in enumerate(accumulate(counts)) if total > rank)
-    low = ages[found]
-    high = ages[found + 1] - 1 if found + 1 < len(ages) else low
-    return round(math.sqrt(low * high))
 
 
 def _group(parts: tuple[Part, ...], totals: Figures, series: Sequence[Figures]) -> Group:

@@ -99,6 +99,12 @@ class Opened:
         """Return the engine's answer to aggregations over what matches a query; `{}` if there is no ticket at all."""
         return self._searcher.aggregate(query, dict(aggregations)) if self._searcher.num_docs else {}
 
+    def nth(self, query: Query, column: str, place: int, *, descending: bool) -> int:
+        """Return the value of a column that is at a place, counted from 0, in the order of what matches a query."""
+        order = Order.Desc if descending else Order.Asc
+        found = self._searcher.search(query, 1, count=False, offset=place, order_by_field=column, order=order)
+        return self._values(column, [address for _, address in found.hits])[0]
+
     def newest(
         self, query: Query, limit: int, before: int | None, columns: Sequence[str]
     ) -> tuple[list[tuple[str, dict[str, int | None]]], int | None]:

@@ -67,6 +67,11 @@ def moment_key(milliseconds: int, number: int = 0) -> int:
     return (milliseconds << _NUMBER_BITS) + number % (1 << _NUMBER_BITS)
 
 
+def milliseconds_of(moment: int) -> int:
+    """Return the time that `moment_key` has made this of."""
+    return moment >> _NUMBER_BITS
+
+
 def id_parts(ticket_id: str) -> tuple[int, int]:
     """Return a ticket's id as two numbers of 64 bits."""
     number = UUID(ticket_id).int
