@@ -238,11 +238,8 @@ class Oracle:
     def ages(self, ask: Ask) -> Mapping[int, int]:
         """Return the ages of open tickets, in minutes."""
         now = int(ask.now.timestamp() * 1000)
-        rows = self._execute(
-            f"SELECT number, greatest((? - created) // 60000, 0) FROM tickets WHERE status IN {OPEN}",
-            [now],
-        )
-        return dict(rows)
+        sql = f"SELECT number, greatest((? - created) // 60000, 0) FROM tickets WHERE status IN {OPEN}"  # noqa: S608
+        return {number: int(age) for number, age in self._execute(sql, [now])}
 
     def _ages(self, ask: Ask) -> Mapping[str, Set]:
         ages, day = self.ages(ask), 1440

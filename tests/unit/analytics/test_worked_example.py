@@ -91,7 +91,7 @@ def test_the_reports(snapshot: Snapshot) -> None:
     for name, *numbers in tables()[3]:
         title, figure = name.split()
         (group,) = report(snapshot, ask(ReportName(title)), "v1").groups
-        expected: list[Number] = [None if number == "–" else int(number) for number in numbers]
+        expected: list[Number] = [None if number == "\N{EN DASH}" else int(number) for number in numbers]
         assert [*group.series[figure], group.totals[figure]] == expected, name
 
 

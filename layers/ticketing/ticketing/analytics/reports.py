@@ -361,27 +361,23 @@ class _Reading:
         figure, _, detail = cell.figure.partition(".")
         match self._ask.report:
             case ReportName.VOLUME:
-                return _during(VOLUME[figure], during)
+                query = _during(VOLUME[figure], during)
             case ReportName.RESPONSIVENESS:
-                return _all_of(_during(TIMINGS[figure].at, during), *self._compared(TIMINGS[figure], detail))
+                query = _all_of(_during(TIMINGS[figure].at, during), *self._compared(TIMINGS[figure], detail))
             case ReportName.REOPENINGS:
-                resolved = _during(Moments.FIRST_RESOLUTION, during)
-                if figure in {"resolved", "share"}:
-                    return resolved
-                low, high = REOPENED[figure]
-                return _all_of(resolved, in_range(Counts.REOPENED, low, _HIGHEST if high is None else high - 1))
+                low, high = (0, None) if figure in {"resolved", "share"} else REOPENED[figure]
+                often = in_range(Counts.REOPENED, low, _HIGHEST if high is None else high - 1)
+                query = _all_of(_during(Moments.FIRST_RESOLUTION, during), often)
             case ReportName.BACKLOG:
-                day = day_of(during.last)
-                return any_of([self._was(status, day) for status in _statuses(figure)])
+                query = any_of([self._was(status, day_of(during.last)) for status in _statuses(figure)])
             case ReportName.WORKLOAD:
                 at = _work_of(cell).at
-                return _is_open() if at is None else _during(at, during)
+                query = _is_open() if at is None else _during(at, during)
             case ReportName.AGE:
-                if figure in {"open", *PERCENTILES}:
-                    return _is_open()
-                low, high = AGES[figure]
+                low, high = (0, None) if figure in {"open", *PERCENTILES} else AGES[figure]
                 oldest = 0 if high is None else self._born(high)
-                return _all_of(_is_open(), in_range(CREATED, oldest, self._born(low) - 1 if low else _HIGHEST))
+                query = _all_of(_is_open(), in_range(CREATED, oldest, self._born(low) - 1 if low else _HIGHEST))
+        return query
 
     def _compared(self, timing: Timing, detail: str) -> Iterator[Query]:
         """Yield what a number of a timing asks for beside its moment."""

@@ -141,7 +141,7 @@ class Indexing:
     def _see_to_currency(self) -> None:
         """See to a build if there is no complete index, or its facts are not of the calendar as it is now."""
         if not self.index.current(self.calendar().version):
-            self._see_to_a_build("missing")
+            self._see_to_a_build(CALENDAR if self.index.current() else "missing")
 
     def _reading(self, ticket_ids: Sequence[str]) -> Callable[[], Changes]:
         """Return how to read tickets. To read them again is to have lost a race."""
