@@ -347,6 +347,8 @@ class _Reading:
     def rows(self, cell: Cell, limit: int, after: int | None) -> Rows:
         """Return a page of the tickets behind a number."""
         assert self._opened is not None  # noqa: S101 - without tickets there are no rows
+        if cell.part is not None and cell.part < 0:
+            raise LookupError(cell.part)
         during = self._whole if cell.part is None else self._spans[cell.part]
         is_workload = self._ask.report is ReportName.WORKLOAD
         groups = (self._by_agent(_work_of(cell), each) if is_workload else self._having(each) for each in cell.group)
