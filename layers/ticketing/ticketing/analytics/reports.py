@@ -39,7 +39,7 @@ from ticketing.analytics.rules import (
 )
 from ticketing.search.columns import LAST_DAY, Clock, Counts, Days, Duration, Moments, minute_of, step_value
 from ticketing.search.facts import UTC_KEY, day_of
-from ticketing.search.matching import any_of, has_value, in_range
+from ticketing.search.matching import any_of, has_value, in_range, of_number
 from ticketing.search.periods import milliseconds
 from ticketing.search.port import NOBODY
 from ticketing.search.schema import milliseconds_of, moment_key
@@ -402,19 +402,15 @@ class _Reading:
         self, found: Sequence[tuple[str, dict[str, int | None]]], figure: str, day: int
     ) -> list[tuple[str, dict[str, int | None]]]:
         """Return those that had the status at the end of a day: who has left it, may have come back later."""
-        numbers = [in_range("number", number, number) for _, facts in found if (number := facts["number"]) is not None]
+        numbers = [of_number(number) for _, facts in found if (number := facts["number"]) is not None]
         inner = {"days": {"terms": {"field": self._days, "size": _ALL_VALUES}}}
         steps = self._values("number", any_of(numbers), inner) if numbers else {}
         there: set[str] = set()
         for number, bucket in steps.items():
-            values = {int(each["key"]) for each in bucket["days"]["buckets"]}
+            counts = {int(each["key"]): each["doc_count"] for each in bucket["days"]["buckets"]}
             for status in _statuses(figure):
-                balance = 0
-                for value in values:
-                    for entered in (False, True):
-                        if step_value(status, 0, entered=entered) <= value <= step_value(status, day, entered=entered):
-                            balance += 1 if entered else -1
-                if balance:
+                (left,), (came,) = (_until([day], counts, status, entered=entered) for entered in (False, True))
+                if came > left:
                     there.add(number)
         return [(ticket_id, facts) for ticket_id, facts in found if str(facts["number"]) in there]
 
