@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 import tantivy
 from tantivy import FieldType, Occur, Query
 
 from ticketing.search.columns import add_columns, add_facts
-from ticketing.search.documents import Document
 from ticketing.search.port import NOBODY
 from ticketing.search.suggesting import suggested_by
 from ticketing.words import Word, plain, words_of
+
+if TYPE_CHECKING:
+    from ticketing.search.documents import Document
 
 FORMAT: Final = 2
 """The version of all that is in an index: these fields, what `words_of` makes of texts, and `facts_of` of events.
