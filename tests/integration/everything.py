@@ -467,7 +467,7 @@ class Everything:
         # What somebody else has written is fetched.
         ticket = _ok(self.tenant.admin.post("/v1/tickets", json=TICKET | {"title": "Fetched"}))
         index.awaited("Fetched", ids={ticket["id"]})
-        index.engine.write(lambda: Changes((), (ticket["id"],), FUTURE))
+        index.engine.write(lambda: Changes((), (ticket["id"],), FUTURE, "always UTC"))
         index.awaited("Fetched", ids=set())
         _ok(self.tenant.admin.patch(f"/v1/tickets/{ticket['id']}", json={"title": "Fetched again"}))
         index.awaited("Fetched", ids={ticket["id"]})

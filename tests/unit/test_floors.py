@@ -18,7 +18,7 @@ FLOORS = (
     {"attachments", "events", "users"},
     {"calendars", "comments"},
     {"search"},
-    {"live", "mail", "views", "webhooks"},
+    {"analytics", "live", "mail", "views", "webhooks"},
     {"erasure"},
 )
 """The folders, and the modules beside them, from the ground up."""

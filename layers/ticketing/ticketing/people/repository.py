@@ -112,13 +112,14 @@ class People:
         )
         return next((item["id"]["S"] for item in answer["Items"]), None)
 
-    def time_zone(self) -> str:
-        """Return the name of the tenant's time zone, `UTC` unless its settings have one (eventually consistent)."""
+    def time_zone(self, *, consistent: bool = False) -> str:
+        """Return the name of the tenant's time zone, `UTC` unless its settings have one."""
         answer = self._client.get_item(
             TableName=self._table,
             Key=to_item(tenant_key(self._tenant_id)),
             ProjectionExpression="#settings",
             ExpressionAttributeNames={"#settings": "settings"},
+            ConsistentRead=consistent,
         )
         settings = answer.get("Item", {}).get("settings", {}).get("M", {})
         return settings["timeZone"]["S"] if "timeZone" in settings else "UTC"
