@@ -14,6 +14,7 @@ from tests.harness.size import sized
 from tests.unit.search.support import (
     PEOPLE,
     a_document,
+    a_query,
     a_term,
     documents,
     scopes,
@@ -22,8 +23,8 @@ from tests.unit.search.support import (
 )
 from ticketing.search import schema
 from ticketing.search.documents import Document
-from ticketing.search.language import Kind, Query
-from ticketing.search.port import Find, Scope, SortKey
+from ticketing.search.language import Field, Kind, OneOf, Query
+from ticketing.search.port import Facet, Find, Scope, SortKey
 from ticketing.search.reading import Hits, Opened
 from ticketing.search.schema import write
 from ticketing.words import plain, words_of
