@@ -121,8 +121,14 @@ def lived(document: Document, happenings: list[Happening], calendar: Calendar) -
     now: dict[str, str | None] = {}
     for each in happenings:
         now |= {name: after for name, (_, after) in each.changes.items()}
-    ticket = Ticket.model_construct(
+    ticket = Ticket(
         id=document.ticket_id,
+        tenant_id="acme",
+        number=document.number,
+        title=document.title,
+        description="",
+        reporter_id=document.reporter_id,
+        version=len(happenings),
         status=Status(now["status"] or ""),
         priority=Priority(document.priority),
         type=TicketType(document.type),

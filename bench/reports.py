@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from itertools import batched
 from pathlib import Path
@@ -89,9 +90,16 @@ def _calls(snapshot: Snapshot, size: int) -> dict[str, Callable[[], object]]:
     targets = Targets(dict.fromkeys(Priority, 240), dict.fromkeys(Priority, 1440))
 
     def asked(name: ReportName, q: str = "", **values: Any) -> Ask:
-        month: dict[str, Any] = {"first": date.fromordinal(last.toordinal() - 29), "last": last}
-        query = parse(q, zone=_ZONE, now=now)
-        return Ask(**({"report": name, "zone": _ZONE, "now": now, "query": query, "targets": targets} | month | values))
+        month = Ask(
+            name,
+            date.fromordinal(last.toordinal() - 29),
+            last,
+            _ZONE,
+            now,
+            parse(q, zone=_ZONE, now=now),
+            targets=targets,
+        )
+        return replace(month, **values)
 
     def made(name: ReportName, q: str = "", **values: Any) -> Callable[[], object]:
         ask = asked(name, q, **values)

@@ -5,7 +5,7 @@ It says which tickets each figure counts; how groups and periods are made of the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -284,15 +284,16 @@ def _ticket(document: Document) -> tuple[Any, ...]:
 
 def parts_of(ask: Ask) -> Sequence[tuple[date, date]]:
     """Return the parts of the period, day by day: a day begins a part if it is the first of its kind."""
-    kind = {
+    kinds: dict[str, Callable[[date], Any]] = {
         "day": lambda day: day,
         "week": lambda day: day.isocalendar()[:2],
         "month": lambda day: (day.year, day.month),
     }
+    kind = kinds[ask.interval.value]
     parts: dict[Any, list[date]] = {}
     for number in range((ask.last - ask.first).days + 1):
         day = ask.first + timedelta(number)
-        parts.setdefault(kind[ask.interval.value](day), []).append(day)
+        parts.setdefault(kind(day), []).append(day)
     return [(days[0], days[-1]) for days in parts.values()]
 
 

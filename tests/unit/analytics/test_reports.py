@@ -109,6 +109,12 @@ def an_ask(name: ReportName, **values: object) -> Ask:
 
 
 COUNTING = [each for each in ReportName if each is not ReportName.WORKLOAD]
+
+
+def varied(q: str, **values: object) -> tuple[str, dict[str, object]]:
+    return q, values
+
+
 SOME: list[tuple[str, dict[str, object]]] = [
     ("", {}),
     ("printer -monitor", {"zone": UTC_ZONE, "interval": Interval.WEEK, "clock": Clock.ELAPSED}),
@@ -118,8 +124,8 @@ SOME: list[tuple[str, dict[str, object]]] = [
 MORE: list[tuple[str, dict[str, object]]] = [
     ("", {"zone": UTC_ZONE, "interval": Interval.WEEK, "clock": Clock.ELAPSED}),
     ("", {"interval": Interval.MONTH, "first": date(2026, 1, 12), "last": date(2026, 6, 20), "targets": Targets()}),
-    *((q, {"interval": Interval.WEEK}) for q in QUERIES if q),
-    *(("", {"interval": Interval.MONTH, "by": (by,)}) for by in By),
+    *(varied(q, interval=Interval.WEEK) for q in QUERIES if q),
+    *(varied("", interval=Interval.MONTH, by=(by,)) for by in By),
     ("printer -monitor", {"interval": Interval.MONTH, "by": (By.TAG, By.ASSIGNEE), "clock": Clock.ELAPSED}),
     ("", {"interval": Interval.MONTH, "by": (By.PRIORITY, By.TAG)}),
 ]
@@ -224,16 +230,16 @@ def test_the_workload(q: str, clock: Clock, oracle: Oracle, snapshot: Snapshot) 
     for group in groups:
         match group.parts:
             case ():
-                agents = [*of_agent.values(), unassigned]
+                theirs = [*of_agent.values(), unassigned]
             case (Part(is_other=True),):
-                agents = [of_agent[each] for each in ranked[MOST_AGENTS:]]
+                theirs = [of_agent[each] for each in ranked[MOST_AGENTS:]]
             case (Part(value=value),):
-                agents = [unassigned if value is None else of_agent[value]]
+                theirs = [unassigned if value is None else of_agent[value]]
         for figure in work:
-            took = [minutes for each in agents for minutes in each.get(figure, {}).values()]
-            assert group.totals[figure] == len(took)
+            minutes = [each for work_of in theirs for each in work_of.get(figure, {}).values()]
+            assert group.totals[figure] == len(minutes)
             if figure != "open":
-                check_times(group.totals, f"{figure}.", took)
+                check_times(group.totals, f"{figure}.", minutes)
 
 
 def behind(snapshot: Snapshot, ask: Ask, cell: Cell) -> list[int]:

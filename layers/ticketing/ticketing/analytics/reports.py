@@ -406,12 +406,12 @@ class _Reading:
         inner = {"days": {"terms": {"field": self._days, "size": _ALL_VALUES}}}
         steps = self._values("number", any_of(numbers), inner) if numbers else {}
         there: set[str] = set()
-        for number, bucket in steps.items():
-            counts = {int(each["key"]): each["doc_count"] for each in bucket["days"]["buckets"]}
+        for each, bucket in steps.items():
+            counts = {int(step["key"]): step["doc_count"] for step in bucket["days"]["buckets"]}
             for status in _statuses(figure):
                 (left,), (came,) = (_until([day], counts, status, entered=entered) for entered in (False, True))
                 if came > left:
-                    there.add(number)
+                    there.add(each)
         return [(ticket_id, facts) for ticket_id, facts in found if str(facts["number"]) in there]
 
     # --- periods --------------------------------------------------------------------------------------------------
