@@ -4,16 +4,17 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from functools import cache
-from zoneinfo import ZoneInfo
 
 from aws_lambda_powertools.metrics import MetricUnit
 
 from ticketing import clock
 from ticketing.aws.data import of_tenant
+from ticketing.calendars.repository import CalendarRepository
 from ticketing.events.consumer import Work, gathering
 from ticketing.events.errors import RetryError
 from ticketing.index.errors import LostRaceError
 from ticketing.people.repository import People
+from ticketing.search.business import calendar_of
 from ticketing.search.engines import index_of_tenant
 from ticketing.search.facts import Calendar
 from ticketing.search.index_queue import ORDERS, Order
@@ -36,7 +37,7 @@ def handler(orders: Sequence[Order], work: Work) -> None:
 
     @cache
     def calendar() -> Calendar:
-        return Calendar.always(ZoneInfo(People(data).time_zone(consistent=True)))
+        return calendar_of(People(data).time_zone(consistent=True), CalendarRepository(data).read().default)
 
     try:
         done = Indexing(data.tenant_id, index, SearchedTickets(data), exists, calendar).follow(orders)

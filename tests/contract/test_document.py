@@ -41,6 +41,7 @@ FOLDERS = {
     "Webhooks": "webhooks",
     "Views": "views",
     "Calendars": "calendars",
+    "Reports": "analytics",
     "Mail": "mail",
 }
 """Where the functions of the operations with a tag are."""

@@ -82,6 +82,8 @@ class Operation(StrEnum):
     GET_CALENDAR = "getCalendar"
     UPDATE_CALENDAR = "updateCalendar"
     DELETE_CALENDAR = "deleteCalendar"
+    GET_REPORT = "getReport"
+    LIST_REPORT_TICKETS = "listReportTickets"
 
 
 class PublicOperation(StrEnum):
@@ -178,6 +180,8 @@ PERMISSIONS = {
     Operation.GET_CALENDAR: _AGENTS_ONLY,
     Operation.UPDATE_CALENDAR: _ADMINS_ONLY,
     Operation.DELETE_CALENDAR: _ADMINS_ONLY,
+    Operation.GET_REPORT: _AGENTS_ONLY,
+    Operation.LIST_REPORT_TICKETS: _AGENTS_ONLY,
 }
 """For each operation and role, the relations in which the role is allowed. Missing roles have no permission."""
 

@@ -1,6 +1,16 @@
 """The errors of reports."""
 
-from ticketing.errors import ServiceUnavailableError
+from ticketing.errors import ApiError, ServiceUnavailableError
+
+
+class ReportNotFoundError(ApiError):
+    """There is no report of this name."""
+
+    status = 404
+    code = "report_not_found"
+
+    def __init__(self) -> None:
+        super().__init__("There is no such report.")
 
 
 class ReportsUnavailableError(ServiceUnavailableError):

@@ -131,7 +131,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A ticket behind a number, with its facts. Moments are minutes since 1970, durations minutes."""
+    """A ticket behind a number, with its facts, as the columns of the index have them: durations are minutes."""
 
     ticket_id: str
     facts: Mapping[str, int | None]
@@ -145,3 +145,6 @@ class Rows:
     rows: Sequence[Row]
     after: int | None
     """Where the next page begins; None after the last one."""
+    as_of: str | None = None
+    """As in the report."""
+    complete: bool = False

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import reduce
 from itertools import accumulate, pairwise, product
 from typing import TYPE_CHECKING, Any, Final
@@ -111,9 +112,8 @@ def rows(snapshot: Snapshot, ask: Ask, cell: Cell, limit: int, after: int | None
     LookupError
         The report has no such number.
     """
-    if snapshot.opened is None:
-        return Rows([], None)
-    return _Reading(snapshot.opened, ask).rows(cell, limit, after)
+    found = Rows([], None) if snapshot.opened is None else _Reading(snapshot.opened, ask).rows(cell, limit, after)
+    return replace(found, as_of=snapshot.as_of, complete=snapshot.complete)
 
 
 class _Reading:

@@ -10,14 +10,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final, Protocol, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 from zoneinfo import ZoneInfo
 
+from ticketing.calendars.hours import Always
 from ticketing.dynamodb.damage import Item, read_all
 from ticketing.tickets import outbox
 from ticketing.tickets.lifecycle import Status
 
 if TYPE_CHECKING:
+    from ticketing.calendars.hours import BusinessTime
     from ticketing.tickets.models import Ticket
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -31,21 +33,6 @@ _MINUTE: Final = timedelta(minutes=1)
 
 FINISHED: Final = frozenset({Status.RESOLVED, Status.CLOSED})
 """The statuses of tickets that nobody has to work on: a ticket that leaves them for another is reopened."""
-
-
-class BusinessTime(Protocol):
-    """What counts as business time."""
-
-    def between(self, start: datetime, end: datetime) -> timedelta:
-        """Return the business time between two moments."""
-
-
-class Always:
-    """Every moment is business time: for tenants without a calendar."""
-
-    def between(self, start: datetime, end: datetime) -> timedelta:
-        """Return the time between two moments."""
-        return end - start
 
 
 @dataclass(frozen=True, slots=True)
