@@ -97,6 +97,8 @@ EVENTS: Final[dict[str, dict[str, Any]]] = {
     "getCalendar": _event(),
     "updateCalendar": _event({"name": "Support, Berlin"}),
     "deleteCalendar": _event(),
+    "getReport": _event(query={"by": "assignee"}, report="volume"),
+    "listReportTickets": _event(query={"report": "volume", "figure": "created"}),
     "listAuditEvents": _event(),
     "listInvitations": _event(role="newcomer", tenant_id=""),
 }
@@ -109,6 +111,8 @@ TWO_CLIENTS: Final = frozenset(
         "updateUser",
         "deactivateUser",
         "deleteTenant",
+        "getReport",
+        "listReportTickets",
         "redeliver",
         "searchTickets",
         "signOut",

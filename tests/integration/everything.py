@@ -49,6 +49,7 @@ class Everything:
         agent, reporter = self.person("agent"), self.person("reporter")
         self.operate_on_tickets(agent, reporter)
         self.find_tickets(agent)
+        self.report()
         self.operate_on_comments(agent)
         EveryAttachment(self, self.tenant.admin, Objects(self.stack)).do()
         self.operate_on_users()
@@ -122,6 +123,13 @@ class Everything:
         _ok(admin.get("/v1/search/suggestions", params={"q": "t"}))
         view = _ok(admin.post("/v1/views", json={"name": "Searched by", "query": "T2"}))
         _ok(admin.get("/v1/search/tickets", params={"view": view["id"]}))
+
+    def report(self) -> None:
+        """Make a report and open a number, with people, dates and addresses."""
+        admin, q = self.tenant.admin, f"created>-1d -assignee:{self.tenant.email}"
+        _ok(admin.get("/v1/reports/volume", params={"q": q, "by": "assignee"}))
+        query = {"report": "volume", "figure": "created", "q": q}
+        assert _ok(admin.get("/v1/reports/tickets", params=query))["tickets"]
 
     def operate_on_comments(self, agent: str) -> None:
         """Call every operation of comments and watchers, with mentions and a key, and reopen a ticket by a comment."""
@@ -208,6 +216,7 @@ class Everything:
             "allowedEmailDomains": [DOMAIN],
             "autoCloseDays": 3,
             "timeZone": "Europe/Lisbon",
+            "targets": {"response": {"HIGH": 60}},
         }
         back: dict[str, Any] = {
             "defaultPriority": "MEDIUM",
@@ -215,6 +224,7 @@ class Everything:
             "allowedEmailDomains": [],
             "autoCloseDays": None,
             "timeZone": "UTC",
+            "targets": {},
         }
         _ok(admin.patch("/v1/tenant", json={"name": f"{self.tenant.name} & Co.", "settings": settings}))
         _ok(admin.patch("/v1/tenant", json={"name": self.tenant.name, "settings": back}))

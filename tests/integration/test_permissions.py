@@ -244,6 +244,10 @@ STEPS: Final = {
     Operation.GET_CALENDAR: Step(200, CALENDARS, lambda api, url: api.get(url)),
     Operation.UPDATE_CALENDAR: Step(200, CALENDARS, lambda api, url: api.patch(url, json={"default": False})),
     Operation.DELETE_CALENDAR: Step(204, CALENDARS, lambda api, url: api.delete(url)),
+    Operation.GET_REPORT: Step(200, (Thing.NONE,), lambda api, _: api.get("/v1/reports/volume")),
+    Operation.LIST_REPORT_TICKETS: Step(
+        200, (Thing.NONE,), lambda api, _: api.get("/v1/reports/tickets?report=volume&figure=created")
+    ),
 }
 """A request that the ticket's status and everything but permissions allow, for each operation."""
 

@@ -29,6 +29,7 @@ TICKET_READERS = {
     "ListCommentsFunction",
     "ListTicketHistoryFunction",
     "ListTicketsFunction",
+    "ListReportTicketsFunction",
     "SearchTicketsFunction",
 }
 FILE_READERS = {"GetAttachmentContentFunction", "GetAttachmentFunction", "ListAttachmentsFunction"}

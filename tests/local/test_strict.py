@@ -171,6 +171,8 @@ def use_all_of(strict: Stack, caller: Client) -> None:
         caller.post(f"{webhook}/secret", json={}),
         caller.get("/v1/search/tickets", params={"q": f"vpn created>-7d reporter:{me}"}),
         caller.get("/v1/search/suggestions", params={"q": "v"}),
+        caller.get("/v1/reports/volume", params={"q": f"created>-7d -reporter:{me}", "by": "reporter"}),
+        caller.get("/v1/reports/tickets", params={"report": "volume", "figure": "created"}),
     ]
     view = caller.post("/v1/views", json={"name": f"Mine {me}", "query": "vpn"})
     place = view.headers["Location"]

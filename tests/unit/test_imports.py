@@ -30,6 +30,7 @@ LAYER = {
     "urllib3",
 }
 ALLOWED = {
+    "analytics": LAYER | {"tantivy", "tzdata"},
     "tickets": LAYER,
     "users": LAYER | {"tzdata"},
     "identity": LAYER - {"annotated_types", "pydantic", "pydantic_core", "typing_inspection"}
@@ -49,6 +50,7 @@ ALLOWED = {
 }
 # Modules beyond those of a bare interpreter, the standard library's included: a tenth above what was measured.
 BUDGET = {
+    "analytics": 520,
     "tickets": 430,
     "attachments": 435,
     "calendars": 435,

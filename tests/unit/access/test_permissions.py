@@ -115,6 +115,8 @@ MATRIX = {
     "getCalendar": "no no all all no",
     "updateCalendar": "no no no all no",
     "deleteCalendar": "no no no all no",
+    "getReport": "no no all all no",
+    "listReportTickets": "no no all all no",
 }
 CASES = [
     pytest.param(operation, who, word, id=f"{operation}, {who}")

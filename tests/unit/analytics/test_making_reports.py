@@ -14,8 +14,8 @@ import pytest
 from bench.lives import Happening, lived
 from tests.unit.search.support import FolderStore, a_document
 from ticketing.analytics.errors import ReportsUnavailableError
-from ticketing.analytics.models import Ask, By, Cell, ReportName
-from ticketing.analytics.operations import Reporting, presented_report
+from ticketing.analytics.models import Ask, Cell, ReportName
+from ticketing.analytics.operations import Reporting
 from ticketing.errors import BadRequestError
 from ticketing.search.embedded import Embedded
 from ticketing.search.errors import SearchUnavailableError
@@ -69,20 +69,6 @@ def test_the_period_before_is_beside_it(index: Embedded, rebuilds: Rebuilds) -> 
     assert [report.groups[0].series["created"] for report in (before, now)] == [[0, 1], [1, 0]]
     assert [report.starts[0] for report in (before, now)] == [date(2026, 3, 7), date(2026, 3, 9)]
     assert rebuilds == []
-
-
-def test_a_report_as_json(index: Embedded, rebuilds: Rebuilds) -> None:
-    now, _ = Reporting(index, CALENDAR, rebuilds).make(replace(ASK, by=(By.TAG,)))
-    nothing = {"resolved": 0, "closed": 0, "reopened": 0}
-    series: dict[str, Any] = {name: [0, 0] for name in nothing} | {"created": [1, 0]}
-    group: dict[str, Any] = {"totals": nothing | {"created": 1}, "series": series}
-    assert presented_report(now) == {
-        "starts": ["2026-03-09", "2026-03-10"],
-        "groups": [{"parts": []} | group, {"parts": [{"by": "tag", "value": "vpn", "isOther": False}]} | group],
-        "asOf": AS_OF,
-        "complete": True,
-        "recomputing": False,
-    }
 
 
 def test_pages_of_tickets_go_on_where_the_one_before_ended(index: Embedded, rebuilds: Rebuilds) -> None:

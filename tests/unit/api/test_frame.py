@@ -179,7 +179,17 @@ def test_details_are_there_only_where_there_are_any() -> None:
 
 
 def test_every_error_of_the_contract_has_its_status() -> None:
-    for service in ("tickets", "attachments", "calendars", "comments", "search", "users", "views", "webhooks"):
+    for service in (
+        "analytics",
+        "tickets",
+        "attachments",
+        "calendars",
+        "comments",
+        "search",
+        "users",
+        "views",
+        "webhooks",
+    ):
         import_module(f"ticketing.{service}.errors")
     # Those of the WebSocket API alone are not in the contract.
     of_the_contract = [kind for kind in ApiError.__subclasses__() if kind.__module__ != "ticketing.live.errors"]
@@ -202,6 +212,7 @@ def test_every_error_of_the_contract_has_its_status() -> None:
         "delivery_not_found": 404,
         "view_not_found": 404,
         "calendar_not_found": 404,
+        "report_not_found": 404,
         "user_exists": 409,
         "tenant_name_taken": 409,
         "last_admin": 409,

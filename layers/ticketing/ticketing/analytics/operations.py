@@ -193,7 +193,7 @@ def open_number(granted: Grant, query: ReportTicketsQuery, index: Embedded | Non
     asked = query.model_dump(mode="json", exclude={"cursor", "limit"})
     bound_to = f"{tenant_prefix(caller.tenant_id)} report {json.dumps([caller.user_id, asked])}"
     since, after = _position(query.cursor, bound_to)
-    by = tuple(part.by for part in parts if part.by is not None)
+    by = () if query.report is ReportName.WORKLOAD else tuple(part.by for part in parts if part.by is not None)
     ask = _ask(granted, query.report, query, by=by, settings=settings, now=since)
     cell = Cell(query.figure, query.part, parts)
     reporting = Reporting(index, settings.calendar, rebuild)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 from zoneinfo import ZoneInfo
 
 from ticketing.calendars.hours import Always
@@ -19,7 +19,6 @@ from ticketing.tickets import outbox
 from ticketing.tickets.lifecycle import Status
 
 if TYPE_CHECKING:
-    from ticketing.calendars.hours import BusinessTime
     from ticketing.tickets.models import Ticket
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -33,6 +32,13 @@ _MINUTE: Final = timedelta(minutes=1)
 
 FINISHED: Final = frozenset({Status.RESOLVED, Status.CLOSED})
 """The statuses of tickets that nobody has to work on: a ticket that leaves them for another is reopened."""
+
+
+class BusinessTime(Protocol):
+    """What counts as business time."""
+
+    def between(self, start: datetime, end: datetime) -> timedelta:
+        """Return the business time between two moments."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ DEFAULTS: dict[str, Any] = {
     "allowedEmailDomains": [],
     "autoCloseDays": None,
     "timeZone": "UTC",
+    "targets": {"clock": "business", "response": {}, "resolution": {}},
 }
 
 
