@@ -14,6 +14,7 @@ from tests.contract import (
     calendar_attempts,
     comment_attempts,
     mail_attempts,
+    report_attempts,
     search_attempts,
     ticket_attempts,
     user_attempts,
@@ -38,6 +39,7 @@ KINDS = (
     webhook_attempts,
     view_attempts,
     calendar_attempts,
+    report_attempts,
     mail_attempts,
 )
 VALID: dict[str, Valid] = {name: valid for kind in KINDS for name, valid in kind.VALID.items()}
@@ -69,6 +71,7 @@ ATTEMPTS = [
     *webhook_attempts.ATTEMPTS,
     *view_attempts.ATTEMPTS,
     *calendar_attempts.ATTEMPTS,
+    *report_attempts.ATTEMPTS,
     *mail_attempts.ATTEMPTS,
 ]
 SHORT = [

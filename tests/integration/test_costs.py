@@ -354,6 +354,26 @@ def test_requests_of_a_search(
     assert suggested == Counter([GET])
 
 
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("volume", [GET, GET, GET]),
+        ("workload?compare=previous", [GET, GET, GET, BATCH]),
+        ("tickets?report=age&figure=open", [GET, GET, GET, BATCH, BATCH]),
+    ],
+)
+def test_requests_of_a_report(
+    stack: Stack, acme: Tenant, new_ticket: Callable[..., dict[str, Any]], path: str, expected: list[str]
+) -> None:
+    """Settings, calendars and which index is served; then tickets, and names."""
+    new_ticket()
+    opened = "/v1/reports/tickets?report=workload&figure=open&group=agent.none%3D"
+    until(lambda: acme.agent.get(opened).json()["tickets"], bool)
+    with _counted(stack) as actions:
+        acme.agent.get(f"/v1/reports/{path}").raise_for_status()
+    assert actions == Counter(expected)
+
+
 @contextmanager
 def _counted(stack: Stack, *, authorizer: bool = False) -> Iterator[Counter[str]]:
     """Count the requests to DynamoDB and Step Functions in the meantime, of those who work while the caller waits.
