@@ -9,12 +9,10 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from ticketing import clock
 from ticketing.aws.data import of_tenant
-from ticketing.calendars.repository import CalendarRepository
 from ticketing.events.consumer import Work, gathering
 from ticketing.events.errors import RetryError
 from ticketing.index.errors import LostRaceError
-from ticketing.people.repository import People
-from ticketing.search.business import calendar_of
+from ticketing.search.business import read_calendar
 from ticketing.search.engines import index_of_tenant
 from ticketing.search.facts import Calendar
 from ticketing.search.index_queue import ORDERS, Order
@@ -37,7 +35,7 @@ def handler(orders: Sequence[Order], work: Work) -> None:
 
     @cache
     def calendar() -> Calendar:
-        return calendar_of(People(data).time_zone(consistent=True), CalendarRepository(data).read().default)
+        return read_calendar(data)
 
     try:
         done = Indexing(data.tenant_id, index, SearchedTickets(data), exists, calendar).follow(orders)

@@ -339,7 +339,13 @@ def test_nobody_else_may_change_who_somebody_is(
 
 def test_readers_can_not_write(stack: Stack, policies: Policies) -> None:
     readers = CALENDAR_READERS | FILE_READERS | TICKET_READERS | USER_READERS | VIEW_READERS | WEBHOOK_READERS
-    readers |= {"GetWatchingFunction", "SuggestSearchFunction", "TransitionTicketFunction", "PreflightFunction"}
+    readers |= {
+        "GetReportFunction",
+        "GetWatchingFunction",
+        "SuggestSearchFunction",
+        "TransitionTicketFunction",
+        "PreflightFunction",
+    }
     for principal in readers:
         for action in ("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"):
             for enclosing in ("TransactWriteItems", None):

@@ -311,6 +311,10 @@ def test_an_unknown_report_is_not_found() -> None:
     [
         ("from=2026-02-01&to=2026-01-31", "from: is after to"),
         ("from=2016-01-01&to=2025-12-31", "interval: a period has at most 400 parts, and this one 3653"),
+        (
+            "from=2026-01-01&to=2026-02-20&by=tag,type",
+            "interval: a period that is grouped by two things has at most 50",
+        ),
         ("from=0001-01-01&to=0001-01-02&compare=previous", "from: a period is between"),
         ("to=0001-01-02", "from: a period is between"),
         ("from=1767225600", "from: must be a date"),

@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 
     from ticketing.analytics.models import Ask
 
-MOST_PARTS: Final = 400
-"""Into how many parts a period may be divided: a year by day, and some."""
+MOST_PARTS: Final = {0: 400, 1: 400, 2: 50}
+"""Into how many parts a period may be divided, by how many things tickets are grouped by: a year by day, and some.
+
+By two things there are up to 144 groups: more parts would make an answer larger than a function may give.
+"""
 
 MOST_GROUPS: Final = {0: 0, 1: 25, 2: 10}
 """How many values have groups of their own, by how many things tickets are grouped by; for each of them."""
@@ -116,8 +119,9 @@ def problems(ask: Ask) -> Iterator[str]:
         yield "from: is after to"
     elif ask.first < _FIRST_DAY or ask.last > _LAST_DAY:
         yield f"from: a period is between {_FIRST_DAY} and {_LAST_DAY}"
-    elif (parts := sum(1 for _ in _starts(ask))) > MOST_PARTS:
-        yield f"interval: a period has at most {MOST_PARTS} parts, and this one {parts}"
+    elif (parts := sum(1 for _ in _starts(ask))) > (most := MOST_PARTS.get(len(ask.by), 0)) > 0:
+        grouped = " that is grouped by two things" if len(ask.by) > 1 else ""
+        yield f"interval: a period{grouped} has at most {most} parts, and this one {parts}"
     if len(ask.by) not in MOST_GROUPS:
         yield "by: tickets are grouped by two things at most"
     if len(set(ask.by)) < len(ask.by):

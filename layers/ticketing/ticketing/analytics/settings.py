@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ticketing.calendars.repository import CalendarRepository
 from ticketing.dynamodb.attributes import from_item
+from ticketing.dynamodb.damage import Item, read_one
 from ticketing.people.repository import People
 from ticketing.search.business import calendar_of
 from ticketing.users.tenant_models import Targets, TenantSettings
@@ -26,7 +27,17 @@ class ReportSettings:
 
 
 def settings_of(data: TenantData) -> ReportSettings:
-    """Return a tenant's settings for reports: two reads."""
-    settings = TenantSettings.model_validate(from_item(People(data).settings()))
+    """Return a tenant's settings for reports: two reads.
+
+    Raises
+    ------
+    DamagedItemError
+        They can't be read.
+    """
+    settings = read_one(People(data).settings(), _settings)
     default = CalendarRepository(data).read().default
     return ReportSettings(calendar_of(settings.time_zone, default), settings.targets)
+
+
+def _settings(item: Item) -> TenantSettings:
+    return TenantSettings.model_validate(from_item(item))

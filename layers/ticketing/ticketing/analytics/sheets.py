@@ -30,9 +30,14 @@ def wanted(request: Request) -> bool:
 def sheet(rows: Iterable[Sequence[Value]]) -> str:
     """Return rows as CSV, the first one being the names of the columns."""
     text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\r\n").writerows(map(_harmless, row) for row in rows)
+    csv.writer(text, lineterminator="\r\n").writerows(map(_cell, row) for row in rows)
     return _BYTE_ORDER_MARK + text.getvalue()
 
 
-def _harmless(value: Value) -> Value:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULAS) else value
+def _cell(value: Value) -> Value:
+    match value:
+        case float():
+            return round(value, 6)
+        case str() if value.startswith(_FORMULAS):
+            return f"'{value}"
+    return value

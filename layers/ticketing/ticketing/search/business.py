@@ -7,11 +7,29 @@ import json
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from ticketing.calendars.repository import CalendarRepository
 from ticketing.calendars.rules import business_time
+from ticketing.errors import DamagedItemError
+from ticketing.people.repository import People
 from ticketing.search.facts import Calendar
 
 if TYPE_CHECKING:
+    from ticketing.aws.data import TenantData
     from ticketing.calendars import models
+
+
+def read_calendar(data: TenantData) -> Calendar:
+    """Return what a tenant's facts are computed with now: two consistent reads.
+
+    Calendars that can't be read, which was reported, are as good as none: searches find tickets nevertheless. Mended,
+    they are another version, and the facts are computed again.
+    """
+    time_zone = People(data).time_zone(consistent=True)
+    try:
+        default = CalendarRepository(data).read().default
+    except DamagedItemError:
+        default = None
+    return calendar_of(time_zone, default)
 
 
 def calendar_of(time_zone: str, default: models.Calendar | None) -> Calendar:
