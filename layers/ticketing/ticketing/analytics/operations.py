@@ -1,4 +1,11 @@
-"""What handlers call for reports: questions are checked, and what is wrong with an index is answered as searches do."""
+"""What handlers call for reports: questions are checked, and what is wrong with an index is answered as searches do.
+
+query = query_of(q, caller, scope_of(request.grant), now)  # of search: dates and people as the caller means them
+ask = Ask(ReportName.VOLUME, first, last, zone, now, query, by=(By.TAG,))
+reporting = Reporting(reporting_index_of_caller(caller), calendar, partial(rebuild, caller.tenant_id))
+report, before = reporting.make(ask, compare=True)
+page = reporting.tickets_behind(ask, Cell("created", part=0), limit=25, after=None)
+"""
 
 from __future__ import annotations
 
