@@ -30,7 +30,7 @@ from ticketing.tickets.kinds import Priority
 
 BERLIN, UTC_ZONE = ZoneInfo("Europe/Berlin"), ZoneInfo("UTC")
 START, NOW = datetime(2026, 1, 10, tzinfo=UTC), datetime(2026, 6, 20, 9, 30, tzinfo=UTC)
-SIZE = sized(10_000, short=500)
+SIZE = sized(10_000, short=300)
 CALENDAR = Calendar(BERLIN, Weekdays(BERLIN), "v1")
 TARGETS = Targets(
     response={Priority.CRITICAL: 30, Priority.HIGH: 120, Priority.MEDIUM: 480},
