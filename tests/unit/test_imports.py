@@ -50,7 +50,7 @@ ALLOWED = {
 }
 # Modules beyond those of a bare interpreter, the standard library's included: a tenth above what was measured.
 BUDGET = {
-    "analytics": 520,
+    "analytics": 570,
     "tickets": 430,
     "attachments": 435,
     "calendars": 435,
