@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench import against, engine, filling, http, live, neighbors, requests, search, start, warm
+from bench import against, engine, filling, http, live, neighbors, reports, requests, search, start, warm
 from bench.report import Figure, show
 from bench.stack import Stack
 
@@ -43,6 +43,7 @@ def main() -> int:
         figures += _shown(search.measure(stack, sizes, rounds=5 if quick else 40, changes=10 if quick else 100))
     figures += _shown(neighbors.measure(rounds=5 if quick else 30))
     figures += _shown(engine.measure((10_000,) if quick else (100_000, 1_000_000), rounds=20 if quick else 100))
+    figures += _shown(reports.measure((10_000,) if quick else (1_000_000,), rounds=5 if quick else 20))
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps([figure.as_json() for figure in figures], indent=2) + "\n")
     print(f"\nWritten to {RESULTS}")

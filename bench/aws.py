@@ -112,6 +112,26 @@ _VIEW: dict[str, Any] = {
     "createdAt": {"S": _NOW},
     "updatedAt": {"S": _NOW},
 }
+_CALENDARS: dict[str, Any] = {
+    "version": {"N": "1"},
+    "calendars": {
+        "L": [
+            {
+                "M": {
+                    "id": {"S": OTHER},
+                    "name": {"S": "Desk"},
+                    "timeZone": {"S": "Europe/Berlin"},
+                    "hours": {"M": {"monday": {"L": [{"M": {"from": {"S": "09:00"}, "to": {"S": "17:00"}}}]}}},
+                    "holidays": {"L": []},
+                    "default": {"BOOL": False},
+                    "version": {"N": "1"},
+                    "createdAt": {"S": _NOW},
+                    "updatedAt": {"S": _NOW},
+                }
+            }
+        ]
+    },
+}
 _RECEIPT: dict[str, Any] = {
     "tenantId": {"S": TENANT},
     "tenantName": {"S": "Bench"},
@@ -128,6 +148,7 @@ _ITEMS = {
     "ATTACHMENT": _ATTACHMENT,
     "WEBHOOK": _WEBHOOK,
     "DELIVERY": _DELIVERY,
+    "CALENDARS": _CALENDARS,
 }
 """The item that a GetItem finds, by how its range key starts."""
 

@@ -57,7 +57,7 @@ def measure(sizes: tuple[int, ...], rounds: int) -> Iterator[Figure]:
         group = _GROUP.format(size)
         with tempfile.TemporaryDirectory(prefix="bench-index-") as folder:
             texts, seconds = _build(Path(folder), size)
-            stored = sum(file.stat().st_size for file in _used(Path(folder)))
+            stored = sum(file.stat().st_size for file in used(Path(folder)))
             yield Figure(group, "text of a ticket", texts / size, "bytes")
             yield Figure(group, "index of a ticket", stored / size, "bytes", reach=400 if size >= _LARGE else None)
             yield Figure(group, "tickets written in a second", size / seconds, "")
@@ -82,7 +82,7 @@ def _build(folder: Path, size: int) -> tuple[int, float]:
     return texts, seconds
 
 
-def _used(folder: Path) -> list[Path]:
+def used(folder: Path) -> list[Path]:
     """Return the files of the segments that are in use."""
     meta = json.loads((folder / "meta.json").read_text())
     names = {each["segment_id"].replace("-", "") for each in meta["segments"]}

@@ -8,6 +8,7 @@ from functools import partial
 from itertools import batched
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from bench.callers import claim
 from bench.corpus import tickets
@@ -21,6 +22,7 @@ from ticketing.index.folders import Folders
 from ticketing.index.store import IndexStore
 from ticketing.search.documents import Document, document_of
 from ticketing.search.embedded import Embedded
+from ticketing.search.facts import Calendar
 from ticketing.search.port import Build, Changes
 from ticketing.tickets.keys import list_partition, ticket_key
 from ticketing.tickets.queries import NOBODY
@@ -28,6 +30,7 @@ from ticketing.tickets.queries import NOBODY
 USERS = ("admin@acme.example", "admin@globex.example")
 """Admins of the two tenants that are filled: a small one, and a large one."""
 
+_CALENDAR = Calendar.always(ZoneInfo("UTC"))
 _AT_ONCE = 4
 _STEP = 2_000
 """How many tickets are written into the index at once."""
@@ -49,8 +52,8 @@ def fill(stack: Stack, user: str, size: int) -> None:
         index.begin(build)
         for step, items in enumerate(_steps(tenant_id, size), start=1):
             _put(stack, items)
-            documents = [document for item in items if (document := document_of([item])) is not None]
-            changes, walk = Changes(documents, [], build.began), {"step": step}
+            documents = [document for item in items if (document := document_of([item], _CALENDAR)) is not None]
+            changes, walk = Changes(documents, [], build.began, _CALENDAR.version), {"step": step}
             index.extend(partial(_same, changes), build, walk)
             build = Build(build.began, walk)
         index.finish(build)

@@ -17,6 +17,6 @@ def handler(request: Request) -> Response:
     ticket_id = request.id_or(TicketNotFoundError)
     attachment_id = request.id_or(AttachmentNotFoundError, "attachmentId")
     address = TicketAttachments(request.grant, ticket_id).content(attachment_id)
-    if request.accepts_json():
+    if request.accepts("application/json"):
         return Response(200, {"url": address.url, "expiresAt": address.expires_at})
     return Response(302, headers={"Location": address.url})

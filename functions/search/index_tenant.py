@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
+from functools import cache
 
 from aws_lambda_powertools.metrics import MetricUnit
 
@@ -11,7 +12,9 @@ from ticketing.aws.data import of_tenant
 from ticketing.events.consumer import Work, gathering
 from ticketing.events.errors import RetryError
 from ticketing.index.errors import LostRaceError
+from ticketing.search.business import read_calendar
 from ticketing.search.engines import index_of_tenant
+from ticketing.search.facts import Calendar
 from ticketing.search.index_queue import ORDERS, Order
 from ticketing.search.indexing import Indexing
 from ticketing.search.port import BuildChangedError
@@ -30,8 +33,12 @@ def handler(orders: Sequence[Order], work: Work) -> None:
         tenant = TenantRepository(data).get()
         return tenant is not None and tenant.state is TenantState.ACTIVE
 
+    @cache
+    def calendar() -> Calendar:
+        return read_calendar(data)
+
     try:
-        done = Indexing(data.tenant_id, index, SearchedTickets(data), exists).follow(orders)
+        done = Indexing(data.tenant_id, index, SearchedTickets(data), exists, calendar).follow(orders)
     except (BuildChangedError, LostRaceError) as error:
         raise RetryError from error
     changed = [order.since for order in orders if order.since]

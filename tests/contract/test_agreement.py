@@ -27,11 +27,23 @@ from tests.contract.document import (
 )
 from ticketing import errors
 from ticketing.access.roles import Role
+from ticketing.analytics import models as analytics
+from ticketing.analytics.queries import ReportQuery, ReportTicketsQuery
 from ticketing.api.bodies import PageQuery
 from ticketing.api.request import BODY_LIMIT
 from ticketing.attachments import models as attachments
 from ticketing.attachments import operations as attachment_operations
 from ticketing.attachments.models import AttachmentCreate, AttachmentQuery
+from ticketing.calendars.models import (
+    MOST_BYTES,
+    MOST_CALENDARS,
+    Calendar,
+    CalendarCreate,
+    CalendarUpdate,
+    Holiday,
+    Interval,
+    WeeklyHours,
+)
 from ticketing.comments import operations as comment_operations
 from ticketing.comments.models import (
     MOST_FILES,
@@ -71,6 +83,7 @@ from ticketing.users.states import DeletionState, Kind, WhoMayCreate
 from ticketing.users.tenant_models import (
     DeleteTenantQuery,
     SettingsUpdate,
+    Targets,
     TenantCreate,
     TenantDeletion,
     TenantSettings,
@@ -97,9 +110,10 @@ REQUEST_MODELS: dict[str, type[BaseModel]] = {
         *(TicketCreate, TicketReplace, TicketUpdate, TransitionRequest),
         *(CommentCreate, CommentUpdate, AttachmentCreate),
         *(InviteUser, UserUpdate, MeUpdate, NotificationsUpdate),
-        *(TenantCreate, TenantUpdate, SettingsUpdate, api_keys.ApiKeyCreate),
+        *(TenantCreate, TenantUpdate, SettingsUpdate, Targets, api_keys.ApiKeyCreate),
         *(WebhookCreate, WebhookUpdate, SecretRotation),
         *(ViewCreate, ViewUpdate),
+        *(CalendarCreate, CalendarUpdate, WeeklyHours, Interval, Holiday),
     )
 }
 QUERY_MODELS: dict[str, type[BaseModel]] = {
@@ -117,6 +131,8 @@ QUERY_MODELS: dict[str, type[BaseModel]] = {
     "deleteTenant": DeleteTenantQuery,
     "listDeliveries": DeliveryQuery,
     "countViews": CountQuery,
+    "getReport": ReportQuery,
+    "listReportTickets": ReportTicketsQuery,
 }
 PEOPLE = [role.value for role in Role if role not in {Role.NEWCOMER, Role.SYSTEM}]
 """The roles of those who belong to a tenant."""
@@ -181,6 +197,9 @@ def test_limit_is_the_one_that_is_told() -> None:
         (SCHEMAS["TenantDeletion"]["properties"]["state"], DeletionState),
         (SCHEMAS["EventType"], EventType),
         (SCHEMAS["DeliveryState"], DeliveryState),
+        (SCHEMAS["ReportName"], analytics.ReportName),
+        (SCHEMAS["ReportBy"], analytics.By),
+        (SCHEMAS["ReportInterval"], analytics.Interval),
     ],
 )
 def test_enumerations_are_the_same(enumeration: dict[str, Any], kind: type[StrEnum]) -> None:
@@ -222,6 +241,7 @@ def test_request_schemas_have_the_models_properties(name: str) -> None:
 UUID = "3F0C5B9E-6a51-4d1c-9a57-0d2f6f1f2a11"
 FUTURE = ("2999-01-31T09:30:00Z", "2999-01-31t09:30:00.1234567z", "2999-01-31T09:30:00+14:00")
 NO_TIMES = ("2001-01-31T09:30:00Z", "2999-01-31T09:30:00", "2999-01-31 09:30:00Z", "2999-02-30T09:30:00Z", "2999-01-31")
+HOURS = [{"from": "09:00", "to": "17:00"}]
 PROBES: list[Any] = [
     *(None, "", " ", "\t\n", "x", " x ", "a\nb", "a\x00b", "\x00", "a\r\nb", "\U0001f600", "caf\u00e9", "me", "none"),
     *("a\tb\rc", "\x08", "a\x0b", "\x0ca", "a\x1b[0m", "\x1fb", "a\x7f", "\x80", "a\x9fb", "a\xa0b", "\u2028b"),
@@ -264,12 +284,21 @@ PROBES: list[Any] = [
     *(["b.example"] * 50, ["b.example"] * 51, [f"{'b' * 63}.example"], [f"{'b' * 64}.example"]),
     *(["*"], ["*", "TicketCreated"], ["TicketCreated"] * 12, ["TicketCreated"] * 13, ["ticketCreated"], *DeliveryState),
     *("whsec_", f"whsec_{'A' * 32}", f"whsec_{'A' * 43}=", f"whsec_{'A' * 86}==", f"whsec_{'A' * 28}", "A" * 32),
+    *("00:00", "09:30", "23:59", "24:00", "9:30", "09:60", "-1:00", "09:30:00", "2026-12-24", "12-24", "02-29", "2-9"),
+    *({"monday": HOURS}, {"monday": []}, {"montag": HOURS}, {"monday": [{"from": "9:00", "to": "17:00"}]}, HOURS),
+    *({"monday": HOURS * 2}, HOURS * 10, HOURS * 11, [{"from": "22:00", "to": "06:00"}], [{"from": "09:00"}]),
+    *([{"date": "12-24", "name": "x"}], [{"date": "12-24", "name": " "}], [{"date": "12-24", "name": "x"}] * 2),
     *({"commented": False}, {"commented": "no"}, {"autoCloseDays": None}, {"autoCloseDays": 0}, {"whoMayCreate": None}),
 ]
 
 NARROWER: dict[str, Any] = {
     "timeZone": ("Europe/Lisbon", "UTC"),
+    "hours": ({"monday": HOURS},),
+    "holidays": ([], [{"date": "12-24", "name": "x"}]),
+    "date": ("2026-12-24", "12-24", "02-29"),
+    **dict.fromkeys(WeeklyHours.model_fields, (HOURS, [{"from": "22:00", "to": "06:00"}])),
     "expiresAt": FUTURE,
+    "zone": ("Europe/Lisbon", "UTC"),
     "query": ("", "x", " x ", "x" * 200, "caf\u00e9", UUID, *Status),
 }
 """Fields of which the document can't say all that is good, with values that are."""
@@ -287,7 +316,13 @@ def _least(name: str) -> dict[str, Any]:
     """The smallest body that a request schema takes."""
     ticket = {"title": "x", "description": "x", "status": "NEW", "priority": "LOW", "type": "QUESTION", "to": "OPEN"}
     file = {"fileName": "x", "contentType": "a/b", "size": 1, "sha256": "0" * 64}
-    values = ticket | file | {"name": "x", "email": "a@b.example", "role": "agent", "eventTypes": ["*"], "query": "x"}
+    calendar = {"hours": {"monday": HOURS}, "date": "12-24", "from": "09:00"}
+    values = (
+        ticket
+        | file
+        | calendar
+        | {"name": "x", "email": "a@b.example", "role": "agent", "eventTypes": ["*"], "query": "x"}
+    )
     return {field: values.get(field, UUID) for field in SCHEMAS[name].get("required", [])}
 
 
@@ -325,6 +360,10 @@ def _read(schema: dict[str, Any], text: str) -> Any:
     return text
 
 
+NEEDED = {"listReportTickets": {"report": "volume", "figure": "created"}}
+"""What a query needs that takes more than one parameter."""
+
+
 @pytest.mark.parametrize("name", QUERY_MODELS)
 def test_query_parameters_accept_what_the_models_accept(name: str) -> None:
     model = QUERY_MODELS[name]
@@ -342,11 +381,14 @@ def test_query_parameters_accept_what_the_models_accept(name: str) -> None:
             continue
         for text in texts:
             try:
-                model.model_validate({parameter: text})
+                model.model_validate(NEEDED.get(name, {}) | {parameter: text})
             except ValidationError:
                 accepted = False
             else:
                 accepted = True
+            if parameter in NARROWER and not accepted:
+                assert text not in NARROWER[parameter]
+                continue
             value = _read(declared["schema"], text)
             assert accepted == (not problems(declared["schema"], value)), (parameter, text)
 
@@ -469,6 +511,16 @@ def test_view_shows_what_the_model_has() -> None:
     assert f"Of their own everybody may have {MOST_OWN}, and a tenant {MOST_SHARED}" in " ".join(
         OPERATIONS["createView"]["description"].split()
     )
+
+
+def test_calendar_shows_what_the_model_has() -> None:
+    schema = SCHEMAS["Calendar"]
+    assert schema["properties"].keys() == set(schema["required"]) == _properties(Calendar)[0]
+    listed = OPERATIONS["listCalendars"]["responses"]["200"]["content"]["application/json"]["schema"]
+    assert listed["maxItems"] == MOST_CALENDARS
+    told = " ".join(OPERATIONS["createCalendar"]["description"].split())
+    assert f"A tenant has {MOST_CALENDARS} calendars at most" in told
+    assert f"each as JSON has {MOST_BYTES // 1024} KiB at most" in told
 
 
 def test_delivery_shows_what_the_model_has() -> None:

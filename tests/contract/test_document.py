@@ -40,6 +40,8 @@ FOLDERS = {
     "Audit": "audit",
     "Webhooks": "webhooks",
     "Views": "views",
+    "Calendars": "calendars",
+    "Reports": "analytics",
     "Mail": "mail",
 }
 """Where the functions of the operations with a tag are."""

@@ -35,7 +35,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests.contract.document import OPERATIONS, PUBLIC
+from tests.contract.calendar_attempts import HOLIDAYS, MONDAYS
+from tests.contract.document import OPERATIONS, PUBLIC, SCHEMAS, problems
 from tests.contract.webhook_attempts import SECRET as GOOD_SECRET
 from tests.harness.client import Client
 from tests.harness.contract import Contract
@@ -57,8 +58,20 @@ KEY = re.compile(r"[!-~]{1,255}")
 SECRET = re.compile(r"whsec_[0-9A-Za-z+/]{32,86}={0,2}")
 CURSOR = re.compile(r"[0-9A-Za-z_-]+")
 TIME = re.compile(r"[0-9]{4}(-[0-9]{2}-[0-9]{2}[Tt][0-9:]{8}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2}))")
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+ZONES = ["Europe/Lisbon", "America/New_York", "UTC"]
+FIGURES = {
+    "volume": "created",
+    "backlog": "open",
+    "responsiveness": "response.count",
+    "reopenings": "resolved",
+    "workload": "open",
+    "age": "open",
+}
+"""A number of each report."""
+(FIGURE,) = (each["schema"] for each in OPERATIONS["listReportTickets"]["parameters"] if each["name"] == "figure")
 
-schemathesis.openapi.format("time-zone", st.sampled_from(["Europe/Lisbon", "America/New_York", "UTC"]))
+schemathesis.openapi.format("time-zone", st.sampled_from(ZONES))
 
 
 def _schema(*phases: str) -> Any:
@@ -112,6 +125,8 @@ class Target:
     """One to each webhook, by the webhook."""
     views: list[str]
     """Of the admin: to whoever else sends requests, there are none."""
+    calendars: list[str]
+    """Of which none stays the default, so that they can be deleted."""
     receiver: str
     """Where webhooks may lead."""
     etags: dict[str, str]
@@ -160,6 +175,8 @@ class Target:
             case.query = {name: value for name, value in case.query.items() if name != "cursor"}
         if _operation(case) == "searchTickets":
             case.query = self.searched(case.query)
+        if _operation(case) in {"getReport", "listReportTickets"}:
+            case.query = self.counted(case.query)
         headers = dict(case.headers)
         tag = headers.get("If-Match", "")
         # The systematic phase takes 0 for an ETag, and calls it good.
@@ -183,16 +200,34 @@ class Target:
             del better["view"]
         return better
 
-    def better(self, body: dict[str, Any], dice: int) -> dict[str, str]:
+    def counted(self, query: dict[str, Any]) -> dict[str, Any]:
+        """Return the query of a report with a period, a zone and a number that there are, where its own could be."""
+        better = self.searched(query)
+        if query.get("zone") in ZONES:
+            better["zone"] = "UTC"
+        if all(DAY.fullmatch(str(query.get(name, "2026-01-01"))) for name in ("from", "to")):
+            better |= {"from": "2026-01-01", "to": "2026-01-31"}
+        figure = query.get("figure")
+        if query.get("report") in FIGURES and isinstance(figure, str) and not problems(FIGURE, figure):
+            better["figure"] = FIGURES[query["report"]]
+        return better
+
+    def better(self, body: dict[str, Any], dice: int) -> dict[str, Any]:
         """Return fields for a body that are good, and whose own values may not be, which the document can't say."""
         named = {name for name in ("reporterId", "assignedToId") if UUID.fullmatch(str(body.get(name)))}
-        better = dict.fromkeys(named if dice % 4 else (), self.agent_id)
+        better: dict[str, Any] = dict.fromkeys(named if dice % 4 else (), self.agent_id)
         if end := TIME.fullmatch(str(body.get("expiresAt"))):
             better["expiresAt"] = f"2999{end[1]}"
         if SECRET.fullmatch(str(body.get("secret"))):
             better["secret"] = GOOD_SECRET
         if isinstance(body.get("query"), str) and len(body["query"]) <= MOST_CHARACTERS:
             better["query"] = "printer status:OPEN"
+        of_calendars = (("hours", "WeeklyHours", MONDAYS), ("holidays", "Holidays", HOLIDAYS))
+        better |= {
+            name: good
+            for name, schema, good in of_calendars
+            if name in body and not problems(SCHEMAS[schema], body[name])
+        }
         if str(body.get("url")).startswith("https://"):  # what is told of events has to be here
             better["url"] = self.receiver
         return better
@@ -202,7 +237,7 @@ class Target:
         given = str(case.path_parameters.get("id"))
         tenants = {"/v1/tenant-deletions/": self.deletions, "/v1/users/me/invitations/": [self.tenant_id]}
         things = {"/v1/users/": self.users, "/v1/api-keys/": self.api_keys, "/v1/webhooks/": list(self.deliveries)}
-        things |= {"/v1/views/": self.views}
+        things |= {"/v1/views/": self.views, "/v1/calendars/": self.calendars}
         for pattern, pools in ((TENANT, tenants), (UUID, things)):
             for prefix, pool in pools.items():
                 if case.path.startswith(prefix):
@@ -222,6 +257,7 @@ class Target:
         thing, address = case.path_parameters.get("id", ""), _address(case)
         self.put_comments_back(_operation(case), thing, status)
         self.put_views_back(_operation(case), thing, status)
+        self.put_calendars_back(_operation(case), thing, status)
         if _operation(case) == "deleteAttachment" and status == httpx.codes.NO_CONTENT:
             self.files[thing] = _file(self.stack, self.tenant_id, thing, self.agent_id)
         if thing in self.tickets and _operation(case) == "deleteTicket" and status == httpx.codes.NO_CONTENT:
@@ -281,6 +317,19 @@ class Target:
             for view in caller.get("/v1/views").json():
                 if view["id"] not in self.views:
                     caller.delete(f"/v1/views/{view['id']}")
+
+    def put_calendars_back(self, operation: str, thing: str, status: int) -> None:
+        """Keep three calendars, and no others: a tenant has few, and each has a name of its own."""
+        if operation == "deleteCalendar" and status == httpx.codes.NO_CONTENT:
+            self.calendars[self.calendars.index(thing)] = _calendar(self.admin)
+        if operation not in {"createCalendar", "updateCalendar"} or status >= httpx.codes.BAD_REQUEST:
+            return
+        for calendar in self.admin.get("/v1/calendars").json():
+            place = f"/v1/calendars/{calendar['id']}"
+            if calendar["default"]:
+                self.etags[place] = self.admin.patch(place, json={"default": False}).headers["ETag"]
+            if calendar["id"] not in self.calendars:
+                self.admin.delete(place)
 
 
 def _operation(case: Case) -> str:
@@ -343,6 +392,7 @@ def target(stack: Stack, receiver: Receiver, accounts: Accounts, found_tenant: C
         deletions=[left.id],
         deliveries=_webhook(own.admin, receiver.origin) | _webhook(own.admin, receiver.origin),
         views=[_view(own.admin) for _ in range(3)],
+        calendars=[_calendar(own.admin) for _ in range(3)],
         receiver=receiver.origin,
         etags=etags,
     )
@@ -389,6 +439,12 @@ def _webhook(api: Client, url: str) -> dict[str, str]:
 def _view(api: Client) -> str:
     """Save a view and return its id."""
     return str(api.post("/v1/views", json={"name": str(uuid4()), "query": ""}).json()["id"])
+
+
+def _calendar(api: Client) -> str:
+    """Make a calendar and return its id."""
+    body = {"name": str(uuid4()), "hours": MONDAYS}
+    return str(api.post("/v1/calendars", json=body).json()["id"])
 
 
 def _tickets(
@@ -440,7 +496,7 @@ def test_every_operation_was_reached(target: Target) -> None:
     asked = operations - {"deleteTenant"}
     # Of one that takes nothing there are few requests that differ.
     alike = {name for name in asked if not OPERATIONS[name]["parameters"] and "requestBody" not in OPERATIONS[name]}
-    assert alike == {"listInvitations", "listViews", "listWebhooks", "signOut"}
+    assert alike == {"listCalendars", "listInvitations", "listViews", "listWebhooks", "signOut"}
     assert not {name for name in asked - alike if served[name] < 5}
     assert all(served[name] for name in alike)
 

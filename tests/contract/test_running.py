@@ -11,8 +11,10 @@ import pytest
 
 from tests.contract import (
     attachment_attempts,
+    calendar_attempts,
     comment_attempts,
     mail_attempts,
+    report_attempts,
     search_attempts,
     ticket_attempts,
     user_attempts,
@@ -36,6 +38,8 @@ KINDS = (
     user_attempts,
     webhook_attempts,
     view_attempts,
+    calendar_attempts,
+    report_attempts,
     mail_attempts,
 )
 VALID: dict[str, Valid] = {name: valid for kind in KINDS for name, valid in kind.VALID.items()}
@@ -66,6 +70,8 @@ ATTEMPTS = [
     *user_attempts.ATTEMPTS,
     *webhook_attempts.ATTEMPTS,
     *view_attempts.ATTEMPTS,
+    *calendar_attempts.ATTEMPTS,
+    *report_attempts.ATTEMPTS,
     *mail_attempts.ATTEMPTS,
 ]
 SHORT = [

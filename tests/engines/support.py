@@ -17,7 +17,7 @@ BUILD = Build(began=AS_OF, walk={"page": 0})
 
 
 def changes(*documents: Document, gone: tuple[str, ...] = (), as_of: str = AS_OF) -> Changes:
-    return Changes(documents, gone, as_of)
+    return Changes(documents, gone, as_of, "always UTC")
 
 
 def built(index: TendedIndex, *documents: Document) -> None:

@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from tests.harness.postbox import until
 from tests.harness.stack import Stack
@@ -18,12 +19,14 @@ from ticketing.index.folders import Folders
 from ticketing.index.store import IndexStore
 from ticketing.search.documents import document_of
 from ticketing.search.embedded import Embedded
+from ticketing.search.facts import Calendar
 from ticketing.search.language import Kind, Query, Term
 from ticketing.search.port import NOBODY, Facet, Find, Found, IndexMissingError, Scope, SortKey
 from ticketing.words import words_of
 
 _ALL = Scope(None, internal=True)
 _ROOM = 2**30
+_CALENDAR = Calendar.always(ZoneInfo("UTC"))
 
 
 @dataclass
@@ -68,7 +71,9 @@ class Index:
 
     def expected(self) -> tuple[Any, ...]:
         """Return the same of the table."""
-        documents = [document for items in self._collections() if (document := document_of(items)) is not None]
+        documents = [
+            document for items in self._collections() if (document := document_of(items, _CALENDAR)) is not None
+        ]
         documents.sort(key=lambda each: (each.updated_at, each.number), reverse=True)
         counts = {
             Facet.STATUS: Counter(each.status for each in documents),

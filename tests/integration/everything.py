@@ -49,6 +49,7 @@ class Everything:
         agent, reporter = self.person("agent"), self.person("reporter")
         self.operate_on_tickets(agent, reporter)
         self.find_tickets(agent)
+        self.report()
         self.operate_on_comments(agent)
         EveryAttachment(self, self.tenant.admin, Objects(self.stack)).do()
         self.operate_on_users()
@@ -56,6 +57,7 @@ class Everything:
         self.operate_on_api_keys()
         self.operate_on_webhooks()
         self.operate_on_views()
+        self.operate_on_calendars()
         _ok(self.tenant.admin.get("/v1/audit-events"))
         self.mail_and_stop()
         self.finish_what_is_pending()
@@ -121,6 +123,13 @@ class Everything:
         _ok(admin.get("/v1/search/suggestions", params={"q": "t"}))
         view = _ok(admin.post("/v1/views", json={"name": "Searched by", "query": "T2"}))
         _ok(admin.get("/v1/search/tickets", params={"view": view["id"]}))
+
+    def report(self) -> None:
+        """Make a report and open a number, with people, dates and addresses."""
+        admin, q = self.tenant.admin, f"created>-1d -assignee:{self.tenant.email}"
+        _ok(admin.get("/v1/reports/volume", params={"q": q, "by": "assignee"}))
+        query = {"report": "volume", "figure": "created", "q": q}
+        assert _ok(admin.get("/v1/reports/tickets", params=query))["tickets"]
 
     def operate_on_comments(self, agent: str) -> None:
         """Call every operation of comments and watchers, with mentions and a key, and reopen a ticket by a comment."""
@@ -207,6 +216,7 @@ class Everything:
             "allowedEmailDomains": [DOMAIN],
             "autoCloseDays": 3,
             "timeZone": "Europe/Lisbon",
+            "targets": {"response": {"HIGH": 60}},
         }
         back: dict[str, Any] = {
             "defaultPriority": "MEDIUM",
@@ -214,6 +224,7 @@ class Everything:
             "allowedEmailDomains": [],
             "autoCloseDays": None,
             "timeZone": "UTC",
+            "targets": {},
         }
         _ok(admin.patch("/v1/tenant", json={"name": f"{self.tenant.name} & Co.", "settings": settings}))
         _ok(admin.patch("/v1/tenant", json={"name": self.tenant.name, "settings": back}))
@@ -278,6 +289,19 @@ class Everything:
             _ok(admin.patch(url, json=change))
         _ok(admin.get("/v1/views"))
         for place in (url, shared):
+            _ok(admin.get(place))
+            _ok(admin.delete(place))
+
+    def operate_on_calendars(self) -> None:
+        """Call every operation of calendars, with and without a time zone."""
+        admin, hours = self.tenant.admin, {"monday": [{"from": "09:00", "to": "17:00"}]}
+        places: list[str] = []
+        for more in ({}, {"timeZone": "Europe/Berlin", "default": True}):
+            body = {"name": f"C {len(places)}", "hours": hours} | more
+            places.append(f"/v1/calendars/{_ok(admin.post('/v1/calendars', json=body))['id']}")
+        _ok(admin.get("/v1/calendars"))
+        _ok(admin.patch(places[1], json={"default": False}))
+        for place in places:
             _ok(admin.get(place))
             _ok(admin.delete(place))
 
@@ -453,7 +477,7 @@ class Everything:
         # What somebody else has written is fetched.
         ticket = _ok(self.tenant.admin.post("/v1/tickets", json=TICKET | {"title": "Fetched"}))
         index.awaited("Fetched", ids={ticket["id"]})
-        index.engine.write(lambda: Changes((), (ticket["id"],), FUTURE))
+        index.engine.write(lambda: Changes((), (ticket["id"],), FUTURE, "always UTC"))
         index.awaited("Fetched", ids=set())
         _ok(self.tenant.admin.patch(f"/v1/tickets/{ticket['id']}", json={"title": "Fetched again"}))
         index.awaited("Fetched", ids={ticket["id"]})

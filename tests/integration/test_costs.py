@@ -201,6 +201,18 @@ USERS_RULE |= {
 }
 
 
+def _calendar(api: Client) -> str:
+    """Make a calendar, and return where it is."""
+    body = {"name": str(uuid4()), "timeZone": "UTC", "hours": {"monday": [{"from": "09:00", "to": "17:00"}]}}
+    return api.post("/v1/calendars", json=body).headers["Location"]
+
+
+USERS_RULE |= {
+    "calendars": (lambda api: api.get("/v1/calendars"), [GET]),
+    "another calendar, and its end": (lambda api: api.delete(_calendar(api)), [GET, GET, TRANSACTION] * 2),
+}
+
+
 @pytest.mark.parametrize(("call", "expected"), RULE.values(), ids=RULE.keys())
 def test_requests_per_operation(
     stack: Stack, acme: Tenant, new_ticket: Callable[..., dict[str, Any]], call: Call, expected: list[str]
@@ -340,6 +352,26 @@ def test_requests_of_a_search(
     with _counted(stack) as suggested:
         acme.agent.get("/v1/search/suggestions?q=dr").raise_for_status()
     assert suggested == Counter([GET])
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("volume", [GET, GET, GET]),
+        ("workload?compare=previous", [GET, GET, GET, BATCH]),
+        ("tickets?report=age&figure=open", [GET, GET, GET, BATCH, BATCH]),
+    ],
+)
+def test_requests_of_a_report(
+    stack: Stack, acme: Tenant, new_ticket: Callable[..., dict[str, Any]], path: str, expected: list[str]
+) -> None:
+    """Settings, calendars and which index is served; then tickets, and names."""
+    new_ticket()
+    opened = "/v1/reports/tickets?report=workload&figure=open&group=agent.none%3D"
+    until(lambda: acme.agent.get(opened).json()["tickets"], bool)
+    with _counted(stack) as actions:
+        acme.agent.get(f"/v1/reports/{path}").raise_for_status()
+    assert actions == Counter(expected)
 
 
 @contextmanager

@@ -66,6 +66,7 @@ FILES: Final = (Thing.INTERNAL, *TICKETS)
 WEBHOOKS: Final = (Thing.OTHERS, Thing.FOREIGN, Thing.MISSING)
 INVITATIONS: Final = (Thing.MISSING, Thing.OWN)
 DELIVERIES: Final = (Thing.MISSING, Thing.FOREIGN, Thing.OTHERS)
+CALENDARS: Final = (Thing.FOREIGN, Thing.OTHERS, Thing.MISSING)
 VIEWS: Final = (Thing.OWN, Thing.OTHERS, Thing.FOREIGN, Thing.MISSING)
 """Of views, somebody else's is a shared one."""
 KINDS: Final = {
@@ -79,6 +80,7 @@ KINDS: Final = {
     INVITATIONS: "invitation",
     DELIVERIES: "delivery",
     VIEWS: "view",
+    CALENDARS: "calendar",
 }
 
 
@@ -122,6 +124,10 @@ def _view(*, shared: bool = False) -> dict[str, Any]:
     return {"name": f"Walk {next(_numbers)}", "query": "status:OPEN", "shared": shared}
 
 
+def _calendar() -> dict[str, Any]:
+    return {"name": f"Walk {next(_numbers)}", "hours": {"monday": [{"from": "09:00", "to": "17:00"}]}}
+
+
 PLACES: Final = {
     "ticket": "/v1/tickets",
     "comment": "/v1/tickets/0190b2c4-0000-7000-8000-000000000000/comments",
@@ -132,6 +138,7 @@ PLACES: Final = {
     "invitation": "/v1/users/me/invitations",
     "webhook": "/v1/webhooks",
     "view": "/v1/views",
+    "calendar": "/v1/calendars",
 }
 ENDING: Final = {
     Operation.ACCEPT_INVITATION,
@@ -232,6 +239,15 @@ STEPS: Final = {
     Operation.GET_VIEW: Step(200, VIEWS, lambda api, url: api.get(url)),
     Operation.UPDATE_VIEW: Step(200, VIEWS, lambda api, url: api.patch(url, json={"query": "status:NEW"})),
     Operation.DELETE_VIEW: Step(204, VIEWS, lambda api, url: api.delete(url)),
+    Operation.LIST_CALENDARS: Step(200, (Thing.NONE,), lambda api, _: api.get("/v1/calendars")),
+    Operation.CREATE_CALENDAR: Step(201, (Thing.NONE,), lambda api, _: api.post("/v1/calendars", json=_calendar())),
+    Operation.GET_CALENDAR: Step(200, CALENDARS, lambda api, url: api.get(url)),
+    Operation.UPDATE_CALENDAR: Step(200, CALENDARS, lambda api, url: api.patch(url, json={"default": False})),
+    Operation.DELETE_CALENDAR: Step(204, CALENDARS, lambda api, url: api.delete(url)),
+    Operation.GET_REPORT: Step(200, (Thing.NONE,), lambda api, _: api.get("/v1/reports/volume")),
+    Operation.LIST_REPORT_TICKETS: Step(
+        200, (Thing.NONE,), lambda api, _: api.get("/v1/reports/tickets?report=volume&figure=created")
+    ),
 }
 """A request that the ticket's status and everything but permissions allow, for each operation."""
 
@@ -357,6 +373,7 @@ class House:
             "webhook": lambda: _made(self._whose(thing).admin, "/v1/webhooks", _webhook()),
             "delivery": lambda: self._delivery(self._whose(thing)),
             "view": lambda: self._view(caller, thing),
+            "calendar": lambda: self._calendar(self._whose(thing)),
         }
         return make[kind]()
 
@@ -447,6 +464,12 @@ class House:
         if caller in self._newcomers:
             self._tenant.invite(email=self._newcomers[caller])
         return f"{PLACES['invitation']}/{self._tenant.id}"
+
+    def _calendar(self, tenant: OwnTenant) -> str:
+        """Make a calendar of a tenant that has no other: few are any tenant's."""
+        for calendar in tenant.admin.get("/v1/calendars").json():
+            tenant.admin.delete(f"/v1/calendars/{calendar['id']}")
+        return _made(tenant.admin, "/v1/calendars", _calendar())
 
     def _view(self, caller: Client, thing: Thing) -> str:
         """Make a view of the caller's own; of a newcomer, who has none, and of others, a shared one."""

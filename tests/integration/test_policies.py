@@ -29,10 +29,12 @@ TICKET_READERS = {
     "ListCommentsFunction",
     "ListTicketHistoryFunction",
     "ListTicketsFunction",
+    "ListReportTicketsFunction",
     "SearchTicketsFunction",
 }
 FILE_READERS = {"GetAttachmentContentFunction", "GetAttachmentFunction", "ListAttachmentsFunction"}
 WEBHOOK_READERS = {"GetDeliveryFunction", "GetWebhookFunction", "ListDeliveriesFunction", "ListWebhooksFunction"}
+CALENDAR_READERS = {"GetCalendarFunction", "ListCalendarsFunction"}
 VIEW_READERS = {"GetViewFunction", "ListViewsFunction"}
 USER_READERS = {
     "GetApiKeyFunction",
@@ -336,8 +338,14 @@ def test_nobody_else_may_change_who_somebody_is(
 
 
 def test_readers_can_not_write(stack: Stack, policies: Policies) -> None:
-    readers = FILE_READERS | TICKET_READERS | USER_READERS | VIEW_READERS | WEBHOOK_READERS
-    readers |= {"GetWatchingFunction", "SuggestSearchFunction", "TransitionTicketFunction", "PreflightFunction"}
+    readers = CALENDAR_READERS | FILE_READERS | TICKET_READERS | USER_READERS | VIEW_READERS | WEBHOOK_READERS
+    readers |= {
+        "GetReportFunction",
+        "GetWatchingFunction",
+        "SuggestSearchFunction",
+        "TransitionTicketFunction",
+        "PreflightFunction",
+    }
     for principal in readers:
         for action in ("PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem"):
             for enclosing in ("TransactWriteItems", None):

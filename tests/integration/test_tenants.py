@@ -56,6 +56,7 @@ def test_settings_hold(found_tenant: Found) -> None:
         "allowedEmailDomains": ["founded.example"],
     }
     settings |= {"autoCloseDays": 7, "timeZone": "Asia/Tokyo"}
+    settings |= {"targets": {"clock": "elapsed", "response": {"HIGH": 60}, "resolution": {}}}
     answer = tenant.admin.patch("/v1/tenant", json={"settings": settings})
     assert answer.json()["settings"] == settings
 
@@ -73,6 +74,7 @@ def test_settings_hold(found_tenant: Found) -> None:
         "allowedEmailDomains": [],
         "autoCloseDays": None,
         "timeZone": "UTC",
+        "targets": {"clock": "business", "response": {}, "resolution": {}},
     }
     assert tenant.admin.patch("/v1/tenant", json={"settings": back}).json()["settings"] == back
     assert reporter.post("/v1/tickets", json=TICKET).json()["priority"] == "MEDIUM"

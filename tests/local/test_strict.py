@@ -171,6 +171,8 @@ def use_all_of(strict: Stack, caller: Client) -> None:
         caller.post(f"{webhook}/secret", json={}),
         caller.get("/v1/search/tickets", params={"q": f"vpn created>-7d reporter:{me}"}),
         caller.get("/v1/search/suggestions", params={"q": "v"}),
+        caller.get("/v1/reports/volume", params={"q": f"created>-7d -reporter:{me}", "by": "reporter"}),
+        caller.get("/v1/reports/tickets", params={"report": "volume", "figure": "created"}),
     ]
     view = caller.post("/v1/views", json={"name": f"Mine {me}", "query": "vpn"})
     place = view.headers["Location"]
@@ -180,6 +182,16 @@ def use_all_of(strict: Stack, caller: Client) -> None:
         caller.get("/v1/views/counts", params={"ids": view.json()["id"]}),
         caller.get(place),
         caller.patch(place, json={"query": "vpn status:OPEN"}),
+        caller.delete(place),
+    ]
+    hours = {"monday": [{"from": "09:00", "to": "17:00"}]}
+    calendar = caller.post("/v1/calendars", json={"name": f"Mine {me}", "hours": hours})
+    place = calendar.headers["Location"]
+    answers += [
+        calendar,
+        caller.get("/v1/calendars"),
+        caller.get(place),
+        caller.patch(place, json={"timeZone": "Europe/Berlin"}),
         caller.delete(place),
     ]
     delivery = write_delivery(strict, caller.get("/v1/tenant").json()["id"], webhook)

@@ -16,9 +16,9 @@ FLOORS = (
     {"api"},
     {"audit", "tickets"},
     {"attachments", "events", "users"},
-    {"comments"},
+    {"calendars", "comments"},
     {"search"},
-    {"live", "mail", "views", "webhooks"},
+    {"analytics", "live", "mail", "views", "webhooks"},
     {"erasure"},
 )
 """The folders, and the modules beside them, from the ground up."""

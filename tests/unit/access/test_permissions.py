@@ -110,6 +110,13 @@ MATRIX = {
     "getView": "no own all all no",
     "updateView": "no own all all no",
     "deleteView": "no own all all no",
+    "listCalendars": "no no all all no",
+    "createCalendar": "no no no all no",
+    "getCalendar": "no no all all no",
+    "updateCalendar": "no no no all no",
+    "deleteCalendar": "no no no all no",
+    "getReport": "no no all all no",
+    "listReportTickets": "no no all all no",
 }
 CASES = [
     pytest.param(operation, who, word, id=f"{operation}, {who}")

@@ -179,7 +179,17 @@ def test_details_are_there_only_where_there_are_any() -> None:
 
 
 def test_every_error_of_the_contract_has_its_status() -> None:
-    for service in ("tickets", "attachments", "comments", "search", "users", "views", "webhooks"):
+    for service in (
+        "analytics",
+        "tickets",
+        "attachments",
+        "calendars",
+        "comments",
+        "search",
+        "users",
+        "views",
+        "webhooks",
+    ):
         import_module(f"ticketing.{service}.errors")
     # Those of the WebSocket API alone are not in the contract.
     of_the_contract = [kind for kind in ApiError.__subclasses__() if kind.__module__ != "ticketing.live.errors"]
@@ -201,12 +211,17 @@ def test_every_error_of_the_contract_has_its_status() -> None:
         "webhook_not_found": 404,
         "delivery_not_found": 404,
         "view_not_found": 404,
+        "calendar_not_found": 404,
+        "report_not_found": 404,
         "user_exists": 409,
         "tenant_name_taken": 409,
         "last_admin": 409,
         "too_many_webhooks": 409,
         "too_many_views": 409,
         "view_name_taken": 409,
+        "calendar_name_taken": 409,
+        "calendar_is_default": 409,
+        "too_many_calendars": 409,
         "webhook_inactive": 409,
         "transition_not_allowed": 409,
         "ticket_closed": 409,

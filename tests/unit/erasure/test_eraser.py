@@ -36,6 +36,7 @@ def fill(world: World, tenant_id: str, *, small: bool = False) -> str:
         world.put(TICKETS, {"PK": ticket, "SK": place})
     world.file(tenant_id, ticket)
     world.views(tenant_id)
+    world.calendars(tenant_id)
     if not small:
         world.ticket(tenant_id, 2, events=60)
         world.ticket(tenant_id, 3, deletedAt=MOMENT_TEXT)

@@ -52,8 +52,8 @@ def index(store: FolderStore, time: Clock) -> Embedded:  # noqa: ARG001 - the ti
     return Embedded(store)  # type: ignore[arg-type]
 
 
-def changes(*documents: Document, gone: tuple[str, ...] = (), as_of: str = AS_OF) -> Changes:
-    return Changes(documents, gone, as_of)
+def changes(*documents: Document, gone: tuple[str, ...] = (), as_of: str = AS_OF, calendar: str = "one") -> Changes:
+    return Changes(documents, gone, as_of, calendar)
 
 
 def built(index: Embedded, *documents: Document) -> None:

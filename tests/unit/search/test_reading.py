@@ -14,15 +14,17 @@ from tests.harness.size import sized
 from tests.unit.search.support import (
     PEOPLE,
     a_document,
+    a_query,
     a_term,
     documents,
     scopes,
     ticket_id,
     words,
 )
+from ticketing.search import schema
 from ticketing.search.documents import Document
-from ticketing.search.language import Kind, Query
-from ticketing.search.port import Find, Scope, SortKey
+from ticketing.search.language import Field, Kind, OneOf, Query
+from ticketing.search.port import Facet, Find, Scope, SortKey
 from ticketing.search.reading import Hits, Opened
 from ticketing.search.schema import write
 from ticketing.words import plain, words_of
@@ -117,3 +119,17 @@ def test_a_suggestion_is_in_as_many_tickets_as_it_says(these: list[Document], wo
                 if wanted in [word.text for word in words_of(each.title)] or wanted in map(plain, each.tags)
             ]
             assert suggestion.count == len(found)
+
+
+def test_an_index_of_the_format_before_is_searched_until_the_new_one_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has no columns of facts, and the same fields in front of them."""
+    with monkeypatch.context() as before:
+        before.setattr(schema, "add_columns", lambda _: None)
+        before.setattr(schema, "SCHEMA", schema._schema())
+        write(tmp_path, [a_document(1, title="printer", status="OPEN"), a_document(2, title="printer")], ())
+    index = Opened(tmp_path)
+    assert numbers(index, a_query("printer"), sort=SortKey.CREATED) == [2, 1]
+    assert numbers(index, Query((OneOf(Field.STATUS, ("OPEN",), negated=False),)), RITAS, SortKey.PRIORITY) == [1]
+    assert index.find(Find(a_query(), ALL, SortKey.NUMBER, descending=True, limit=1, facets=(Facet.STATUS,))).facets

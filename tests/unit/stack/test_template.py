@@ -466,6 +466,7 @@ def test_the_engine_of_search_is_only_where_it_is_needed() -> None:
     """It has 17 MB, which every start of a function would unpack."""
     with_it = {name for name, each in _functions().items() if "SearchLayer" in each.get("Layers", ())}
     searching = {"CountViewsFunction", "SearchTicketsFunction", "SuggestSearchFunction"}
+    searching |= {"GetReportFunction", "ListReportTicketsFunction"}
     assert searching | {"IndexTenantFunction"} <= with_it
     assert all(_functions()[name]["CodeUri"] == "functions/search" for name in with_it - searching)
 

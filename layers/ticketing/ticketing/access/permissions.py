@@ -77,6 +77,13 @@ class Operation(StrEnum):
     GET_VIEW = "getView"
     UPDATE_VIEW = "updateView"
     DELETE_VIEW = "deleteView"
+    LIST_CALENDARS = "listCalendars"
+    CREATE_CALENDAR = "createCalendar"
+    GET_CALENDAR = "getCalendar"
+    UPDATE_CALENDAR = "updateCalendar"
+    DELETE_CALENDAR = "deleteCalendar"
+    GET_REPORT = "getReport"
+    LIST_REPORT_TICKETS = "listReportTickets"
 
 
 class PublicOperation(StrEnum):
@@ -168,6 +175,13 @@ PERMISSIONS = {
     Operation.GET_VIEW: _EVERYBODY_ON_THEIRS,
     Operation.UPDATE_VIEW: _EVERYBODY_ON_THEIRS,
     Operation.DELETE_VIEW: _EVERYBODY_ON_THEIRS,
+    Operation.LIST_CALENDARS: _AGENTS_ONLY,
+    Operation.CREATE_CALENDAR: _ADMINS_ONLY,
+    Operation.GET_CALENDAR: _AGENTS_ONLY,
+    Operation.UPDATE_CALENDAR: _ADMINS_ONLY,
+    Operation.DELETE_CALENDAR: _ADMINS_ONLY,
+    Operation.GET_REPORT: _AGENTS_ONLY,
+    Operation.LIST_REPORT_TICKETS: _AGENTS_ONLY,
 }
 """For each operation and role, the relations in which the role is allowed. Missing roles have no permission."""
 

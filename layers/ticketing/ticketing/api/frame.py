@@ -37,12 +37,13 @@ logger = Logger()
 class Response:
     """The response of an operation. `etag` is the version that the body shows; None means no body.
 
-    `html` is a page for people, instead of a body.
+    `html` is a page for people, and `csv` a table for spreadsheets, instead of a body.
     """
 
     status: int
     body: Any = None
     html: str | None = None
+    csv: str | None = None
     etag: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -171,6 +172,9 @@ def _answer(response: Response, event: Mapping[str, Any]) -> dict[str, Any]:
     if response.html is not None:
         headers["Content-Type"] = "text/html; charset=utf-8"
         text = response.html
+    elif response.csv is not None:
+        headers["Content-Type"] = "text/csv; charset=utf-8; header=present"
+        text = response.csv
     elif response.body is not None:
         headers["Content-Type"] = "application/json"
         text = json.dumps(response.body, ensure_ascii=False, separators=(",", ":"))

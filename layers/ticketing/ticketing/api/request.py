@@ -4,6 +4,7 @@ import base64
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -67,6 +68,13 @@ class Request:
         if not re.fullmatch(UUID, value):
             raise missing()
         return value.lower()
+
+    def one_of[E: StrEnum](self, kind: type[E], name: str, missing: Callable[[], ApiError]) -> E:
+        """Return a value in the path that is one of few. If it is none, raise the error for a missing resource."""
+        try:
+            return kind(self._path_parameter(name))
+        except ValueError as error:
+            raise missing() from error
 
     def _path_parameter(self, name: str) -> str:
         return str((self.event.get("pathParameters") or {}).get(name, ""))
@@ -159,11 +167,11 @@ class Request:
         version = _VERSION_ETAG.fullmatch(tag)
         return int(version[1]) if version else NO_VERSION
 
-    def accepts_json(self) -> bool:
-        """Return whether `Accept` names JSON, and not to refuse it (`q=0`). A type with a wildcard does not."""
+    def accepts(self, media_type: str) -> bool:
+        """Return whether `Accept` names a type, and not to refuse it (`q=0`). A type with a wildcard does not."""
         accepted = (self.header("accept") or "").lower().replace(" ", "").split(",")
         return any(
-            media == "application/json" and not _REFUSED.search(parameters)
+            media == media_type and not _REFUSED.search(parameters)
             for media, _, parameters in (each.partition(";") for each in accepted)
         )
 

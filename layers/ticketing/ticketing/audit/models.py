@@ -32,6 +32,7 @@ class TargetType(StrEnum):
     WEBHOOK = "WEBHOOK"
     TENANT = "TENANT"
     VIEW = "VIEW"
+    CALENDAR = "CALENDAR"
 
 
 class Target(Model):

@@ -16,6 +16,7 @@ from ticketing import clock
 from ticketing.attachments.remains import AttachmentRemains
 from ticketing.audit import repository as audit
 from ticketing.aws.data import TenantData, files_of_tenant, of_tenant, packs_of_tenant
+from ticketing.calendars import remains as calendars
 from ticketing.dynamodb.tables import batch_delete, keys_in
 from ticketing.dynamodb.transactions import until_written
 from ticketing.events import remains as events
@@ -34,6 +35,9 @@ from ticketing.webhooks import remains as webhooks
 
 NOTIFICATIONS: Final = (webhooks, live, mail, events)
 """The `remains` of the services with items in the notifications table."""
+
+SEARCH: Final = (views, calendars)
+"""The same for the search table; its indexes are a step of their own."""
 
 _PAGE: Final = 100
 """How many items of the notifications table are deleted before the receipt records progress."""
@@ -111,10 +115,14 @@ class Eraser:
         return erased
 
     def notifications(self) -> bool:
-        """Delete webhooks, deliveries, connections, the feed of live updates, records of handled events, and views."""
-        partitions = chain.from_iterable(service.partitions(self.data) for service in NOTIFICATIONS)
-        return self._partitions(self.data.tables.notifications, partitions) and self._partitions(
-            self.data.tables.search, views.partitions(self.data)
+        """Delete webhooks, deliveries, connections, the feed of live updates, and records of handled events.
+
+        Views and calendars, too.
+        """
+        tables = ((self.data.tables.notifications, NOTIFICATIONS), (self.data.tables.search, SEARCH))
+        return all(
+            self._partitions(table, chain.from_iterable(service.partitions(self.data) for service in services))
+            for table, services in tables
         )
 
     def search(self) -> bool:

@@ -59,6 +59,8 @@ class Slot:
     """Whether all tickets are in it."""
     began: str | None = None
     """When its building began."""
+    calendar: str | None = None
+    """The version of the calendar that the facts of its tickets were computed with; "" if it was not one for all."""
     walk: Mapping[str, Any] | None = None
     """How far its building has come, as whoever builds it writes it down: JSON of strings, integers and booleans."""
 
@@ -165,8 +167,8 @@ def _slot_item(slot: Slot | None) -> dict[str, Any] | None:
     if slot is None:
         return None
     ref = {"head": slot.ref.pack, "digest": slot.ref.digest} if slot.ref else {}
-    rest = {"asOf": slot.as_of, "complete": slot.complete, "began": slot.began, "walk": slot.walk}
-    return {"format": slot.format, **ref, **rest}
+    about = {"asOf": slot.as_of, "complete": slot.complete, "calendar": slot.calendar}
+    return {"format": slot.format, **ref, **about, "began": slot.began, "walk": slot.walk}
 
 
 def _slot_of(item: Mapping[str, Any] | None) -> Slot | None:
@@ -175,7 +177,8 @@ def _slot_of(item: Mapping[str, Any] | None) -> Slot | None:
     ref = Ref(item["head"], item["digest"]) if "head" in item else None
     match item:
         case {"format": int(format_), "complete": bool(complete)}:
-            return Slot(format_, ref, item.get("asOf"), complete, item.get("began"), item.get("walk"))
+            building = (item.get("began"), item.get("calendar"), item.get("walk"))
+            return Slot(format_, ref, item.get("asOf"), complete, *building)
     message = "an index has a format, and is complete or not"
     raise ValueError(message)
 

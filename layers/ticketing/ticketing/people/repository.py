@@ -112,16 +112,22 @@ class People:
         )
         return next((item["id"]["S"] for item in answer["Items"]), None)
 
-    def time_zone(self) -> str:
-        """Return the name of the tenant's time zone, `UTC` unless its settings have one (eventually consistent)."""
+    def time_zone(self, *, consistent: bool = False) -> str:
+        """Return the name of the tenant's time zone, `UTC` unless its settings have one."""
+        settings = self.settings(consistent=consistent)
+        return settings["timeZone"]["S"] if "timeZone" in settings else "UTC"
+
+    def settings(self, *, consistent: bool = False) -> Item:
+        """Return the tenant's settings as they are stored; empty if it has none."""
         answer = self._client.get_item(
             TableName=self._table,
             Key=to_item(tenant_key(self._tenant_id)),
             ProjectionExpression="#settings",
             ExpressionAttributeNames={"#settings": "settings"},
+            ConsistentRead=consistent,
         )
-        settings = answer.get("Item", {}).get("settings", {}).get("M", {})
-        return settings["timeZone"]["S"] if "timeZone" in settings else "UTC"
+        settings: Item = answer.get("Item", {}).get("settings", {}).get("M", {})
+        return settings
 
     def _standing(self, person_id: str) -> _Standing | None:
         answer = self._client.get_item(

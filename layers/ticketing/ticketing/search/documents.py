@@ -5,24 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from itertools import accumulate, takewhile
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from ticketing.attachments.models import REJECTED, Attachment
 from ticketing.attachments.repository import PREFIX as ATTACHMENT_PREFIX
 from ticketing.comments.models import Comment, mentions_in, with_names
 from ticketing.dynamodb.attributes import from_item
 from ticketing.dynamodb.damage import Item, read_all
-from ticketing.tickets import outbox
+from ticketing.search.facts import facts_of, milliseconds
 from ticketing.tickets.keys import COMMENT_PREFIX, TICKET
-from ticketing.tickets.lifecycle import Status
 from ticketing.tickets.models import Ticket
 
 if TYPE_CHECKING:
     from ticketing.api.bodies import Model
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+    from ticketing.search.facts import Calendar, Facts
 
 _MOST_CHARACTERS: Final = 200_000
 """How many characters of a ticket's comments are searched, of the latest ones: twenty of the longest."""
@@ -57,19 +54,21 @@ class Document:
     has_file: bool
     """Whether it has a public file."""
     has_internal_file: bool
+    facts: Facts | None = None
+    """What reports know of it; without them it is in none."""
 
 
-def document_of(items: Sequence[Item]) -> Document | None:
+def document_of(items: Sequence[Item], calendar: Calendar) -> Document | None:
     """Return the document of a ticket, from all items under its partition key, in the order of their range keys.
 
     None if it is gone: there is no ticket, it is in the trash, or it can't be read, so that nobody is shown it. Of the
     rest, what can't be read is left out. Rejected files are not searched: nobody reads them.
     """
     rows = (item for item in items if item["SK"]["S"].startswith(TICKET))
-    return next(read_all(rows, lambda row: _document(row, items)), None)
+    return next(read_all(rows, lambda row: _document(row, items, calendar)), None)
 
 
-def _document(row: Item, items: Sequence[Item]) -> Document | None:
+def _document(row: Item, items: Sequence[Item], calendar: Calendar) -> Document | None:
     """Return the document of a ticket by its row, and all items; None if it is in the trash.
 
     What it raises is what `read_all` takes for damage: a single ticket must not hold up its tenant's index.
@@ -83,6 +82,7 @@ def _document(row: Item, items: Sequence[Item]) -> Document | None:
     comments = list(_read(items, COMMENT_PREFIX, Comment))
     files = [each for each in _read(items, ATTACHMENT_PREFIX, Attachment) if each.state not in REJECTED]
     public, internal = _texts(comments, files, internal=False), _texts(comments, files, internal=True)
+    facts = facts_of(ticket, items, calendar)
     own = (ticket.description, *([ticket.resolution] if ticket.resolution else []))
     return Document(
         ticket_id=ticket.id,
@@ -93,35 +93,21 @@ def _document(row: Item, items: Sequence[Item]) -> Document | None:
         tags=tuple(ticket.tags),
         assignee_id=ticket.assigned_to_id,
         reporter_id=ticket.reporter_id,
-        created_at=milliseconds(ticket.created_at),
+        created_at=facts.created_at,
         updated_at=milliseconds(ticket.updated_at),
-        resolved_at=_resolved_at(items),
+        resolved_at=facts.resolutions[-1].at if facts.resolutions else None,
         title=ticket.title,
         texts=(*own, *public),
         internal=internal,
         has_file=any(not each.is_internal for each in files),
         has_internal_file=any(each.is_internal for each in files),
+        facts=facts,
     )
 
 
 def is_id(text: str) -> bool:
     """Return whether this can be a ticket's id: nothing else is written into an index, or taken out."""
     return _ID.fullmatch(text) is not None
-
-
-def milliseconds(time: str) -> int:
-    """Return a time, RFC 3339, as milliseconds since 1970.
-
-    Raises
-    ------
-    TypeError, ValueError
-        It is none, or was before.
-    """
-    passed = (datetime.fromisoformat(time) - _EPOCH) // timedelta(milliseconds=1)
-    if passed < 0:
-        message = "before 1970"
-        raise ValueError(message)
-    return passed
 
 
 def _read[M: Model](items: Iterable[Item], prefix: str, model: type[M]) -> Iterator[M]:
@@ -140,18 +126,3 @@ def _texts(comments: Sequence[Comment], files: Sequence[Attachment], *, internal
 def _without_mentions(text: str) -> str:
     """Return a comment without the ids of people that it mentions: nobody looks for these, and they are long."""
     return with_names(text, dict.fromkeys(mentions_in(text), ""))
-
-
-def _resolved_at(items: Iterable[Item]) -> int | None:
-    """Return when a ticket was resolved last, by its events."""
-    events = (item for item in items if outbox.is_event_key(item))
-    times = [time for time in read_all(events, _resolution) if time is not None]
-    return times[-1] if times else None
-
-
-def _resolution(item: Item) -> int | None:
-    """Return when an event's change resolved its ticket; None if it did not. Only what is needed is read of it."""
-    status: Any = item["changes"]["M"].get("status")
-    if status is None or status["M"].get("to", {}).get("S") != Status.RESOLVED:
-        return None
-    return milliseconds(item["occurredAt"]["S"])

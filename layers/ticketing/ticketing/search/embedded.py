@@ -37,7 +37,7 @@ from ticketing.search.schema import FORMAT, write
 HELD: Final = timedelta(minutes=15)
 """How long pages hold on to the state that the first one was of."""
 
-READABLE: Final = frozenset({FORMAT})
+READABLE: Final = frozenset({FORMAT - 1, FORMAT})
 """The formats that can be read. With the one before in it, an index of it is served until the new one is built."""
 
 _STEADY: Final = frozenset({SortKey.CREATED, SortKey.NUMBER})
@@ -56,6 +56,18 @@ class _State:
     complete: bool
     since: str
     """When its first page was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A state of an index, for reports; what is said about it is as in `Found`."""
+
+    opened: Opened | None
+    """None as long as no ticket is in it."""
+    as_of: str | None
+    complete: bool
+    calendar: str | None
+    """The version of the calendar that all facts are of; None without tickets, "" if it was not one for all."""
 
 
 class Embedded:
@@ -94,6 +106,24 @@ class Embedded:
             as_of=state.as_of,
             complete=state.complete,
         )
+
+    def snapshot(self) -> Snapshot:
+        """Return the newest state of the index that has facts, for reports.
+
+        Raises
+        ------
+        IndexDamagedError, IndexMissingError
+            As `find` does.
+        """
+        pointer = self._store.pointer(consistent=False)
+        slots = (each for each in (pointer.serving, pointer.building) if each and each.format == FORMAT)
+        if (slot := next(slots, None)) is None:
+            raise IndexMissingError
+        try:
+            opened = None if slot.ref is None else self._store.open(slot.ref, Opened)
+        except PackDamagedError as error:
+            raise IndexDamagedError from error
+        return Snapshot(opened, slot.as_of, slot.complete, slot.calendar)
 
     def suggest(self, prefix: str, scope: Scope, limit: int) -> Sequence[Suggestion]:
         """Return words of titles, and tags, that begin as typed, the most frequent first."""
@@ -155,7 +185,8 @@ class Embedded:
             return slot
         with self._store.writing(slot.ref) as writing:
             write(writing.folder, changes.documents, changes.gone)
-            return replace(slot, ref=writing.put(), as_of=changes.as_of)
+            calendar = _calendar_of(slot, changes)
+            return replace(slot, ref=writing.put(), as_of=changes.as_of, calendar=calendar)
 
     def _replace(self, changed: Callable[[Pointer], tuple[Slot | None, Slot | None]]) -> None:
         """Put what `changed` makes of the indexes in use into use; after a lost race, from the beginning."""
@@ -175,10 +206,12 @@ class Embedded:
 
     # --- building -------------------------------------------------------------------------------------------------
 
-    def current(self) -> bool:
-        """Return whether there is a complete index of this format."""
+    def current(self, calendar: str | None = None) -> bool:
+        """Return whether there is a complete index of this format, with facts of this version of a calendar."""
         serving = self._store.pointer().serving
-        return serving is not None and serving.format == FORMAT and serving.complete
+        if serving is None or serving.format != FORMAT or not serving.complete:
+            return False
+        return calendar is None or serving.calendar in {None, calendar}  # without tickets it is of any
 
     def build(self) -> Build | None:
         """Return the build that has begun and not ended, or None."""
@@ -223,6 +256,13 @@ class Embedded:
     def fetched(self) -> int:
         """How many bytes were read from S3: none, if this process has used the index before."""
         return self._store.fetched
+
+
+def _calendar_of(slot: Slot, changes: Changes) -> str | None:
+    """Return the version of the calendar that all facts of an index are of, once these changes are in it."""
+    if not changes.documents or slot.calendar == changes.calendar:
+        return slot.calendar
+    return changes.calendar if slot.calendar is None else ""
 
 
 def _build_in(pointer: Pointer) -> Build | None:

@@ -29,6 +29,17 @@ def index_of_caller(caller: Caller) -> SearchIndex:
     """Return the search index of the caller's tenant; with strict isolation, its credentials reach no other's."""
     if DEPLOYMENT.search_engines[0] == "opensearch":
         return OpenSearch(of_caller(caller), cluster_of_caller(caller))
+    return _embedded(caller)
+
+
+def reporting_index_of_caller(caller: Caller) -> Embedded | None:
+    """Return the index of the caller's tenant that has facts, whichever one answers searches; None if there is none."""
+    if "embedded" not in DEPLOYMENT.search_engines:
+        return None
+    return _embedded(caller)
+
+
+def _embedded(caller: Caller) -> Embedded:
     return Embedded(IndexStore(of_caller(caller), packs_of_caller(caller), folders_of_process()))
 
 

@@ -27,6 +27,7 @@ from ticketing.search.index_queue import Order
 from ticketing.search.port import Build, BuildChangedError, Changes, IndexDamagedError, SearchIndex
 
 if TYPE_CHECKING:
+    from ticketing.search.facts import Calendar
     from ticketing.search.repository import SearchedTickets
 
 PAGE: Final = 500
@@ -37,6 +38,12 @@ MARGIN: Final = timedelta(seconds=60)
 
 DIRTY_FOR: Final = timedelta(hours=12)
 """How long deleted text may stay in a part of the index before that part is written anew."""
+
+CALENDAR: Final = "calendar"
+"""What the reason for a rebuild begins with if the tenant's calendar or time zone has changed; its version follows.
+
+Where the facts in the index are of that one already, nothing is built.
+"""
 
 ASKED: Final = "asked"
 """What the reason for a rebuild begins with if a person asked for it. Others are dropped where nothing is wrong."""
@@ -78,12 +85,16 @@ class Done:
 
 @dataclass(slots=True)
 class Indexing:
-    """Passes over the index of one tenant. `exists` says whether the tenant is there, and to stay."""
+    """Passes over the index of one tenant.
+
+    `exists` says whether the tenant is there, and to stay; `calendar` reads what facts are computed with, consistently.
+    """
 
     tenant_id: str
     index: TendedIndex
     tickets: SearchedTickets
     exists: Callable[[], bool]
+    calendar: Callable[[], Calendar]
     done: Done = field(default_factory=Done)
 
     def follow(self, orders: Sequence[Order]) -> Done:
@@ -125,8 +136,12 @@ class Indexing:
                 with suppress(IndexDamagedError):  # what was being built may have been all that was damaged
                     self.index.write(read)
                 return
-        if not self.index.current():
-            self._see_to_a_build("missing")
+        self._see_to_currency()
+
+    def _see_to_currency(self) -> None:
+        """See to a build if there is no complete index, or its facts are not of the calendar as it is now."""
+        if not self.index.current(self.calendar().version):
+            self._see_to_a_build(CALENDAR if self.index.current() else "missing")
 
     def _reading(self, ticket_ids: Sequence[str]) -> Callable[[], Changes]:
         """Return how to read tickets. To read them again is to have lost a race."""
@@ -136,15 +151,15 @@ class Indexing:
 
         def read() -> Changes:
             nonlocal before, is_first
-            as_of = clock.timestamp(clock.now())
-            found = [(each, document_of(items)) for each, items in self.tickets.collections(ids)]
+            as_of, calendar = clock.timestamp(clock.now()), self.calendar()
+            found = [(each, document_of(items, calendar)) for each, items in self.tickets.collections(ids)]
             documents = [document for _, document in found if document is not None]
             gone = [ticket_id for ticket_id, document in found if document is None]
             self.done.lost_races += not is_first
             self.done.written += len(documents) - before[0]
             self.done.gone += len(gone) - before[1]
             before, is_first = (len(documents), len(gone)), False
-            return Changes(documents, gone, as_of)
+            return Changes(documents, gone, as_of, calendar.version)
 
         return read
 
@@ -155,8 +170,10 @@ class Indexing:
         build = self.index.build()
         if reason.startswith(ASKED) and (build is None or build.walk["reason"] != reason):
             self._begin(reason)
-        elif build is not None or reason != "missing" or not self.index.current():
+        elif build is not None or not reason.startswith(("missing", CALENDAR)):
             self._see_to_a_build(reason)
+        else:
+            self._see_to_currency()
 
     def _see_to_a_build(self, reason: str) -> None:
         """Begin a build, or see to it that the one that was begun goes on: its next order may have been lost."""
@@ -188,6 +205,7 @@ class Indexing:
         try:
             walked = self._walk(build)
             if walked is None:
+                self._see_to_currency()  # the calendar may have changed meanwhile
                 return
         except IndexDamagedError:
             self._begin("damaged")
@@ -232,8 +250,10 @@ class Indexing:
             if worn:
                 self._change(worn)
                 Order(self.tenant_id, compact=worn[0]).send()
-            elif self.index.build() is not None or not self.index.current():
+            elif self.index.build() is not None:
                 self._see_to_a_build("missing")
+            else:
+                self._see_to_currency()
             self.done.swept = self.index.sweep()
         except IndexDamagedError:
             self._see_to_a_build("damaged")

@@ -48,7 +48,7 @@ def matching(query: language.Query, scope: Scope, reach: Reach, phrases: Phrases
     """Return the engine's query for the tickets that match."""
     parts = [(Occur.Must, _unscored(Query.all_query()))]
     if scope.reporter_id is not None:
-        parts.append((Occur.Must, _unscored(_value("reporter", scope.reporter_id))))
+        parts.append((Occur.Must, _unscored(has_value("reporter", scope.reporter_id))))
     for clause in query.clauses:
         occur = Occur.MustNot if clause.negated else Occur.Must
         if isinstance(clause, Term):
@@ -63,7 +63,8 @@ def _unscored(query: Query) -> Query:
     return Query.const_score_query(query, 0.0)
 
 
-def _value(field: str, value: str) -> Query:
+def has_value(field: str, value: str) -> Query:
+    """Return the query for what has this value, which is not cut into words."""
     return Query.term_query(SCHEMA, field, value, "basic")
 
 
@@ -78,23 +79,23 @@ def any_of(queries: Sequence[Query]) -> Query:
 def _field(clause: OneOf | Between | Has, scope: Scope) -> Query:
     match clause:
         case OneOf(language.Field.NUMBER, values):
-            return any_of([_range("number", int(value), int(value)) for value in values if value is not None])
+            return any_of([in_range("number", int(value), int(value)) for value in values if value is not None])
         case OneOf(field, values):
-            return any_of([_value(field.value, NOBODY if value is None else value) for value in values])
+            return any_of([has_value(field.value, NOBODY if value is None else value) for value in values])
         case Between(field, low, high):
             return _between(field, low, high)
         case Has():
-            return any_of([_value("has", FILE), *([_value("has", INTERNAL_FILE)] if scope.internal else [])])
+            return any_of([has_value("has", FILE), *([has_value("has", INTERNAL_FILE)] if scope.internal else [])])
 
 
 def _between(field: Moment | language.Field, low: int | None, high: int | None) -> Query:
     key = moment_key if field in {Moment.CREATED, Moment.UPDATED} else int
     lowest = 0 if low is None else key(max(low, 0))
     highest = HIGHEST if high is None else key(max(high, 0)) - 1
-    return _range(field.value, lowest, highest)
+    return in_range(field.value, lowest, highest)
 
 
-def _range(column: str, lowest: int, highest: int) -> Query:
+def in_range(column: str, lowest: int, highest: int) -> Query:
     """Return a query for the values of a column from the lowest to the highest, both included."""
     if lowest > min(highest, HIGHEST):
         return Query.empty_query()
@@ -103,12 +104,17 @@ def _range(column: str, lowest: int, highest: int) -> Query:
 
 def beyond(column: str, value: int, *, descending: bool) -> Query:
     """Return a query for what comes after a value in the order of a column."""
-    return _range(column, 0, value - 1) if descending else _range(column, value + 1, HIGHEST)
+    return in_range(column, 0, value - 1) if descending else in_range(column, value + 1, HIGHEST)
 
 
 def of_priority(priority: Priority) -> Query:
     """Return a query for the tickets of a priority."""
-    return _value("priority", priority.value)
+    return has_value("priority", priority.value)
+
+
+def of_number(number: int) -> Query:
+    """Return a query for the ticket with this number: faster than a range of one."""
+    return Query.term_query(SCHEMA, "number", number)
 
 
 # --- words ------------------------------------------------------------------------------------------------------------

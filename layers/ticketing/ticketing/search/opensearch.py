@@ -232,7 +232,7 @@ class OpenSearch:
             self._bulk(_alias_of(state.building.index), operations, refresh="false")
         self._states.wrote(changes.as_of)
 
-    def current(self) -> bool:
+    def current(self, calendar: str | None = None) -> bool:  # noqa: ARG002 - none of its documents has facts
         """Return whether there is a complete index of this format: none has to be built."""
         return self._states.read(consistent=True).format == FORMAT
 

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ticketing.search import language
-from ticketing.search.documents import Document
 from ticketing.search.inexact import Reach, errors_forgiven, may_be_within, may_begin
 from ticketing.search.language import Between, Has, Kind, OneOf, Query, Term
 from ticketing.search.port import MOST_VALUES, NOBODY, Facet, Scope, SortKey
 from ticketing.search.suggesting import suggested_by
 from ticketing.tickets.kinds import Priority
 from ticketing.words import plain, words_of
+
+if TYPE_CHECKING:
+    from ticketing.search.documents import Document
 
 type Json = dict[str, Any]
 

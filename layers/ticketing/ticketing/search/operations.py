@@ -156,6 +156,19 @@ def presented_hits(hits: Hits, caller: Caller, expand: Collection[Expandable], *
     return shown | {"asOf": hits.as_of, "complete": hits.complete}
 
 
+def judged(granted: Grant, query: Query, ids: Sequence[str]) -> list[Ticket]:
+    """Return the tickets with these ids, as they are now: those that the caller may see and that match the fields."""
+    rows = TicketRepository(of_caller(granted.caller)).get_all(ids)
+    found: list[Ticket] = []
+    for ticket in (rows[each] for each in ids if each in rows):
+        # A ValueError or TypeError: one of its times is damaged.
+        with suppress(TicketNotFoundError, TypeError, ValueError):
+            check_ticket(granted, ticket)
+            if fields_match(query, ticket):
+                found.append(ticket)
+    return found
+
+
 def scope_of(granted: Grant) -> Scope:
     """Return which tickets a grant lets its caller find, and whether also by what is internal in them."""
     return Scope(granted.caller.user_id if granted.only_own else None, internal=sees_internal(granted.caller))
@@ -165,7 +178,7 @@ def _page(granted: Grant, find: Find, index: SearchIndex, cursor_of: Callable[[M
     """Find, read and judge one page; again with a lower limit as long as the answer would be too large."""
     while True:
         found = index.find(find)
-        tickets = _judged(granted, find.query, found.ids)
+        tickets = judged(granted, find.query, found.ids)
         fitting = _fitting(tickets)
         if fitting == len(tickets):
             break
@@ -196,19 +209,6 @@ def _fitting(tickets: Sequence[Ticket]) -> int:
     if sum(len(ticket.description) + len(ticket.resolution or "") for ticket in tickets) <= _SURELY_FIT:
         return len(tickets)
     return fitting_of(ticket.model_dump(mode="json") for ticket in tickets)
-
-
-def _judged(granted: Grant, query: Query, ids: Sequence[str]) -> list[Ticket]:
-    """Return the tickets with these ids, as they are now: those that the caller may see and that match the fields."""
-    rows = TicketRepository(of_caller(granted.caller)).get_all(ids)
-    found: list[Ticket] = []
-    for ticket in (rows[each] for each in ids if each in rows):
-        # A ValueError or TypeError: one of its times is damaged.
-        with suppress(TicketNotFoundError, TypeError, ValueError):
-            check_ticket(granted, ticket)
-            if fields_match(query, ticket):
-                found.append(ticket)
-    return found
 
 
 def _counted(facet: Facet, tickets: Sequence[Ticket]) -> Mapping[str, int]:

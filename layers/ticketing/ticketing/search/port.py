@@ -104,6 +104,8 @@ class Changes:
     """The ids of tickets that are deleted, or in the trash."""
     as_of: str
     """When they were read, RFC 3339."""
+    calendar: str
+    """The version of the calendar that their facts were computed with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +166,11 @@ class SearchIndex(Protocol):
             It can't be read.
         """
 
-    def current(self) -> bool:
-        """Return whether there is a complete index of this format: none has to be built."""
+    def current(self, calendar: str | None = None) -> bool:
+        """Return whether there is a complete index of this format: none has to be built.
+
+        With the version of a calendar, also whether all facts in it were computed with that one.
+        """
 
     def build(self) -> Build | None:
         """Return the build that has begun and not ended, or None."""

@@ -83,6 +83,50 @@ class Opened:
         more = None if following is None else {"reach": reach.value, "at": following}
         return Hits(ids, total, {facet: self._counts(query, facet) for facet in find.facets}, more)
 
+    # --- for reports ----------------------------------------------------------------------------------------------
+
+    def found_by(self, query: language.Query) -> Query:
+        """Return the engine's query for all tickets that `find` finds for an agent, whose words reach as far."""
+        find = Find(query, Scope(None, internal=True), SortKey.CREATED, descending=True, limit=1)
+        for reach in reaches(query):
+            found = self._matching(find, reach)
+            hits: Any = self._searcher.search(found, 1)  # the engine's types do not have the count
+            if hits.count >= ENOUGH:
+                break
+        return found
+
+    def aggregate(self, query: Query, aggregations: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the engine's answer to aggregations over what matches a query; `{}` if there is no ticket at all."""
+        return self._searcher.aggregate(query, dict(aggregations)) if self._searcher.num_docs else {}
+
+    def nth(self, query: Query, column: str, place: int, *, descending: bool) -> int:
+        """Return the value of a column that is at a place, counted from 0, in the order of what matches a query."""
+        order = Order.Desc if descending else Order.Asc
+        found = self._searcher.search(query, 1, count=False, offset=place, order_by_field=column, order=order)
+        return self._values(column, [address for _, address in found.hits])[0]
+
+    def newest(
+        self, query: Query, limit: int, before: int | None, columns: Sequence[str]
+    ) -> tuple[list[tuple[str, dict[str, int | None]]], int | None]:
+        """Return the tickets that match, newest first: ids, with the first value in each of these columns.
+
+        Also where the next page begins, which is `before` then; None after the last page.
+        """
+        left = query if before is None else query.and_must_match(beyond("created", before, descending=True))
+        found = self._searcher.search(left, limit + 1, count=False, order_by_field="created", order=Order.Desc)
+        addresses = [address for _, address in found.hits[:limit]]
+        values = {column: self._searcher.fast_field_values(column, addresses) for column in columns}
+        rows = [
+            (
+                ticket_id,
+                {column: None if (value := each[place]) is None else int(value) for column, each in values.items()},
+            )
+            for place, ticket_id in enumerate(self._ids(addresses))
+        ]
+        return rows, self._values("created", addresses[-1:])[0] if len(found.hits) > limit else None
+
+    # --------------------------------------------------------------------------------------------------------------
+
     def suggest(self, prefix: str, scope: Scope, limit: int) -> list[Suggestion]:
         """Return words of titles, and tags, that begin as typed, the most frequent first."""
         begun = typed(words_of(prefix))

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 import tantivy
 from tantivy import FieldType, Occur, Query
 
-from ticketing.search.documents import Document
+from ticketing.search.columns import add_columns, add_facts
 from ticketing.search.port import NOBODY
 from ticketing.search.suggesting import suggested_by
 from ticketing.words import Word, plain, words_of
 
-FORMAT: Final = 1
-"""The version of all that is written into an index: these fields, and what `words_of` makes of a text.
+if TYPE_CHECKING:
+    from ticketing.search.documents import Document
+
+FORMAT: Final = 2
+"""The version of all that is in an index: these fields, what `words_of` makes of texts, and `facts_of` of events.
 
 Whoever changes one of them counts it up: then all indexes are built again, beside the ones that are served.
 """
@@ -44,10 +47,12 @@ def _schema() -> tantivy.Schema:
         builder.add_unsigned_field(column, fast=True)
     for value in ("status", "priority", "type", "tag", "assignee"):
         builder.add_text_field(value, tokenizer_name="raw", fast=True, index_option="basic")
-    for value in ("reporter", "has", "shown"):
+    builder.add_text_field("reporter", tokenizer_name="raw", fast=True, index_option="basic")
+    for value in ("has", "shown"):
         builder.add_text_field(value, tokenizer_name="raw", index_option="basic")
     for text in ("title", "text", "internal"):
         builder.add_text_field(text, tokenizer_name="raw", index_option="position")
+    add_columns(builder)  # after all others, so that an index of before has the same fields in front
     return builder.build()
 
 
@@ -62,6 +67,11 @@ INTERNAL_FILE: Final = "internal"
 def moment_key(milliseconds: int, number: int = 0) -> int:
     """Return what tickets are sorted by for a time: those of one millisecond by their number's last bits."""
     return (milliseconds << _NUMBER_BITS) + number % (1 << _NUMBER_BITS)
+
+
+def milliseconds_of(moment: int) -> int:
+    """Return the time that `moment_key` has made this of."""
+    return moment >> _NUMBER_BITS
 
 
 def id_parts(ticket_id: str) -> tuple[int, int]:
@@ -126,6 +136,8 @@ def _document(document: Document) -> tantivy.Document:
     for has, value in ((document.has_file, FILE), (document.has_internal_file, INTERNAL_FILE)):
         if has:
             made.add_text("has", value)
+    if document.facts is not None:
+        add_facts(made, document.facts)
     for term in suggested_by(document.title, document.tags):
         made.add_text("shown", term)
     for field, texts in (("title", (document.title,)), ("text", document.texts), ("internal", document.internal)):

@@ -36,9 +36,9 @@ class WithStandby:
         for index in self._both:
             index.write(read)
 
-    def current(self) -> bool:
-        """Return whether both have a complete index of their format."""
-        return all(index.current() for index in self._both)
+    def current(self, calendar: str | None = None) -> bool:
+        """Return whether both have a complete index of their format, and facts of this calendar."""
+        return all(index.current(calendar) for index in self._both)
 
     def build(self) -> Build | None:
         """Return the build that has begun and not ended: of the engine that answers, if both have one."""

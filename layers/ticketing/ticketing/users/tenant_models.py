@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -38,13 +38,24 @@ Domains = Annotated[
     list[Annotated[str, AfterValidator(_domain)]], Field(max_length=MOST_DOMAINS), AfterValidator(_each_once)
 ]
 Days = Annotated[int, Field(strict=True, ge=1, le=365)]
+Minutes = Annotated[int, Field(strict=True, ge=1, le=366 * 24 * 60)]
+
+
+class Targets(Body):
+    """Within how many minutes tickets are to be responded to and resolved, by priority; a priority may have none."""
+
+    clock: Literal["business", "elapsed"] = "business"
+    """Which minutes they are: those of the default calendar's hours, or all."""
+    response: dict[Priority, Minutes] = {}
+    resolution: dict[Priority, Minutes] = {}
 
 
 class TenantSettings(Model):
     """The settings of a tenant, which its admins change.
 
     An empty list of domains allows all. Resolved tickets are closed after `auto_close_days`; None means never. In
-    `time_zone` are the dates of searches. Tenants that have not set one, or were founded before it was there, have UTC.
+    `time_zone` are the dates of searches and the days of reports. Tenants that have not set one, or were founded before
+    it was there, have UTC.
     """
 
     default_priority: Priority = Priority.MEDIUM
@@ -52,6 +63,7 @@ class TenantSettings(Model):
     allowed_email_domains: list[str] = []
     auto_close_days: int | None = None
     time_zone: str = "UTC"
+    targets: Targets = Targets()
 
 
 class Tenant(Model):
@@ -111,6 +123,8 @@ class SettingsUpdate(Body):
     allowed_email_domains: Domains = absent()
     auto_close_days: Days | None = None
     time_zone: TimeZone = absent()
+    targets: Targets = absent()
+    """In the place of all targets before."""
 
 
 class TenantUpdate(Update):

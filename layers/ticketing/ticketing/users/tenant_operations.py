@@ -12,7 +12,7 @@ from ticketing.users.audited import tenant_changed
 from ticketing.users.claims import NameTakenError
 from ticketing.users.errors import TenantNameTakenError, TenantNotFoundError
 from ticketing.users.states import TenantState
-from ticketing.users.tenant_models import Tenant, TenantUpdate
+from ticketing.users.tenant_models import SettingsUpdate, Tenant, TenantUpdate
 from ticketing.users.tenant_repository import TenantRepository
 
 _SHOWN = {"id", "name", "settings", "version", "created_at", "updated_at"}
@@ -48,12 +48,13 @@ def update_tenant(caller: Caller, body: TenantUpdate, expected_version: int | No
         As `find_tenant` says; another tenant has the name.
     """
     tenants = TenantRepository(of_caller(caller))
-    wanted = body.model_dump(exclude_unset=True)
+    name = {"name": body.name} if "name" in body.model_fields_set else {}
+    wanted = _sent(body.settings) if "settings" in body.model_fields_set else {}
 
     def attempt() -> Tenant:
         before = find_tenant(tenants.get(), expected_version)
-        settings = before.settings.model_copy(update=wanted.get("settings", {}))
-        after = before.model_copy(update={"name": wanted.get("name", before.name), "settings": settings})
+        settings = before.settings.model_copy(update=wanted)
+        after = before.model_copy(update=name | {"settings": settings})
         if after == before:
             return before
         counted = {"version": before.version + 1, "updated_at": clock.timestamp(clock.now())}
@@ -66,6 +67,10 @@ def update_tenant(caller: Caller, body: TenantUpdate, expected_version: int | No
         return until_written(attempt)
     except NameTakenError as error:
         raise TenantNameTakenError from error
+
+
+def _sent(settings: SettingsUpdate) -> dict[str, Any]:
+    return {name: getattr(settings, name) for name in settings.model_fields_set}
 
 
 def presented(tenant: Tenant) -> dict[str, Any]:

@@ -12,10 +12,13 @@ from functions.search import index_tenant, note_for_search, reindex_tenants, swe
 from tests.unit.conftest import Clock
 from tests.unit.events.support import event
 from tests.unit.search.indexing.world import World, body_of
-from tests.unit.support import SEARCH_BUCKET, Context
+from tests.unit.support import SEARCH_BUCKET, SEARCH_TABLE, Context, put_item
 from ticketing import clock
 from ticketing.aws import clients
+from ticketing.calendars.models import Calendar
+from ticketing.dynamodb.attributes import to_item
 from ticketing.index.errors import LostRaceError
+from ticketing.search.business import calendar_of
 from ticketing.search.embedded import Embedded
 from ticketing.search.remains import QUIET_AFTER, indexes
 from ticketing.tickets.events import TicketEvent
@@ -92,6 +95,35 @@ def test_a_pass_says_how_late_it_is_and_what_it_did(world: World, log: Log, caps
     assert found["IndexRacesLost"] == [0]
     assert found["IndexBuilds"] == [0]
     assert found["IndexFetches"] == [1], "a process of its own has fetched it"
+
+
+DEFAULT = {
+    "id": "1",
+    "name": "Desk",
+    "timeZone": "UTC",
+    "hours": {"monday": [{"from": "09:00", "to": "17:00"}]},
+    "holidays": [],
+    "default": True,
+    "version": 1,
+    "createdAt": "2026-01-01T00:00:00.000Z",
+    "updatedAt": "2026-01-01T00:00:00.000Z",
+}
+
+
+@pytest.mark.parametrize(
+    ("calendars", "used"),
+    [([DEFAULT], Calendar.model_validate(DEFAULT)), ([DEFAULT | {"default": False}], None), ("?", None)],
+)
+def test_facts_are_of_the_default_calendar(world: World, calendars: Any, used: Calendar | None) -> None:
+    """Without one, and where it can't be read, of every moment: tickets are found nevertheless."""
+    keys = {"PK": "TENANT#acme#CALENDARS", "SK": "CALENDARS"}
+    put_item(SEARCH_TABLE, to_item(keys | {"version": 1, "calendars": calendars}))
+    world.change(1)
+    world.tell(1)
+    while world.queue.orders:
+        answer = index_tenant.handler({"Records": [world.queue.orders.popleft().record]}, Context())
+        assert answer == {"batchItemFailures": []}
+    assert world.index().current(calendar_of("UTC", used).version)
 
 
 def test_a_pass_that_lost_every_race_comes_again_with_all_that_is_behind_it(

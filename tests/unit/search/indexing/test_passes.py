@@ -13,7 +13,7 @@ from ticketing.aws.data import of_tenant
 from ticketing.dynamodb.attributes import to_item
 from ticketing.search import embedded, indexing, schema
 from ticketing.search.index_queue import Order, rebuild
-from ticketing.search.indexing import ASKED, DIRTY_FOR, position
+from ticketing.search.indexing import ASKED, CALENDAR, DIRTY_FOR, position
 from ticketing.search.port import IndexDamagedError
 from ticketing.search.repository import SearchedTickets
 
@@ -425,3 +425,65 @@ def test_each_step_of_a_build_has_another_position(world: World) -> None:
         if build := world.index().build():
             seen.add(position(build))
     assert len(seen) >= 4
+
+
+# --- calendars --------------------------------------------------------------------------------------------------------
+
+BERLIN = "Europe/Berlin"
+
+
+def calendar_of(world: World) -> str | None:
+    return world.index().snapshot().calendar
+
+
+def test_another_calendar_has_all_facts_computed_again_and_says_so_until_then(world: World) -> None:
+    built(world, *range(8))
+    world.zone = BERLIN
+    now = world.calendar().version
+    rebuild("acme", f"{CALENDAR} {now}")
+    while world.queue.orders:
+        assert calendar_of(world) == "always UTC"
+        world.follow([world.queue.orders.popleft().order])
+    assert calendar_of(world) == now
+    assert world.is_right()
+    rebuild("acme", f"{CALENDAR} {now} again")
+    assert [each.begun for each in world.work()] == [None]
+
+
+def test_why_facts_are_computed_again_is_logged(world: World) -> None:
+    built(world, 1)
+    world.zone = BERLIN
+    rebuild("acme", f"{CALENDAR} {BERLIN}")
+    assert world.work()[0].begun == CALENDAR
+
+
+def test_a_calendar_that_changes_while_facts_are_computed_has_them_computed_once_more(world: World) -> None:
+    built(world, *range(8))
+    world.zone = BERLIN
+    rebuild("acme", f"{CALENDAR} {BERLIN}")
+    for _ in range(3):
+        world.follow([world.queue.orders.popleft().order])
+    world.zone = "Asia/Tokyo"
+    done = []
+    while world.queue.orders:
+        done.append(world.follow([world.queue.orders.popleft().order]))
+        world.queue.forget()  # time stands still, so both builds have the same orders
+    assert [each.finished for each in done].count(True) == 2
+    assert calendar_of(world) == world.calendar().version
+    assert world.is_right()
+
+
+@pytest.mark.parametrize("notice", ["a change", "the hour"])
+def test_facts_of_another_calendar_are_noticed_where_no_order_came(world: World, notice: str) -> None:
+    built(world, 1, 2, 3)
+    world.zone = BERLIN
+    if notice == "a change":
+        world.change(2)
+        world.tell(2)
+        world.follow([world.queue.orders.popleft().order])
+        assert calendar_of(world) == ""
+    else:
+        Order("acme", compact="now").send()
+    world.work()
+    assert calendar_of(world) == world.calendar().version
+    assert world.is_right()

@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from tests.unit.conftest import Clock
 from tests.unit.support import AGENT_ID, MOMENT, TABLE, USERS_TABLE, a_ticket, as_item, put_item
@@ -19,6 +20,7 @@ from ticketing.dynamodb.attributes import to_item
 from ticketing.index.folders import Folders
 from ticketing.index.store import IndexStore
 from ticketing.search.embedded import Embedded
+from ticketing.search.facts import Calendar
 from ticketing.search.index_queue import ORDERS, Order
 from ticketing.search.indexing import Done, Indexing
 from ticketing.search.language import Kind, Query, Term
@@ -88,6 +90,8 @@ class World:
     """What the tickets that are there are called, by their numbers."""
     notes: dict[int, str] = field(default_factory=dict)
     """An internal comment on each that has one."""
+    zone: str = "UTC"
+    """The tenant's time zone."""
     changes: int = 0
     processes: int = 0
 
@@ -159,9 +163,12 @@ class World:
         folders = Folders(self.root / str(self.processes), _ROOM)
         return Embedded(IndexStore(of_tenant("acme"), packs_of_tenant("acme"), folders))
 
+    def calendar(self) -> Calendar:
+        return Calendar.always(ZoneInfo(self.zone))
+
     def follow(self, orders: Sequence[Order], exists: Callable[[], bool] = lambda: True) -> Done:
         """Make one pass, as a process of its own."""
-        indexing = Indexing("acme", self.index(), SearchedTickets(of_tenant("acme")), exists)
+        indexing = Indexing("acme", self.index(), SearchedTickets(of_tenant("acme")), exists, self.calendar)
         return indexing.follow(orders)
 
     def work(self) -> list[Done]:
@@ -193,7 +200,7 @@ class World:
 
     def is_right(self) -> bool:
         """Return whether the index is complete and finds exactly what the table has, for everybody."""
-        assert self.index().current()
+        assert self.index().current(self.calendar().version)
         assert self.found() == self.found(scope=PUBLIC) == set(self.titles)
         for number, title in self.titles.items():
             assert self.found(title) == {number}, "an older state"

@@ -171,6 +171,10 @@ class World:
             for key in ["COUNT", *(f"{kind}#{each}" for kind in ("VIEW", "NAME") for each in range(number))]:
                 self.put(SEARCH, {"PK": f"TENANT#{tenant_id}#VIEWS", "SK": f"{place}#{key}"})
 
+    def calendars(self, tenant_id: str) -> None:
+        """Write the calendars of a tenant, as far as keys go."""
+        self.put(SEARCH, {"PK": f"TENANT#{tenant_id}#CALENDARS", "SK": "CALENDARS"})
+
     def file(self, tenant_id: str, ticket: str) -> None:
         """Write a file of a ticket, as far as keys go: its row, its bytes, and two versions of its object."""
         for key, sort in (

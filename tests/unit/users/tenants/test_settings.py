@@ -21,6 +21,7 @@ DEFAULTS: dict[str, Any] = {
     "allowedEmailDomains": [],
     "autoCloseDays": None,
     "timeZone": "UTC",
+    "targets": {"clock": "business", "response": {}, "resolution": {}},
 }
 
 
@@ -91,6 +92,17 @@ def test_a_tenant_from_before_has_utc(world: World) -> None:
     assert update(settings(timeZone="UTC")).json["version"] == 1
     assert update(settings(timeZone="Asia/Kathmandu")).json["settings"] == DEFAULTS | {"timeZone": "Asia/Kathmandu"}
     assert world.items()[TENANT]["settings"]["timeZone"] == "Asia/Kathmandu"
+
+
+def test_targets_are_set_together(world: World) -> None:
+    """What takes the place of targets keeps none of them; a tenant from before has none."""
+    assert update(settings(targets={"response": {"HIGH": 60}, "resolution": {"LOW": 480}})).status == 200
+    targets = {"clock": "elapsed", "response": {"CRITICAL": 30}}
+    shown = targets | {"resolution": {}}
+    assert update(settings(targets=targets)).json["settings"] == DEFAULTS | {"targets": shown}
+    assert update(settings(targets=targets)).json["version"] == 3
+    assert world.items()[TENANT]["settings"]["targets"] == shown
+    assert get().json["settings"]["targets"] == shown
 
 
 def test_what_new_tickets_need_is_on_the_counter(world: World) -> None:
@@ -209,6 +221,13 @@ def test_a_lost_race_is_decided_again_on_what_the_winner_wrote(monkeypatch: pyte
         (settings(timeZone="europe/lisbon"), "settings.timeZone: must be a time zone of the IANA database"),
         (settings(timeZone="../../etc/passwd"), "settings.timeZone: must be a time zone of the IANA database"),
         (settings(timeZone=None), "settings.timeZone: "),
+        (settings(targets=None), "settings.targets: "),
+        (settings(targets={"clock": "sun"}), "settings.targets.clock: must be one of business, elapsed"),
+        (settings(targets={"response": {"URGENT": 60}}), "settings.targets.response.URGENT"),
+        (settings(targets={"response": {"HIGH": 0}}), "settings.targets.response.HIGH: "),
+        (settings(targets={"resolution": {"HIGH": 527_041}}), "settings.targets.resolution.HIGH: "),
+        (settings(targets={"resolution": {"HIGH": "60"}}), "settings.targets.resolution.HIGH: "),
+        (settings(targets={"answer": {}}), "settings.targets.answer: unknown field"),
         (settings(theme="dark"), "settings.theme: unknown field"),
     ],
 )

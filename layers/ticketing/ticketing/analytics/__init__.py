@@ -1,0 +1,1 @@
+"""Analytics: reports over the facts of tickets, which the search index keeps beside their texts."""
