@@ -101,12 +101,12 @@ def test_what_a_pass_costs(stack: Stack, tenant: OwnTenant, index: Index) -> Non
     title = word()
     ticket = tenant.admin.create("/v1/tickets", TICKET | {"title": title})
     index.awaited(title, ids={ticket["id"]})
-    until(lambda: _calls(stack, before), lambda calls: calls["IndexTenantFunction dynamodb:GetItem"] == 3)
+    until(lambda: _calls(stack, before), lambda calls: calls["IndexTenantFunction dynamodb:GetItem"] == 4)
     calls = _calls(stack, before)
     calls.pop("IndexTenantFunction s3:GetObject", None)
     assert calls == {
         "NoteForSearchFunction sqs:SendMessage": 1,
-        "IndexTenantFunction dynamodb:GetItem": 3,
+        "IndexTenantFunction dynamodb:GetItem": 4,
         "IndexTenantFunction dynamodb:Query": 1,
         "IndexTenantFunction s3:PutObject": 1,
         "IndexTenantFunction dynamodb:PutItem": 1,
