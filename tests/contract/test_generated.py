@@ -69,7 +69,9 @@ FIGURES = {
     "age": "open",
 }
 """A number of each report."""
-(FIGURE,) = (each["schema"] for each in OPERATIONS["listReportTickets"]["parameters"] if each["name"] == "figure")
+BY = set(SCHEMAS["ReportBy"]["enum"])
+PART = re.compile(r"[0-9]{1,2}|[1-3][0-9]{2}")
+NUMBER = {each["name"]: each["schema"] for each in OPERATIONS["listReportTickets"]["parameters"] if "name" in each}
 
 schemathesis.openapi.format("time-zone", st.sampled_from(ZONES))
 
@@ -176,7 +178,7 @@ class Target:
         if _operation(case) == "searchTickets":
             case.query = self.searched(case.query)
         if _operation(case) in {"getReport", "listReportTickets"}:
-            case.query = self.counted(case.query)
+            case.query = self.counted(case.query, str(case.path_parameters.get("report")))
         headers = dict(case.headers)
         tag = headers.get("If-Match", "")
         # The systematic phase takes 0 for an ETag, and calls it good.
@@ -200,7 +202,7 @@ class Target:
             del better["view"]
         return better
 
-    def counted(self, query: dict[str, Any]) -> dict[str, Any]:
+    def counted(self, query: dict[str, Any], report: str) -> dict[str, Any]:
         """Return the query of a report with a period, a zone and a number that there are, where its own could be."""
         better = self.searched(query)
         if query.get("zone") in ZONES:
@@ -208,8 +210,15 @@ class Target:
         if all(DAY.fullmatch(str(query.get(name, "2026-01-01"))) for name in ("from", "to")):
             better |= {"from": "2026-01-01", "to": "2026-01-31"}
         figure = query.get("figure")
-        if query.get("report") in FIGURES and isinstance(figure, str) and not problems(FIGURE, figure):
+        if str(query.get("report")) in FIGURES and isinstance(figure, str) and not problems(NUMBER["figure"], figure):
             better["figure"] = FIGURES[query["report"]]
+        if not problems(NUMBER["group"], query.get("group")):
+            del better["group"]
+        if PART.fullmatch(str(query.get("part"))):
+            del better["part"]
+        by = query.get("by", [])
+        if report == "workload" and BY.issuperset(by.split(",") if isinstance(by, str) else map(str, by)):
+            better.pop("by", None)
         return better
 
     def better(self, body: dict[str, Any], dice: int) -> dict[str, Any]:

@@ -145,6 +145,7 @@ ENDING: Final = {
     Operation.CREATE_TENANT,
     Operation.DEACTIVATE_USER,
     Operation.DELETE_ATTACHMENT,
+    Operation.DELETE_CALENDAR,
     Operation.DELETE_COMMENT,
     Operation.DELETE_TENANT,
     Operation.DELETE_TICKET,
