@@ -23,7 +23,7 @@ HERE: Final = Path(__file__).parent
 
 PARTS: Final[Mapping[str, Sequence[str]]] = {
     "faults": ("faults", "local/aws"),
-    "local": ("local",),
+    "local": ("faults/test_uploads.py", "local"),
     "api": ("integration",),
     "contract": ("contract", "property", "clients", "workflow"),
     "search": ("unit/search", "unit/index", "engines", "local/test_strict.py"),
