@@ -26,6 +26,7 @@ from ticketing.access.roles import Role
 from ticketing.aws import clients
 from ticketing.aws.data import TenantData
 from ticketing.deployment import Tables
+from ticketing.dynamodb.attributes import from_item, to_item
 from ticketing.tickets.events import Change, TicketEvent
 from ticketing.tickets.kinds import EventType, Priority, TicketType
 from ticketing.tickets.lifecycle import Status
@@ -95,6 +96,16 @@ def a_ticket(**values: Any) -> Ticket:
 def an_event(ticket: Ticket, kind: EventType = EventType.TICKET_UPDATED, **changes: Change) -> TicketEvent:
     """Return the event of a change by AGENT that left the ticket as it is given."""
     return TicketEvent.of(kind, ticket, AGENT, changes)
+
+
+def audited(client: DynamoDBClient) -> list[dict[str, Any]]:
+    """Return the audit events of acme, the oldest first."""
+    found = client.query(
+        TableName=TABLE,
+        KeyConditionExpression="PK = :audit",
+        ExpressionAttributeValues=to_item({":audit": "TENANT#acme#AUDIT"}),
+    )
+    return [from_item(item) for item in found["Items"]]
 
 
 def stored(client: Any, ticket: Ticket) -> Ticket:

@@ -14,10 +14,10 @@ from tests.unit.support import (
     REPORTER,
     SEARCH_TABLE,
     STRANGER,
-    TABLE,
     USERS_TABLE,
     Answer,
     api_event,
+    audited,
     put_user,
     send,
 )
@@ -76,12 +76,7 @@ class Calendars:
 
     def audited(self) -> list[dict[str, Any]]:
         """Return the audit events, the oldest first."""
-        found = self.client.query(
-            TableName=TABLE,
-            KeyConditionExpression="PK = :audit",
-            ExpressionAttributeValues=to_item({":audit": "TENANT#acme#AUDIT"}),
-        )
-        return [from_item(item) for item in found["Items"]]
+        return audited(self.client)
 
 
 @pytest.fixture
